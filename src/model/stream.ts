@@ -1,0 +1,56 @@
+/**
+ * The conversation of an agent and a server, JSON messages over one WebSocket. The server sends a
+ * snapshot or what changed since the revision that the agent still holds, only for the VPCs with a
+ * port on that node; the agent reports what it has plugged and which revision its switch holds.
+ */
+import type { Change } from './objects.ts';
+
+/** What a node's own allocator gave a plugged port. */
+export interface Plugged {
+  readonly port_id: string;
+  /** 1 … 65535, unique on the node. */
+  readonly vid: number;
+  readonly ofport: number;
+  readonly interface: string;
+}
+
+export type AgentMessage =
+  | {
+      readonly type: 'hello';
+      readonly node: string;
+      readonly vtep: string;
+      /** The revision the agent's topology is at, null when it has none. */
+      readonly revision: number | null;
+      /** The `store` of the welcome that `revision` belongs to, null when it has none. */
+      readonly store: string | null;
+    }
+  /** The switch holds all of `revision`; `plugged` is the whole list, sent when it changed. */
+  | {
+      readonly type: 'applied';
+      readonly revision: number;
+      readonly plugged?: readonly Plugged[];
+      readonly networkIds?: Readonly<Record<string, number>>;
+      readonly epoch: number;
+    }
+  | { readonly type: 'answer'; readonly id: number; readonly result: unknown }
+  | { readonly type: 'answer'; readonly id: number; readonly error: string };
+
+export type ServerMessage =
+  | { readonly type: 'welcome'; readonly store: string }
+  /** All that is in scope: what the agent holds beyond it is gone. */
+  | { readonly type: 'snapshot'; readonly revision: number; readonly changes: readonly Change[] }
+  | { readonly type: 'delta'; readonly revision: number; readonly changes: readonly Change[] }
+  | { readonly type: 'query'; readonly id: number; readonly query: AgentQuery };
+
+/** Asked on behalf of a user: what the node's switch holds now. */
+export type AgentQuery = {
+  readonly what: 'flows' | 'groups' | 'ports';
+  readonly bridge: string;
+  /** Answer `{generation, unchanged: true}` when the bridge is still at this generation. */
+  readonly generation?: number;
+};
+
+/** Text in the form of `ovs-ofctl`; `generation` grows whenever flows, groups or ports change. */
+export type AgentDump =
+  | { readonly generation: number; readonly text: string }
+  | { readonly generation: number; readonly unchanged: true };

@@ -1,0 +1,200 @@
+import type { Change, Kind, Objects, Port } from './objects.ts';
+
+/**
+ * The topology in memory: objects by id and the indexes that make each question a lookup. Servers
+ * hold all of it, an agent only the VPCs present on its node; both feed it `Change`s and learn
+ * which *keys* each change touched, which is what makes incremental work possible downstream.
+ */
+export interface TopologyReader {
+  get<K extends Kind>(kind: K, id: string): Objects[K] | undefined;
+  /** The ids filed under `key`, in no particular order; live, so not to be kept. */
+  find(index: IndexName, key: string): ReadonlySet<string>;
+}
+
+interface IndexSpec<K extends Kind> {
+  readonly kind: K;
+  readonly keys: (object: Objects[K], topology: Topology) => readonly string[];
+}
+
+function index<K extends Kind>(kind: K, keys: IndexSpec<K>['keys']): IndexSpec<K> {
+  return { kind, keys };
+}
+
+const vpcOf = (networkId: string, topology: Topology): string | undefined =>
+  topology.get('network', networkId)?.vpc.id;
+
+/** Fixed addresses and address pairs (prefixes with their `/`), as written in the port. */
+export function addressesOf(port: Port): string[] {
+  return [
+    ...port.fixed_ips.map((fixed) => fixed.ip_address),
+    ...port.allowed_address_pairs.map((pair) => pair.ip_address),
+  ];
+}
+
+function inVpc(topology: Topology, port: Port, suffixes: readonly string[]): string[] {
+  const vpc = vpcOf(port.network_id, topology);
+  return vpc === undefined ? [] : suffixes.map((suffix) => `${vpc} ${suffix}`);
+}
+
+/** Composite keys join their parts with one space. */
+const INDEXES = {
+  'network.by_vpc': index('network', (network) => [network.vpc.id]),
+  'network.by_router': index('network', (network) =>
+    network.router_id ? [network.router_id] : [],
+  ),
+  'subnet.by_network': index('subnet', (subnet) => [subnet.network_id]),
+  'subnet.by_vpc': index('subnet', (subnet, topology) => {
+    const vpc = vpcOf(subnet.network_id, topology);
+    return vpc === undefined ? [] : [vpc];
+  }),
+  'router.by_network': index('router', (router) => (router.network_id ? [router.network_id] : [])),
+  'port.by_network': index('port', (port) => [port.network_id]),
+  'port.by_subnet': index('port', (port) => [
+    ...new Set(port.fixed_ips.map((fixed) => fixed.subnet_id)),
+  ]),
+  'port.by_vpc': index('port', (port, topology) =>
+    inVpc(topology, port, ['']).map((k) => k.trim()),
+  ),
+  'port.by_host': index('port', (port) =>
+    port['binding:host_id'] ? [port['binding:host_id']] : [],
+  ),
+  /** `<vpc> <host>` */
+  'port.by_vpc_host': index('port', (port, topology) =>
+    port['binding:host_id'] ? inVpc(topology, port, [port['binding:host_id']]) : [],
+  ),
+  /** `<vpc> <address or prefix>`: who claims an address. */
+  'port.by_address': index('port', (port, topology) => [
+    ...new Set(inVpc(topology, port, addressesOf(port))),
+  ]),
+  'port.by_group': index('port', (port) => port.security_groups),
+  /** `<group> <host>`: members on a node. */
+  'port.by_group_host': index('port', (port) =>
+    port['binding:host_id']
+      ? port.security_groups.map((group) => `${group} ${port['binding:host_id']}`)
+      : [],
+  ),
+  'port.by_device': index('port', (port) => (port.device_id ? [port.device_id] : [])),
+  'port.by_mac': index('port', (port) => [port.mac_address]),
+  'port.by_name': index('port', (port) => (port.name ? [port.name] : [])),
+  'rule.by_group': index('security_group_rule', (rule) => [rule.security_group_id]),
+  'rule.by_remote_group': index('security_group_rule', (rule) =>
+    rule.remote_group_id ? [rule.remote_group_id] : [],
+  ),
+  'floatingip.by_port': index('floatingip', (fip) => (fip.port_id ? [fip.port_id] : [])),
+  'floatingip.by_network': index('floatingip', (fip) => [fip.floating_network_id]),
+} as const;
+
+export type IndexName = keyof typeof INDEXES;
+
+interface AnyIndex {
+  readonly name: IndexName;
+  readonly keys: (object: never, topology: Topology) => readonly string[];
+}
+
+const indexesOf = new Map<Kind, AnyIndex[]>();
+for (const [name, spec] of Object.entries(INDEXES)) {
+  const entry = { name: name as IndexName, keys: spec.keys as AnyIndex['keys'] };
+  indexesOf.set(spec.kind, [...(indexesOf.get(spec.kind) ?? []), entry]);
+}
+
+/** What a reader can depend on: an object, or the membership of an index key. */
+export type DependencyKey = string;
+export const objectKey = (kind: Kind, id: string): DependencyKey => `${kind} ${id}`;
+export const indexKey = (name: IndexName, key: string): DependencyKey => `${name} ${key}`;
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Objects whose index keys follow a network's `vpc` pointer. */
+const FOLLOWERS = [
+  ['subnet', 'subnet.by_network'],
+  ['port', 'port.by_network'],
+] as const;
+
+export class Topology implements TopologyReader {
+  readonly #objects = new Map<Kind, Map<string, Objects[Kind]>>();
+  readonly #filed = new Map<string, readonly (readonly [IndexName, string])[]>();
+  readonly #indexes = new Map<IndexName, Map<string, Set<string>>>();
+
+  get<K extends Kind>(kind: K, id: string): Objects[K] | undefined {
+    return this.#objects.get(kind)?.get(id) as Objects[K] | undefined;
+  }
+
+  find(name: IndexName, key: string): ReadonlySet<string> {
+    return this.#indexes.get(name)?.get(key) ?? NONE;
+  }
+
+  /** All objects of a kind, in the order of their creation here. */
+  *all<K extends Kind>(kind: K): IterableIterator<Objects[K]> {
+    const objects = this.#objects.get(kind) as Map<string, Objects[K]> | undefined;
+    if (objects !== undefined) yield* objects.values();
+  }
+
+  count(kind: Kind): number {
+    return this.#objects.get(kind)?.size ?? 0;
+  }
+
+  /** The keys of an index that have members. */
+  keysOf(name: IndexName): IterableIterator<string> {
+    return (this.#indexes.get(name) ?? new Map<string, Set<string>>()).keys();
+  }
+
+  /** Applies one change and returns every key whose content it touched. */
+  apply(change: Change): Set<DependencyKey> {
+    const touched = new Set<DependencyKey>();
+    const before = this.get(change.kind, change.id);
+    if (before === undefined && change.object === null) return touched;
+    touched.add(objectKey(change.kind, change.id));
+    let objects = this.#objects.get(change.kind);
+    if (objects === undefined) this.#objects.set(change.kind, (objects = new Map()));
+    if (change.object === null) objects.delete(change.id);
+    else objects.set(change.id, change.object);
+    this.#file(change.kind, change.id, touched);
+    if (change.kind === 'network' && this.#movedVpc(before, change.object)) {
+      for (const [kind, by] of FOLLOWERS) {
+        for (const id of this.find(by, change.id)) this.#file(kind, id, touched);
+      }
+    }
+    return touched;
+  }
+
+  #movedVpc(before: Objects[Kind] | undefined, after: Objects[Kind] | null): boolean {
+    const vpc = (object: Objects[Kind] | undefined | null) =>
+      object && 'vpc' in object ? object.vpc.id : undefined;
+    return vpc(before) !== vpc(after);
+  }
+
+  #file(kind: Kind, id: string, touched: Set<DependencyKey>): void {
+    const specs = indexesOf.get(kind);
+    if (specs === undefined) return;
+    const slot = objectKey(kind, id);
+    const before = this.#filed.get(slot) ?? [];
+    const object = this.get(kind, id);
+    const after = object === undefined ? [] : this.#entries(specs, object);
+    const kept = new Set(after.map(([name, key]) => indexKey(name, key)));
+    const had = new Set(before.map(([name, key]) => indexKey(name, key)));
+    for (const [name, key] of before) {
+      if (kept.has(indexKey(name, key))) continue;
+      const members = this.#indexes.get(name)?.get(key);
+      members?.delete(id);
+      if (members?.size === 0) this.#indexes.get(name)?.delete(key);
+      touched.add(indexKey(name, key));
+    }
+    for (const [name, key] of after) {
+      if (had.has(indexKey(name, key))) continue;
+      let byKey = this.#indexes.get(name);
+      if (byKey === undefined) this.#indexes.set(name, (byKey = new Map()));
+      const members = byKey.get(key);
+      if (members === undefined) byKey.set(key, new Set([id]));
+      else members.add(id);
+      touched.add(indexKey(name, key));
+    }
+    if (after.length === 0) this.#filed.delete(slot);
+    else this.#filed.set(slot, after);
+  }
+
+  #entries(specs: readonly AnyIndex[], object: Objects[Kind]): (readonly [IndexName, string])[] {
+    return specs.flatMap((spec) =>
+      spec.keys(object as never, this).map((key) => [spec.name, key] as const),
+    );
+  }
+}

@@ -1,0 +1,69 @@
+/** What the simulated switch tells of one packet's way through one bridge. */
+import type { Flow, Group } from '../openflow/flow.ts';
+import type { FlowKey } from '../openflow/fields.ts';
+
+export interface SimPort {
+  readonly ofport: number;
+  readonly name: string;
+  readonly kind: 'vm' | 'tunnel' | 'local' | 'uplink' | 'patch' | 'internal';
+  readonly up: boolean;
+  /** tunnel: the address it is bound to. */
+  readonly localIp?: string;
+  /** The MAC, for local and internal ports. */
+  readonly mac?: string;
+}
+
+/**
+ * Steps in the order the packet meets them, depth first. `depth` is the nesting of resubmits,
+ * groups, clones and conntrack forks, 0 at the top.
+ */
+export type Step =
+  | {
+      readonly kind: 'table';
+      readonly depth: number;
+      readonly table: number;
+      /** null: no flow matches. */
+      readonly flow: Flow | null;
+      /** The key at the lookup, copied. */
+      readonly key: FlowKey;
+    }
+  | {
+      readonly kind: 'group';
+      readonly depth: number;
+      readonly group: Group | number;
+      /** Ids of the buckets taken; empty: no live bucket, or no such group. */
+      readonly buckets: readonly number[];
+    }
+  | {
+      readonly kind: 'conntrack';
+      readonly depth: number;
+      readonly zone: number;
+      readonly committed: boolean;
+      /** ct_state of the fork, or after the commit. */
+      readonly state: number;
+      readonly table: number | null;
+    }
+  | {
+      readonly kind: 'output';
+      readonly depth: number;
+      readonly port: number;
+      readonly key: FlowKey;
+    }
+  | {
+      readonly kind: 'controller';
+      readonly depth: number;
+      readonly key: FlowKey;
+      readonly userdata: readonly number[];
+    }
+  /** An output that the switch suppresses: to the port it came in by, or to no such port. */
+  | {
+      readonly kind: 'suppressed';
+      readonly depth: number;
+      readonly port: number;
+      readonly why: 'in_port' | 'no_such_port' | 'down';
+    }
+  | { readonly kind: 'error'; readonly depth: number; readonly message: string };
+
+export interface Execution {
+  readonly steps: readonly Step[];
+}

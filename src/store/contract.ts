@@ -1,3 +1,5 @@
+import type { TreeOp } from '../base/tree.ts';
+
 /**
  * What every store driver does. The tree is ZooKeeper's: nodes at slash-separated paths. A node
  * with a value is an *object*; path segments above it that have none are containers, which the
@@ -8,16 +10,6 @@
  * creating a node below what is referred to (a node with objects below it cannot be deleted), so
  * that several servers need no lock.
  */
-export type StoreOp =
-  /** Fails with `exists` when there is an object. */
-  | { readonly op: 'create'; readonly path: string; readonly value: string }
-  /** Fails with `missing`, or `version` when `version` is given and differs. */
-  | { readonly op: 'set'; readonly path: string; readonly value: string; readonly version?: number }
-  /** Also fails with `not_empty` while objects lie below. */
-  | { readonly op: 'delete'; readonly path: string; readonly version?: number }
-  /** Changes nothing; fails as `set` does. */
-  | { readonly op: 'check'; readonly path: string; readonly version?: number };
-
 export type StoreConflictReason = 'exists' | 'missing' | 'version' | 'not_empty';
 
 /** A multi that did not happen, and the first operation that stood in its way. */
@@ -78,7 +70,7 @@ export interface Store {
    * @returns the revision at which the operations took effect, together.
    * @throws {StoreConflict} nothing took effect.
    */
-  multi(ops: readonly StoreOp[]): Promise<number>;
+  multi(ops: readonly TreeOp[]): Promise<number>;
   /**
    * Calls `onCommit` for every commit after `from`, in order, without gaps, also for those made
    * through this driver; a commit is delivered before its `multi` resolves.

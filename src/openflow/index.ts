@@ -1,0 +1,5 @@
+export * from './build.ts';
+export * from './fields.ts';
+export * from './flow.ts';
+export * from './identity.ts';
+export * from './key.ts';

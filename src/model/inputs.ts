@@ -1,0 +1,195 @@
+/**
+ * What a caller gives to create or change an object: Neutron's attribute names, types already
+ * checked at the edge, meaning checked by the plans. An absent attribute takes its default (create)
+ * or stays as it is (update). `project_id` defaults to the caller's.
+ */
+import type { AllocationPool, HostRoute, Ipv6Mode, Status } from './objects.ts';
+
+interface Owned {
+  readonly project_id?: string;
+  readonly description?: string;
+  readonly tags?: readonly string[];
+}
+
+interface NamedInput extends Owned {
+  readonly name?: string;
+}
+
+interface NamedPatch {
+  readonly name?: string;
+  readonly description?: string;
+  readonly tags?: readonly string[];
+}
+
+export interface NetworkInput extends NamedInput {
+  readonly admin_state_up?: boolean;
+  readonly shared?: boolean;
+  /** Bytes, 68 … 65535; absent or 0: what the underlay leaves. */
+  readonly mtu?: number;
+  readonly 'router:external'?: boolean;
+  readonly port_security_enabled?: boolean;
+  /** Makes a first-layer network, which is a VPC. */
+  readonly cidr?: string | null;
+  /** Makes a second-layer network in the VPC of this router; excludes `cidr`. */
+  readonly router_id?: string | null;
+}
+
+export interface NetworkPatch extends NamedPatch {
+  readonly admin_state_up?: boolean;
+  readonly shared?: boolean;
+  readonly mtu?: number;
+  readonly 'router:external'?: boolean;
+  readonly port_security_enabled?: boolean;
+}
+
+export interface SubnetInput extends NamedInput {
+  readonly network_id: string;
+  readonly cidr: string;
+  /** Absent: that of `cidr`. */
+  readonly ip_version?: 4 | 6;
+  /** Absent: the first address; null: none. */
+  readonly gateway_ip?: string | null;
+  readonly allocation_pools?: readonly AllocationPool[];
+  readonly enable_dhcp?: boolean;
+  readonly dns_nameservers?: readonly string[];
+  readonly host_routes?: readonly HostRoute[];
+  readonly ipv6_ra_mode?: Ipv6Mode | null;
+  readonly ipv6_address_mode?: Ipv6Mode | null;
+  readonly resource_pool?: string | null;
+}
+
+export interface SubnetPatch extends NamedPatch {
+  readonly gateway_ip?: string | null;
+  readonly allocation_pools?: readonly AllocationPool[];
+  readonly enable_dhcp?: boolean;
+  readonly dns_nameservers?: readonly string[];
+  readonly host_routes?: readonly HostRoute[];
+  readonly resource_pool?: string | null;
+}
+
+/** An address asked for: by itself, in a subnet, or both. */
+export interface FixedIpRequest {
+  readonly subnet_id?: string;
+  readonly ip_address?: string;
+}
+
+export interface GatewayInput {
+  /** An external network. */
+  readonly network_id: string;
+  readonly enable_snat?: boolean;
+  readonly external_fixed_ips?: readonly FixedIpRequest[];
+}
+
+export interface RouterInput extends NamedInput {
+  readonly admin_state_up?: boolean;
+  /** The first-layer network whose router this becomes. */
+  readonly network_id?: string | null;
+  readonly external_gateway_info?: GatewayInput | null;
+}
+
+export interface RouterPatch extends NamedPatch {
+  readonly admin_state_up?: boolean;
+  /** null or `{}` takes the gateway away. */
+  readonly external_gateway_info?: GatewayInput | Record<string, never> | null;
+}
+
+export interface AddressPairInput {
+  /** An address or a prefix. */
+  readonly ip_address: string;
+  /** Absent: the port's own. */
+  readonly mac_address?: string;
+}
+
+export interface PortPatch extends NamedPatch {
+  readonly admin_state_up?: boolean;
+  readonly mac_address?: string;
+  readonly fixed_ips?: readonly FixedIpRequest[];
+  readonly allowed_address_pairs?: readonly AddressPairInput[];
+  readonly port_security_enabled?: boolean;
+  readonly security_groups?: readonly string[];
+  readonly device_id?: string;
+  readonly device_owner?: string;
+  readonly 'binding:host_id'?: string | null;
+  readonly 'binding:vnic_type'?: string;
+  readonly 'binding:profile'?: Readonly<Record<string, unknown>> | null;
+  /** For the agents' reports only: the API does not take it from a user. */
+  readonly status?: Status;
+}
+
+export interface PortInput extends Omit<PortPatch, 'status'> {
+  readonly network_id: string;
+  readonly project_id?: string;
+}
+
+export interface SecurityGroupInput extends NamedInput {
+  /** Only `true` is supported. */
+  readonly stateful?: boolean;
+}
+
+export type SecurityGroupPatch = NamedPatch & { readonly stateful?: boolean };
+
+export interface SecurityGroupRuleInput extends Owned {
+  readonly security_group_id: string;
+  readonly direction: 'ingress' | 'egress';
+  /** Absent: IPv4. */
+  readonly ethertype?: 'IPv4' | 'IPv6';
+  /** A name or a number 0 … 255; null, absent, `any` or 0 is any protocol. */
+  readonly protocol?: string | number | null;
+  readonly port_range_min?: number | null;
+  readonly port_range_max?: number | null;
+  /** A prefix; a lone address is a prefix of full length. */
+  readonly remote_ip_prefix?: string | null;
+  readonly remote_group_id?: string | null;
+}
+
+export interface SecurityGroupRulePatch {
+  readonly description?: string;
+}
+
+export interface FloatingIpInput extends Owned {
+  readonly floating_network_id: string;
+  readonly subnet_id?: string | null;
+  readonly floating_ip_address?: string | null;
+  readonly port_id?: string | null;
+  readonly fixed_ip_address?: string | null;
+}
+
+export interface FloatingIpPatch {
+  readonly description?: string;
+  readonly tags?: readonly string[];
+  /** null disassociates. */
+  readonly port_id?: string | null;
+  readonly fixed_ip_address?: string | null;
+  /** For the gateways' reports only. */
+  readonly status?: Status;
+}
+
+export interface NodeInput {
+  /** The node's name, which is its id. */
+  readonly name: string;
+  readonly vtep: string;
+  readonly description?: string;
+}
+
+export interface NodePatch {
+  readonly vtep?: string;
+  readonly description?: string;
+}
+
+/** Create and update inputs by kind. */
+export interface Inputs {
+  readonly network: { readonly create: NetworkInput; readonly update: NetworkPatch };
+  readonly subnet: { readonly create: SubnetInput; readonly update: SubnetPatch };
+  readonly router: { readonly create: RouterInput; readonly update: RouterPatch };
+  readonly port: { readonly create: PortInput; readonly update: PortPatch };
+  readonly security_group: {
+    readonly create: SecurityGroupInput;
+    readonly update: SecurityGroupPatch;
+  };
+  readonly security_group_rule: {
+    readonly create: SecurityGroupRuleInput;
+    readonly update: SecurityGroupRulePatch;
+  };
+  readonly floatingip: { readonly create: FloatingIpInput; readonly update: FloatingIpPatch };
+  readonly node: { readonly create: NodeInput; readonly update: NodePatch };
+}

@@ -1,0 +1,42 @@
+// `npm test`: everything that must hold, from a fresh clone. Extra arguments go to vitest.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { build, install, must } from './prepare.mjs';
+
+/** Programs that some tests need: how to tell that one is here, and the Debian package it is in. */
+const NEEDED = [
+  { name: 'Open vSwitch', files: ['/usr/sbin/ovs-vswitchd', '/usr/bin/ovs-ofctl'], packages: ['openvswitch-switch'] },
+  { name: 'Chromium', files: ['/usr/bin/chromium', '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf'], packages: ['chromium', 'fonts-dejavu-core'] },
+];
+
+function aptInstall(packages) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const apt = (...args) => spawnSync('apt-get', ['-qq', ...args], { env, stdio: ['ignore', 2, 2] }).status === 0;
+  return apt('update') && apt('install', '-y', '--no-install-recommends', ...packages);
+}
+
+function provide() {
+  const missing = NEEDED.filter(({ files }) => !files.every((file) => existsSync(file)));
+  if (missing.length === 0) return;
+  const names = missing.map(({ name }) => name).join(' and ');
+  const may = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
+  if (may) {
+    process.stderr.write(`installing ${names} for the tests …\n`);
+    if (aptInstall(missing.flatMap(({ packages }) => packages))) return;
+  }
+  process.stderr.write(`not here: ${names}; the tests that need it are left out\n`);
+}
+
+const npx = (name, ...args) => must('node', [`node_modules/${name}`, ...args]);
+
+install();
+build();
+provide();
+if (process.argv.length === 2) {
+  npx('typescript/bin/tsc', '-p', 'tsconfig.json');
+  npx('typescript/bin/tsc', '-p', 'tsconfig.pure.json');
+  npx('oxlint/bin/oxlint', '--type-aware');
+  npx('oxfmt/bin/oxfmt', '--check');
+  npx('knip/bin/knip.js');
+}
+npx('vitest/vitest.mjs', 'run', ...process.argv.slice(2));

@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { Client } from '../client.ts';
+import type { Io } from '../io.ts';
+import { Failure } from '../../base/failure.ts';
+import { formatFlow, parseFlows } from '../../openflow/index.ts';
+import { example } from '../help.ts';
+
+async function readText(file: string, io: Io): Promise<string> {
+  if (file === '-') {
+    let text = '';
+    for await (const piece of io.stdin()) text += piece;
+    return text;
+  }
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Failure('not_found', 'FileNotReadable', `cannot read '${file}': ${why}`);
+  }
+}
+
+/** `flows parse`, and what a node's switch holds: `flows dump`, `groups dump`, `ports dump`. */
+export function flowCommands(program: Command, io: Io, client: Client): void {
+  const flows = program.command('flows').summary("read flows: a file's, or a node's");
+  flows
+    .command('parse')
+    .summary('read ovs-ofctl text and print each flow in canonical form')
+    .argument('<file>', 'add-flow lines or a dump-flows output; - is stdin')
+    .addHelpText('after', example('ovs-ofctl dump-flows br-int | tianchi flows parse -'))
+    .action(async (file: string) => {
+      const { flows: parsed, errors } = parseFlows(await readText(file, io));
+      for (const flow of parsed) io.out(formatFlow(flow));
+      for (const { line, column, message } of errors)
+        io.err(`${file}:${line}:${column}: ${message}`);
+      if (errors.length > 0) {
+        const lines = errors.length === 1 ? 'line is' : 'lines are';
+        throw new Failure('invalid', 'InvalidFlow', `${errors.length} ${lines} no valid flow`);
+      }
+    });
+
+  const dumps = [
+    { what: 'flows', command: flows, title: 'flows with their counters' },
+    { what: 'groups', command: program.command('groups').summary("read a node's groups") },
+    { what: 'ports', command: program.command('ports').summary("read a node's switch ports") },
+  ] as const;
+  for (const { what, command } of dumps) {
+    command
+      .command('dump')
+      .summary(`print the ${what} that a node's switch holds now, as ovs-ofctl prints them`)
+      .requiredOption('--node <node>')
+      .option('--bridge <bridge>', 'br-int or br-phy', 'br-int')
+      .addHelpText('after', example(`tianchi ${what} dump --node node1`))
+      .action(async (options: { node: string; bridge: string }) => {
+        const node = encodeURIComponent(options.node);
+        const bridge = encodeURIComponent(options.bridge);
+        io.out((await client.text(`/tianchi/v1/nodes/${node}/${what}?bridge=${bridge}`)).trimEnd());
+      });
+  }
+}

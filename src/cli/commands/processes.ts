@@ -1,0 +1,116 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { Failure } from '../../base/failure.ts';
+import { runAgent } from '../../main/agent.ts';
+import { runServer } from '../../main/serve.ts';
+import type { Client } from '../client.ts';
+import { example } from '../help.ts';
+import type { Io } from '../io.ts';
+
+interface ServerOptions {
+  readonly listen: string;
+  readonly store: string;
+  readonly auth: string;
+  readonly defaultSecurityGroup: string;
+  readonly underlayMtu: string;
+}
+
+interface AgentOptions {
+  readonly node: string;
+  readonly vtep: string;
+  readonly server: string;
+  readonly datapath?: string;
+  readonly uplink?: readonly string[];
+  readonly vlan?: string;
+}
+
+function wholeNumber(option: string, text: string, low: number, high: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= low && value <= high) return value;
+  throw new Failure(
+    'invalid',
+    'Usage',
+    `${option} is '${text}'; it must be a number from ${low} to ${high}`,
+  );
+}
+
+const notBuilt = (what: string, instead: string): Failure =>
+  new Failure('unsupported', 'NotBuilt', `${what} is not built yet; ${instead}`);
+
+/** The long-running processes, in the foreground until SIGTERM or Ctrl-C. */
+export function processCommands(program: Command, io: Io, _client: Client): void {
+  program
+    .command('server')
+    .summary('serve the API')
+    .option('--listen <host:port>', 'address to serve on', '127.0.0.1:9797')
+    .option('--store <dir>', 'folder of the embedded store', '.tianchi/store')
+    .addOption(new Option('--auth <how>').choices(['none', 'keystone']).default('none'))
+    .addOption(
+      new Option(
+        '--default-security-group <switch>',
+        "on: Neutron's default group; off: new ports and groups start empty",
+      )
+        .choices(['on', 'off'])
+        .default('on'),
+    )
+    .option('--underlay-mtu <bytes>', 'MTU of the network between the nodes', '1500')
+    .addHelpText(
+      'after',
+      example('tianchi server --listen 127.0.0.1:9797 --store /var/lib/tianchi'),
+    )
+    .action(async (options: ServerOptions) => {
+      if (options.store.startsWith('zk://')) {
+        throw notBuilt('the ZooKeeper store', 'give --store a folder for the embedded one');
+      }
+      if (options.auth !== 'none') {
+        throw notBuilt('Keystone authentication', 'use --auth none on loopback');
+      }
+      const server = await runServer({
+        listen: options.listen,
+        store: options.store,
+        auth: 'none',
+        defaultSecurityGroup: options.defaultSecurityGroup === 'on',
+        underlayMtu: wholeNumber('--underlay-mtu', options.underlayMtu, 1280, 65535),
+      });
+      io.out(`ready ${server.url}`);
+      await io.stopped();
+      await server.close();
+    });
+
+  program
+    .command('agent')
+    .summary("program a node's switch")
+    .requiredOption('--node <name>')
+    .requiredOption('--vtep <ip>', "the node's tunnel address")
+    .requiredOption('--server <url>')
+    .option('--datapath <kind>', 'simulated')
+    .option('--ovsdb <socket>', 'unix:PATH of a real Open vSwitch')
+    .option('--uplink <interface>', 'may be repeated', (value: string, all: string[] = []) => [
+      ...all,
+      value,
+    ])
+    .option('--vlan <vid>', 'VLAN of the underlay')
+    .addHelpText(
+      'after',
+      example(
+        'tianchi agent --node node1 --vtep 10.163.133.43 --server http://127.0.0.1:9797 --datapath simulated',
+      ),
+    )
+    .action(async (options: AgentOptions) => {
+      if (options.datapath !== 'simulated') {
+        throw notBuilt('the agent for real Open vSwitch', 'use --datapath simulated');
+      }
+      const agent = await runAgent({
+        node: options.node,
+        vtep: options.vtep,
+        server: options.server,
+        ...(options.uplink === undefined ? {} : { uplinks: options.uplink }),
+        ...(options.vlan === undefined
+          ? {}
+          : { vlan: wholeNumber('--vlan', options.vlan, 1, 4094) }),
+      });
+      io.out(`ready ${options.node}`);
+      await io.stopped();
+      await agent.close();
+    });
+}

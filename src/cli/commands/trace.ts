@@ -1,0 +1,140 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { Client, Json } from '../client.ts';
+import type { Io } from '../io.ts';
+import { Failure } from '../../base/failure.ts';
+import type { Trace } from '../../trace/types.ts';
+import { renderHtml } from '../../trace/render/html.ts';
+import { renderJson } from '../../trace/render/json.ts';
+import { renderMarkdown } from '../../trace/render/markdown.ts';
+import { renderSvg } from '../../trace/render/svg.ts';
+import { renderText } from '../../trace/render/text.ts';
+import { example } from '../help.ts';
+import { lines } from '../lines.ts';
+
+const FORMATS: Readonly<Record<string, (trace: Trace, io: Io) => string>> = {
+  text: (trace, io) => renderText(trace, { color: io.color, columns: io.columns }),
+  json: (trace) => JSON.stringify(renderJson(trace), null, 2),
+  markdown: (trace) => renderMarkdown(trace),
+  svg: (trace) => renderSvg(trace),
+  html: (trace) => renderHtml(trace),
+};
+
+interface Options {
+  readonly source: string;
+  readonly format: string;
+  readonly json?: boolean;
+  readonly expect?: 'delivered' | 'dropped';
+  readonly family?: '4' | '6';
+  readonly sourcePort?: string;
+  readonly batch?: boolean;
+  readonly flows?: string;
+}
+
+/** The server sends what the types say: it is the same version's own code. */
+async function ask(client: Client, request: Json): Promise<Trace> {
+  return (await client.request('POST', '/tianchi/v1/traces', request)) as Trace;
+}
+
+function sourcePort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port >= 1 && port <= 65535) return port;
+  throw new Failure(
+    'invalid',
+    'InvalidInput',
+    `--source-port is '${text}'; it must be a number from 1 to 65535`,
+  );
+}
+
+/** NDJSON in, NDJSON out, in order; a bad request answers its error and the batch goes on. */
+async function batch(io: Io, client: Client): Promise<void> {
+  for await (const line of lines(io.stdin())) {
+    if (line.trim() === '') continue;
+    let id: unknown = null;
+    try {
+      const request = JSON.parse(line) as Json;
+      id = request['id'] ?? null;
+      if (request['flows'] !== undefined) throw offline();
+      const { from, to, proto = 'icmp', source = 'live', family } = request;
+      const asked = { from, to, protocol: proto, source, ...(family ? { family } : {}) };
+      io.out(JSON.stringify({ id, ...renderJson(await ask(client, asked)) }));
+    } catch (error) {
+      io.out(JSON.stringify({ id, error: error instanceof Error ? error.message : String(error) }));
+    }
+  }
+}
+
+const offline = (): Failure =>
+  new Failure(
+    'unsupported',
+    'NotBuilt',
+    'traces over dumped text (--flows, --source DIR) are not built yet; trace live or by intent instead',
+  );
+
+export function traceCommand(program: Command, io: Io, client: Client): void {
+  program
+    .command('trace')
+    .summary('explain what the network does with a packet')
+    .description('Follows a packet table by table and node by node, and says why it ends there.')
+    .argument('[from]', 'a VM (device id or port name), a port or an address')
+    .argument('[to]', 'likewise; an address may belong to nobody')
+    .argument('[protocol]', 'icmp, icmp6, tcp/PORT, udp/PORT, sctp/PORT or ip/NUMBER', 'icmp')
+    .addOption(
+      new Option('--source <source>', 'the flows of the switches, or of the intent').default(
+        'live',
+      ),
+    )
+    .addOption(new Option('--format <format>').choices(Object.keys(FORMATS)).default('text'))
+    .option('--json', 'the same as --format json')
+    .addOption(
+      new Option('--expect <verdict>', 'make the verdict the exit status').choices([
+        'delivered',
+        'dropped',
+      ]),
+    )
+    .addOption(new Option('--family <version>', 'IP version').choices(['4', '6']))
+    .option('--source-port <port>', 'of tcp, udp and sctp (default 40000)')
+    .option('--batch', 'read requests as NDJSON from stdin: {"id","from","to","proto"}')
+    .addOption(new Option('--flows <file>').hideHelp())
+    .addHelpText(
+      'after',
+      example('tianchi trace vm1 vm3', 'tianchi trace vm1 178.1.3.6 tcp/22 --json'),
+    )
+    .action(
+      async (
+        from: string | undefined,
+        to: string | undefined,
+        protocol: string,
+        options: Options,
+        command: Command,
+      ) => {
+        if (options.flows !== undefined) throw offline();
+        if (options.batch === true) return await batch(io, client);
+        if (from === undefined || to === undefined) {
+          command.error("error: missing required argument 'from' or 'to'");
+        }
+        if (options.source !== 'live' && options.source !== 'intent') throw offline();
+        const trace = await ask(client, {
+          from,
+          to,
+          protocol,
+          source: options.source,
+          ...(options.family === undefined ? {} : { family: Number(options.family) }),
+          ...(options.sourcePort === undefined
+            ? {}
+            : { source_port: sourcePort(options.sourcePort) }),
+        });
+        const format = options.json === true ? 'json' : options.format;
+        io.out(FORMATS[format]?.(trace, io) ?? '');
+        if (options.expect !== undefined && options.expect !== trace.verdict) {
+          const why = trace.reason === null ? '' : `: ${trace.reason.message}`;
+          throw new Failure(
+            'conflict',
+            'UnexpectedVerdict',
+            `expected ${options.expect}, but the packet is ${trace.verdict}${why}`,
+          );
+        }
+        return undefined;
+      },
+    );
+}

@@ -1,0 +1,3 @@
+/** The example that ends a command's help. */
+export const example = (...lines: readonly string[]): string =>
+  `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}`;

@@ -1,0 +1,70 @@
+import { Command, CommanderError } from 'commander';
+import { Failure } from '../base/failure.ts';
+import { Client } from './client.ts';
+import { catalogueCommands } from './commands/catalogue.ts';
+import { flowCommands } from './commands/flows.ts';
+import { networkCommands } from './commands/networks.ts';
+import { portCommands } from './commands/ports.ts';
+import { processCommands } from './commands/processes.ts';
+import { securityGroupCommands } from './commands/security-groups.ts';
+import { traceCommand } from './commands/trace.ts';
+import { walkthroughCommand } from './commands/walkthrough.ts';
+import type { Io } from './io.ts';
+
+/** Exit statuses: 0 done; 1 the answer is no, or it failed; 2 wrong usage. */
+const FAILED = 1;
+const USAGE = 2;
+
+const COMMANDS = [
+  networkCommands,
+  portCommands,
+  securityGroupCommands,
+  catalogueCommands,
+  traceCommand,
+  flowCommands,
+  processCommands,
+  walkthroughCommand,
+] as const;
+
+function createProgram(io: Io): Command {
+  const program = new Command('tianchi')
+    .description('A VPC network on Open vSwitch that you can see through.')
+    .showHelpAfterError('(add --help for an example)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.out(text.trimEnd()),
+      writeErr: (text) => io.err(text.trimEnd()),
+    });
+  const client = new Client(io.env);
+  for (const add of COMMANDS) add(program, io, client, run);
+  inheritSettings(program, program);
+  return program;
+}
+
+/** Subcommands that were made before a setting was do not inherit it. */
+function inheritSettings(from: Command, root: Command): void {
+  for (const command of from.commands) {
+    command.copyInheritedSettings(root);
+    inheritSettings(command, root);
+  }
+}
+
+/**
+ * Runs one command line.
+ * @param args what follows the program's name.
+ * @returns the exit status.
+ */
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  try {
+    await createProgram(io).parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    if (error instanceof Failure && error.code === 'Usage') {
+      io.err(`tianchi: ${error.message}`);
+      return USAGE;
+    }
+    io.err(`tianchi: ${error instanceof Error ? error.message : String(error)}`);
+    return FAILED;
+  }
+}

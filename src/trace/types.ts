@@ -63,6 +63,8 @@ export interface Stop {
     | 'uplink'
     | 'wire';
   readonly node: string;
+  /** The number that the text gives this place, from 1; neighbouring places may share one. */
+  readonly step: number;
   /** `eth0`, `vhu…`, `vf-…`, `dpdk_phy0` … */
   readonly name: string;
   readonly text: string;
@@ -78,6 +80,8 @@ export interface Reason {
   readonly table: number | null;
   readonly node: string;
   readonly object: string | null;
+  /** What would cure it, for whoever may change it: half a sentence that follows "To cure it: ". */
+  readonly cure?: string;
 }
 
 export interface Leg {

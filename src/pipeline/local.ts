@@ -3,7 +3,7 @@
  * that are only valid here. With the node's topology it determines every flow.
  */
 export interface Attachment {
-  /** 1 … 65535: local id of the port and its conntrack zone. */
+  /** 1 … 65000: local id of the port and its conntrack zone. */
   readonly vid: number;
   readonly ofport: number;
   /** Interface name, `vhu…`. */
@@ -35,8 +35,13 @@ export interface NodeIdentity {
 export interface LocalReader {
   readonly identity: NodeIdentity;
   attachment(portId: string): Attachment | undefined;
+  /** The ids of all ports plugged here. */
+  attached(): Iterable<string>;
   /** 1 … 4095, for a VPC present here. */
   networkId(vpcId: string): number;
   /** 1 … 2^32 - 1, for a remote group. */
   conjunctionId(groupId: string): number;
 }
+
+/** The dependency key of a port's attachment; touch it after attach and detach. */
+export const attachmentKey = (portId: string): string => `attachment ${portId}`;

@@ -37,6 +37,8 @@ export type AgentMessage =
 
 export type ServerMessage =
   | { readonly type: 'welcome'; readonly store: string }
+  /** The hello is not accepted, and the link closes; one sentence says why. */
+  | { readonly type: 'refused'; readonly reason: string }
   /** All that is in scope: what the agent holds beyond it is gone. */
   | { readonly type: 'snapshot'; readonly revision: number; readonly changes: readonly Change[] }
   | { readonly type: 'delta'; readonly revision: number; readonly changes: readonly Change[] }

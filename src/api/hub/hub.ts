@@ -1,0 +1,223 @@
+/**
+ * The server's end of all agents' streams: tells each node what it must hold, learns what it holds,
+ * and asks its switch on behalf of users.
+ */
+import type { BaseLogger } from 'pino';
+import { Failure } from '../../base/failure.ts';
+import { PLANNERS } from '../../model/plan.ts';
+import type { AgentDump, AgentMessage, AgentQuery, Plugged } from '../../model/stream.ts';
+import type { Runtime } from '../runtime.ts';
+import { Interest } from './interest.ts';
+import type { Scope } from './interest.ts';
+import { CLOSE, joinInMemory } from './link.ts';
+import type { Accept, Connect } from './link.ts';
+import { hubPlugin } from './plugin.ts';
+import { Session } from './session.ts';
+import type { SessionOwner } from './session.ts';
+import { PortStatus } from './status.ts';
+import { networkTopic } from './topics.ts';
+
+type Hello = Extract<AgentMessage, { type: 'hello' }>;
+type Applied = Extract<AgentMessage, { type: 'applied' }>;
+
+export class AgentHub implements SessionOwner {
+  readonly #runtime: Runtime;
+  readonly #log: BaseLogger;
+  readonly #interest: Interest;
+  readonly #status: PortStatus;
+  /** By node, those that have been welcomed. */
+  readonly #sessions = new Map<string, Session>();
+  readonly #greeting = new Set<Session>();
+  readonly #unsubscribe: () => void;
+  #settling: (() => void)[] = [];
+
+  /** Reads the topology once; it must be the one of `runtime.revision`. */
+  constructor(runtime: Runtime, log: BaseLogger) {
+    this.#runtime = runtime;
+    this.#log = log;
+    this.#interest = new Interest(runtime.topology, runtime.revision);
+    this.#status = new PortStatus(runtime, this.#connectedNodes(), log, () => this.#settle());
+    this.#unsubscribe = runtime.subscribe((revision, changes) => {
+      for (const delta of this.#interest.update(revision, changes)) {
+        this.#sessions
+          .get(delta.scope.node)
+          ?.send({ type: 'delta', revision, changes: delta.changes });
+      }
+      this.#status.commit(revision, changes);
+    });
+  }
+
+  /** GET /tianchi/v1/agents/stream (WebSocket), GET /tianchi/v1/nodes/:node/{flows,groups,ports} */
+  readonly plugin = hubPlugin(this);
+
+  /** Takes over a link that an agent opened. */
+  readonly accept: Accept = (link) => {
+    const session = new Session(link, this, this.#log);
+    this.#greeting.add(session);
+    return session;
+  };
+
+  /** For an agent in the same process. */
+  readonly connect: Connect = (accept) => {
+    joinInMemory(accept, this.accept);
+    return Promise.resolve();
+  };
+
+  /** The nodes with an agent connected. */
+  connected(): string[] {
+    return [...this.#sessions.keys()];
+  }
+
+  plugged(node: string): readonly Plugged[] | undefined {
+    const plugged = this.#sessions.get(node)?.plugged;
+    return plugged ? [...plugged.values()] : undefined;
+  }
+
+  epoch(node: string): number | undefined {
+    return this.#sessions.get(node)?.epoch ?? undefined;
+  }
+
+  /** The node's local network ids by VPC; undefined when it is not connected. */
+  networkIds(node: string): Readonly<Record<string, number>> | undefined {
+    return this.#sessions.get(node)?.networkIds;
+  }
+
+  /**
+   * What a node's switch holds now.
+   * @throws {Failure} not_found: no such node; unavailable: not connected, or no answer in 5 s.
+   */
+  async query(node: string, query: AgentQuery): Promise<AgentDump> {
+    const session = this.#sessions.get(node);
+    if (session !== undefined) return session.query(query);
+    const details = { field: 'node', value: node };
+    throw this.#runtime.topology.get('node', node) === undefined
+      ? new Failure('not_found', 'NodeNotFound', `Node ${node} could not be found.`, details)
+      : new Failure('unavailable', 'AgentUnavailable', `Node ${node} has no agent connected.`, {
+          ...details,
+          remedy: 'start it with tianchi agent --node',
+        });
+  }
+
+  /**
+   * Resolves once every connected agent's switch holds all that it was sent and no status of a port
+   * is about to change: what is asked after that is the answer to all writes so far.
+   */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#settling.push(resolve);
+      this.#settle();
+    });
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    this.#status.close();
+    for (const session of [...this.#sessions.values(), ...this.#greeting]) {
+      session.close(CLOSE.goingAway, 'the server is closing');
+    }
+  }
+
+  hello(session: Session, message: Hello): void {
+    this.#register(message)
+      .then(() => this.#welcome(session, message))
+      .catch((error: unknown) => {
+        const reason = error instanceof Failure ? error.message : 'the server failed';
+        this.#log.warn({ node: message.node, vtep: message.vtep, error }, 'refused an agent');
+        session.send({ type: 'refused', reason });
+        session.close(CLOSE.refused, reason);
+      });
+  }
+
+  applied(session: Session, message: Applied): void {
+    if (this.#sessions.get(session.node) !== session) return;
+    session.revision = message.revision;
+    session.epoch = message.epoch;
+    if (message.networkIds !== undefined) session.networkIds = message.networkIds;
+    this.#status.applied(session.node, this.#replug(session, message.plugged));
+    this.#settle();
+  }
+
+  closed(session: Session): void {
+    this.#greeting.delete(session);
+    if (this.#sessions.get(session.node) !== session) return;
+    this.#sessions.delete(session.node);
+    this.#log.info({ node: session.node }, 'agent gone');
+    this.#status.left(session.node);
+    this.#settle();
+  }
+
+  /** Makes the node's object say what its agent says. */
+  async #register({ node, vtep }: Hello): Promise<void> {
+    const connected = this.#sessions.get(node);
+    if (connected !== undefined && connected.vtep !== vtep) {
+      throw new Failure(
+        'conflict',
+        'NodeConnected',
+        `Node ${node} is connected with VTEP ${connected.vtep} and can't be ${vtep} too; stop the other agent or use another name.`,
+        { field: 'vtep', value: vtep },
+      );
+    }
+    const known = this.#runtime.topology.get('node', node);
+    if (known?.vtep === vtep) return;
+    await this.#runtime.execute((topology, context) =>
+      topology.get('node', node) === undefined
+        ? PLANNERS.node.create(topology, { name: node, vtep }, context)
+        : PLANNERS.node.update(topology, node, { vtep }, context),
+    );
+  }
+
+  #welcome(session: Session, hello: Hello): void {
+    if (!session.open) return;
+    this.#sessions.get(hello.node)?.close(CLOSE.replaced, 'another agent took this node over');
+    this.#greeting.delete(session);
+    this.#sessions.set(hello.node, session);
+    const scope = this.#interest.scope(hello.node);
+    const { revision } = this.#interest;
+    session.send({ type: 'welcome', store: this.#runtime.storeId });
+    const missed = this.#missed(scope, hello);
+    session.send(
+      missed === null
+        ? { type: 'snapshot', revision, changes: this.#interest.snapshot(scope) }
+        : { type: 'delta', revision, changes: missed },
+    );
+    this.#log.info({ node: hello.node, revision, resumed: missed !== null }, 'agent connected');
+    this.#status.joined(hello.node);
+  }
+
+  #missed(scope: Scope, { store, revision }: Hello) {
+    if (revision === null || store !== this.#runtime.storeId) return null;
+    return this.#interest.since(scope, revision);
+  }
+
+  /** Takes the new list of plugged ports; returns those that went, or that are missing in the first. */
+  #replug(session: Session, plugged: readonly Plugged[] | undefined): Iterable<string> {
+    if (plugged === undefined) return [];
+    const now = new Map(plugged.map((port) => [port.port_id, port]));
+    const before =
+      session.plugged?.keys() ?? this.#runtime.topology.find('port.by_host', session.node);
+    session.plugged = now;
+    return [...before].filter((id) => !now.has(id));
+  }
+
+  #connectedNodes() {
+    const sessions = this.#sessions;
+    const interest = this.#interest;
+    return {
+      revision: (node: string) => sessions.get(node)?.revision,
+      holds: (node: string, portId: string) => sessions.get(node)?.plugged?.has(portId) ?? false,
+      *of(networkId: string) {
+        for (const { node } of interest.followers(networkTopic(networkId))) {
+          if (sessions.has(node)) yield node;
+        }
+      },
+    };
+  }
+
+  #settle(): void {
+    if (this.#settling.length === 0 || !this.#status.idle) return;
+    for (const session of this.#sessions.values()) if (session.revision < session.sent) return;
+    const settling = this.#settling;
+    this.#settling = [];
+    for (const resolve of settling) resolve();
+  }
+}

@@ -1,0 +1,99 @@
+/** What a server believes of an agent's message: its shape, and nothing beyond. */
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import { Failure } from '../../base/failure.ts';
+import type { AgentDump, AgentMessage } from '../../model/stream.ts';
+
+const Revision = Type.Integer({ minimum: 0 });
+const Name = Type.String({ minLength: 1, maxLength: 255 });
+const strict = { additionalProperties: false } as const;
+
+const PluggedSchema = Type.Object(
+  {
+    port_id: Name,
+    vid: Type.Integer({ minimum: 1, maximum: 65_535 }),
+    ofport: Type.Integer({ minimum: 1, maximum: 0xffff_ff00 }),
+    interface: Name,
+  },
+  strict,
+);
+
+const SCHEMAS = {
+  hello: Compile(
+    Type.Object(
+      {
+        type: Type.Literal('hello'),
+        node: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' }),
+        vtep: Type.String({ minLength: 2, maxLength: 45 }),
+        revision: Type.Union([Revision, Type.Null()]),
+        store: Type.Union([Name, Type.Null()]),
+      },
+      strict,
+    ),
+  ),
+  applied: Compile(
+    Type.Object(
+      {
+        type: Type.Literal('applied'),
+        revision: Revision,
+        plugged: Type.Optional(Type.Array(PluggedSchema, { maxItems: 65_535 })),
+        networkIds: Type.Optional(
+          Type.Record(Type.String(), Type.Integer({ minimum: 1, maximum: 4095 })),
+        ),
+        epoch: Type.Integer({ minimum: 0, maximum: 0xffff_ffff }),
+      },
+      strict,
+    ),
+  ),
+  answer: Compile(
+    Type.Union([
+      Type.Object(
+        { type: Type.Literal('answer'), id: Type.Integer({ minimum: 0 }), result: Type.Unknown() },
+        strict,
+      ),
+      Type.Object(
+        {
+          type: Type.Literal('answer'),
+          id: Type.Integer({ minimum: 0 }),
+          error: Type.String({ maxLength: 4096 }),
+        },
+        strict,
+      ),
+    ]),
+  ),
+} as const;
+
+const isKnown = (type: unknown): type is keyof typeof SCHEMAS =>
+  typeof type === 'string' && Object.hasOwn(SCHEMAS, type);
+
+/** @throws {Failure} invalid, naming the field of the message that is wrong. */
+export function parseAgentMessage(text: string): AgentMessage {
+  const fail = (message: string) => new Failure('invalid', 'AgentMessageInvalid', message);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw fail('a message is not JSON');
+  }
+  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : null;
+  if (!isKnown(type)) {
+    throw fail(`type of a message must be one of ${Object.keys(SCHEMAS).join(', ')}`);
+  }
+  const schema = SCHEMAS[type];
+  if (schema.Check(value)) return value as AgentMessage;
+  const [error] = schema.Errors(value);
+  throw fail(`${type}${error?.instancePath ?? ''} ${error?.message ?? 'is malformed'}`);
+}
+
+const Dump = Compile(
+  Type.Union([
+    Type.Object({ generation: Type.Integer({ minimum: 0 }), text: Type.String() }, strict),
+    Type.Object(
+      { generation: Type.Integer({ minimum: 0 }), unchanged: Type.Literal(true) },
+      strict,
+    ),
+  ]),
+);
+
+/** Whether an agent's answer is a dump. */
+export const isDump = (value: unknown): value is AgentDump => Dump.Check(value);

@@ -1,0 +1,49 @@
+/** Where agents open their stream, and where a user reads what a node's switch holds. */
+import websocket from '@fastify/websocket';
+import type { FastifyPluginAsync } from 'fastify';
+import Type from 'typebox';
+import { Failure } from '../../base/failure.ts';
+import type { AgentDump, AgentQuery } from '../../model/stream.ts';
+import { acceptSocket } from './link.ts';
+import type { Accept } from './link.ts';
+
+/** Bytes of one message of an agent: a dump of half a million flows. */
+const MAX_MESSAGE = 128 * 1024 * 1024;
+
+export interface Streams {
+  readonly accept: Accept;
+  query(node: string, query: AgentQuery): Promise<AgentDump>;
+}
+
+const DUMPS = ['flows', 'groups', 'ports'] as const;
+
+const schema = {
+  params: Type.Object({ node: Type.String({ minLength: 1 }) }),
+  querystring: Type.Object(
+    { bridge: Type.Optional(Type.String({ minLength: 1, maxLength: 15 })) },
+    { additionalProperties: false },
+  ),
+};
+
+export function hubPlugin(streams: Streams): FastifyPluginAsync {
+  return async (app) => {
+    await app.register(websocket, { options: { maxPayload: MAX_MESSAGE } });
+    app.get('/tianchi/v1/agents/stream', { websocket: true }, (socket) => {
+      acceptSocket(socket, streams.accept);
+    });
+    for (const what of DUMPS) {
+      app.get<{ Params: { node: string }; Querystring: { bridge?: string } }>(
+        `/tianchi/v1/nodes/:node/${what}`,
+        { schema },
+        async (request, reply) => {
+          const bridge = request.query.bridge ?? 'br-int';
+          const dump = await streams.query(request.params.node, { what, bridge });
+          if (!('text' in dump)) {
+            throw new Failure('unavailable', 'AgentUnavailable', 'The agent sent no dump.');
+          }
+          return reply.type('text/plain; charset=utf-8').send(dump.text);
+        },
+      );
+    }
+  };
+}

@@ -1,0 +1,179 @@
+/**
+ * When a port is ACTIVE. A bound port becomes so once its own node has reported it plugged with a
+ * revision not older than the binding, and every connected node of its VPC has reported that
+ * revision too: then whoever sends to it has the flows. The others are waited for 1 s at most, so a
+ * hanging agent holds up nobody. A port is DOWN when it is unbound, switched off or unplugged; when
+ * its node's agent goes away its ports stay as they are, for their traffic goes on.
+ */
+import type { BaseLogger } from 'pino';
+import { Failure } from '../../base/failure.ts';
+import type { Change, Port } from '../../model/objects.ts';
+import { PLANNERS } from '../../model/plan.ts';
+import type { Runtime } from '../runtime.ts';
+
+const OTHERS_MS = 1_000;
+
+/** The connected nodes, as far as a port's status depends on them. */
+export interface ConnectedNodes {
+  /** The revision a connected node holds. */
+  revision(node: string): number | undefined;
+  /** Whether it has reported the port as plugged. */
+  holds(node: string, portId: string): boolean;
+  /** The connected nodes with the network's VPC in scope. */
+  of(networkId: string): Iterable<string>;
+}
+
+interface Awaiting {
+  readonly node: string;
+  /** The revision that bound it, or a later one. */
+  readonly bound: number;
+  /** Other nodes that have yet to report `bound`; null while its own has. */
+  others: Set<string> | null;
+  timer: NodeJS.Timeout | null;
+}
+
+/** Thrown inside a plan: by now there is nothing to write. */
+class Moot extends Error {}
+
+const wanted = (port: Port): string => (port.admin_state_up ? port['binding:host_id'] : '');
+
+export class PortStatus {
+  readonly #runtime: Runtime;
+  readonly #nodes: ConnectedNodes;
+  readonly #log: BaseLogger;
+  readonly #onIdle: () => void;
+  readonly #awaiting = new Map<string, Awaiting>();
+  /** The ports in `#awaiting` that a node's next report may move on. */
+  readonly #concerned = new Map<string, Set<string>>();
+  #writing = 0;
+
+  constructor(runtime: Runtime, nodes: ConnectedNodes, log: BaseLogger, onIdle: () => void) {
+    this.#runtime = runtime;
+    this.#nodes = nodes;
+    this.#log = log;
+    this.#onIdle = onIdle;
+  }
+
+  /** No status is being written and no port waits for nodes other than its own. */
+  get idle(): boolean {
+    if (this.#writing > 0) return false;
+    for (const { others } of this.#awaiting.values()) if (others !== null) return false;
+    return true;
+  }
+
+  /** Takes in what a commit did to ports. */
+  commit(revision: number, changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.kind === 'port') this.#changed(change.id, change.object, revision);
+    }
+  }
+
+  /** A node has connected: its ports that are not ACTIVE await its report. */
+  joined(node: string): void {
+    for (const id of this.#runtime.topology.find('port.by_host', node)) {
+      const port = this.#runtime.topology.get('port', id);
+      if (port !== undefined) this.#changed(id, port, this.#runtime.revision);
+    }
+  }
+
+  /** A node has reported; `unplugged`: ports it held before, or should hold and does not. */
+  applied(node: string, unplugged: Iterable<string>): void {
+    for (const id of unplugged) {
+      const port = this.#runtime.topology.get('port', id);
+      if (port?.['binding:host_id'] === node && port.status === 'ACTIVE') this.#write(id, 'DOWN');
+    }
+    for (const id of this.#concerned.get(node) ?? []) this.#advance(id);
+  }
+
+  left(node: string): void {
+    for (const id of this.#concerned.get(node) ?? []) {
+      const entry = this.#awaiting.get(id);
+      if (entry?.node === node) this.#forget(id);
+      else this.#advance(id);
+    }
+  }
+
+  close(): void {
+    for (const id of this.#awaiting.keys()) this.#forget(id);
+  }
+
+  #changed(id: string, port: Port | null, revision: number): void {
+    const node = port === null ? '' : wanted(port);
+    const entry = this.#awaiting.get(id);
+    if (entry !== undefined && (entry.node !== node || port?.status === 'ACTIVE')) this.#forget(id);
+    if (port === null) return;
+    if (node === '') {
+      if (port.status === 'ACTIVE') this.#write(id, 'DOWN');
+      return;
+    }
+    if (port.status === 'ACTIVE' || this.#awaiting.has(id)) return;
+    if (this.#nodes.revision(node) === undefined) return;
+    this.#awaiting.set(id, { node, bound: revision, others: null, timer: null });
+    this.#concern(node, id);
+    this.#advance(id);
+  }
+
+  #advance(id: string): void {
+    const entry = this.#awaiting.get(id);
+    const port = this.#runtime.topology.get('port', id);
+    if (entry === undefined || port === undefined) return;
+    if (entry.others === null) {
+      if ((this.#nodes.revision(entry.node) ?? -1) < entry.bound) return;
+      if (!this.#nodes.holds(entry.node, id)) return;
+      entry.others = new Set(this.#nodes.of(port.network_id));
+      for (const other of entry.others) this.#concern(other, id);
+      entry.timer = setTimeout(() => this.#activate(id), OTHERS_MS);
+    }
+    for (const other of entry.others) {
+      // A node that has left meanwhile is not waited for.
+      if ((this.#nodes.revision(other) ?? Infinity) >= entry.bound) entry.others.delete(other);
+    }
+    if (entry.others.size === 0) this.#activate(id);
+  }
+
+  #activate(id: string): void {
+    this.#forget(id);
+    this.#write(id, 'ACTIVE');
+  }
+
+  #concern(node: string, id: string): void {
+    const ids = this.#concerned.get(node);
+    if (ids === undefined) this.#concerned.set(node, new Set([id]));
+    else ids.add(id);
+  }
+
+  #forget(id: string): void {
+    const entry = this.#awaiting.get(id);
+    if (entry === undefined) return;
+    this.#awaiting.delete(id);
+    if (entry.timer !== null) clearTimeout(entry.timer);
+    for (const node of [entry.node, ...(entry.others ?? [])]) this.#concerned.get(node)?.delete(id);
+  }
+
+  #write(id: string, status: 'ACTIVE' | 'DOWN'): void {
+    this.#writing += 1;
+    this.#runtime
+      .execute((topology, context) => {
+        const port = topology.get('port', id);
+        if (port === undefined || port.status === status || this.#rightful(port) !== status) {
+          throw new Moot();
+        }
+        return PLANNERS.port.update(topology, id, { status }, context);
+      })
+      .catch((error: unknown) => {
+        if (error instanceof Moot) return;
+        if (error instanceof Failure && error.kind === 'not_found') return;
+        this.#log.error({ port: id, status, error }, 'could not write the status of a port');
+      })
+      .finally(() => {
+        this.#writing -= 1;
+        this.#onIdle();
+      })
+      .catch(() => undefined);
+  }
+
+  #rightful(port: Port): 'ACTIVE' | 'DOWN' {
+    const node = wanted(port);
+    return node !== '' && this.#nodes.holds(node, port.id) ? 'ACTIVE' : 'DOWN';
+  }
+}

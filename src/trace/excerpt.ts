@@ -1,0 +1,74 @@
+/**
+ * The part of a topology that decides what happens to the packets between a few ports: small
+ * enough to copy, change and compile for every remedy that is tried, however large the VPC is.
+ */
+import type { Change, Kind, Port } from '../model/objects.ts';
+import { Topology, type TopologyReader } from '../model/topology.ts';
+
+/** Security groups of a project that are copied beside those that the ports have. */
+const GROUPS = 64;
+
+/**
+ * A copy that holds `ports`, their VPCs with networks, subnets and routers, their nodes, floating
+ * ips and security groups, and up to 64 more groups of their projects.
+ */
+export function excerpt(topology: Topology, ports: readonly Port[]): Topology {
+  const copy = new Topology();
+  const put = (kind: Kind, id: string): void => {
+    const object = topology.get(kind, id);
+    if (object === undefined || copy.get(kind, id) !== undefined) return;
+    copy.apply({ kind, id, object } as Change);
+  };
+  const putAll = (kind: Kind, ids: Iterable<string>): void => {
+    for (const id of ids) put(kind, id);
+  };
+  for (const port of ports) {
+    put('node', port['binding:host_id']);
+    const vpc = topology.get('network', port.network_id)?.vpc.id;
+    if (vpc !== undefined) copyVpc(topology, vpc, putAll);
+    for (const id of groupIds(topology, port)) copyGroup(topology, id, putAll);
+  }
+  for (const port of ports) {
+    put('port', port.id);
+    putAll('floatingip', topology.find('floatingip.by_port', port.id));
+  }
+  return copy;
+}
+
+type PutAll = (kind: Kind, ids: Iterable<string>) => void;
+
+function copyVpc(topology: TopologyReader, vpc: string, putAll: PutAll): void {
+  const networks = [...topology.find('network.by_vpc', vpc)];
+  const routers = new Set(
+    networks.flatMap((id) => {
+      const above = topology.get('network', id)?.router_id;
+      return [...topology.find('router.by_network', id), ...(above ? [above] : [])];
+    }),
+  );
+  const external = [...routers].flatMap(
+    (id) => topology.get('router', id)?.external_gateway_info?.network_id ?? [],
+  );
+  putAll('network', [vpc, ...networks, ...external]);
+  putAll('router', routers);
+  putAll('subnet', topology.find('subnet.by_vpc', vpc));
+  for (const id of external) putAll('subnet', topology.find('subnet.by_network', id));
+}
+
+function copyGroup(topology: TopologyReader, id: string, putAll: PutAll): void {
+  const rules = [...topology.find('rule.by_group', id)];
+  const remote = rules.flatMap((rule) => {
+    const group = topology.get('security_group_rule', rule)?.remote_group_id;
+    return group ? [group] : [];
+  });
+  putAll('security_group', [id, ...remote]);
+  putAll('security_group_rule', rules);
+}
+
+function groupIds(topology: Topology, port: Port): string[] {
+  const ids = [...port.security_groups];
+  for (const group of topology.all('security_group')) {
+    if (ids.length >= GROUPS + port.security_groups.length) break;
+    if (group.project_id === port.project_id) ids.push(group.id);
+  }
+  return ids;
+}

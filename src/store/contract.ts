@@ -2,13 +2,28 @@ import type { TreeOp } from '../base/tree.ts';
 
 /**
  * What every store driver does. The tree is ZooKeeper's: nodes at slash-separated paths. A node
- * with a value is an *object*; path segments above it that have none are containers, which the
- * driver makes and clears away by itself. Values are JSON text.
+ * with a value is an *object*; path segments above it that have none are containers, which appear
+ * with the first object below them and vanish with the last. Values are JSON text, which no driver
+ * looks into.
  *
- * One `multi` is atomic, durable when its promise resolves, and moves `revision` up by one or
- * more. Uniqueness is expressed by creating a path that only one may create, a reference by
- * creating a node below what is referred to (a node with objects below it cannot be deleted), so
- * that several servers need no lock.
+ * One `multi` is atomic and durable when its promise resolves; the multis of one `Store` take
+ * effect in the order in which they were called, any number may be in flight. Each one that
+ * changes something is one commit with a revision of its own, greater than all before.
+ *
+ * The operations of a multi take effect one after the other, each on what those before it left,
+ * and several may name one path:
+ * - `create` needs no object above it, and may itself be made above or below others;
+ * - `delete` is `not_empty` while objects lie below: a multi deletes the children first;
+ * - an object that is deleted and created again starts at version 0.
+ *
+ * Uniqueness is expressed by creating a path that only one may create, a reference by creating a
+ * node below what is referred to, so that several servers need no lock.
+ *
+ * Paths begin with a slash, have no empty segment and no trailing slash, no `.` or `..` segment and
+ * none of the characters that ZooKeeper refuses, and are at most `MAX_PATH_BYTES` long; `/` alone
+ * names no object, only the place where `children` and `snapshot` begin. Values are at most
+ * `MAX_VALUE_BYTES`. Anything else is a Failure `invalid`, and a closed store answers with a
+ * Failure `unavailable`.
  */
 export type StoreConflictReason = 'exists' | 'missing' | 'version' | 'not_empty';
 
@@ -27,9 +42,13 @@ export class StoreConflict extends Error {
   }
 }
 
-/** The changes after the asked revision are no longer kept: take a snapshot and go on from it. */
+/** The changes after the asked revision cannot be told: take a snapshot and go on from it. */
 export class RevisionGone extends Error {
   override readonly name = 'RevisionGone';
+
+  constructor(from: number, oldest: number, newest: number) {
+    super(`cannot watch from revision ${from}: changes are kept from ${oldest} to ${newest}`);
+  }
 }
 
 export interface StoreEntry {
@@ -44,6 +63,7 @@ export interface StoreChange {
   readonly path: string;
   /** null: deleted. */
   readonly value: string | null;
+  /** That of the object from here on, -1 when deleted. */
   readonly version: number;
 }
 
@@ -58,8 +78,25 @@ export interface Watch {
   close(): void;
 }
 
+export interface StoreOptions {
+  /**
+   * How many of the newest changes a watch can go back (whole commits, at least the last one);
+   * 100,000 when left out.
+   */
+  readonly keepChanges?: number;
+  /**
+   * Takes what an `onCommit` throws. Left out, it is thrown again outside the store, where it ends
+   * the process unless someone catches it: a replica that lost a commit is wrong from then on.
+   */
+  readonly onListenerError?: (error: unknown) => void;
+}
+
+export const DEFAULT_KEPT_CHANGES = 100_000;
+
 export interface Store {
-  /** The newest revision this driver has seen. */
+  /** A uuid given to the tree when it was made: revisions of another one mean nothing here. */
+  readonly storeId: string;
+  /** The newest revision this driver has seen; 0 while nothing was ever written. */
   readonly revision: number;
   get(path: string): Promise<StoreEntry | null>;
   /** Names one level below `path`, objects and containers alike, sorted. */
@@ -67,15 +104,19 @@ export interface Store {
   /** All objects at and below `path`, sorted by path, as of one revision. */
   snapshot(path: string): Promise<{ readonly revision: number; readonly entries: StoreEntry[] }>;
   /**
-   * @returns the revision at which the operations took effect, together.
+   * @returns the revision at which the operations took effect, together; the newest one when there
+   *   was nothing to change.
    * @throws {StoreConflict} nothing took effect.
    */
   multi(ops: readonly TreeOp[]): Promise<number>;
   /**
-   * Calls `onCommit` for every commit after `from`, in order, without gaps, also for those made
-   * through this driver; a commit is delivered before its `multi` resolves.
-   * @throws {RevisionGone} when changes after `from` are no longer kept.
+   * Calls `onCommit` for every commit after `from`, in order, without gaps, none twice, also for
+   * those made through this driver; a commit is delivered before its `multi` resolves, and those
+   * already made before `watch` returns. What `onCommit` throws is no concern of the store's or of
+   * other watches: see `StoreOptions.onListenerError`.
+   * @throws {RevisionGone} when changes after `from` are no longer kept, or `from` is still to come.
    */
   watch(from: number, onCommit: (commit: StoreCommit) => void): Watch;
+  /** Lets the multis in flight finish, and gives back what the driver holds. */
   close(): Promise<void>;
 }

@@ -26,7 +26,7 @@ export type MatchValue = bigint | number | MaskedValue;
 
 function term(target: Field, given: MatchValue): Term {
   const full = fieldMask(target);
-  const masked = typeof given === 'object' ? given : { value: given, mask: full };
+  const masked = typeof given === 'object' ? given : { value: given, mask: target.exact };
   const value = BigInt(masked.value);
   const mask = BigInt(masked.mask);
   if (value < 0n || mask < 0n || value > full || mask > full) {

@@ -3,7 +3,7 @@ import type { Match } from './flow.ts';
 
 const fullMasks = Array.from({ length: 129 }, (_, bits) => (1n << BigInt(bits)) - 1n);
 
-/** All ones in the width of `field`. */
+/** All ones in the width of `field`, whatever its bits mean. */
 export function fieldMask(field: Field): bigint {
   return fullMasks[field.bits] ?? 0n;
 }

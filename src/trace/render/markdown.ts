@@ -1,0 +1,77 @@
+import type { Hop, Leg, Trace } from '../types.ts';
+import { endpointName, endpointText, flowText, legEnds, legTitle, probeText } from './words.ts';
+
+/** What a field's dump is filtered by when one looks a hop up by hand. */
+const FILTERS = ['in_port', 'tun_id', 'reg12', 'reg13', 'reg7'] as const;
+
+function command(hop: Hop): string {
+  const filter = FILTERS.map((name) => new RegExp(`(?:^|,)(${name}=[^,/]+)`).exec(hop.match)?.[1]);
+  const found = filter.find((part) => part !== undefined);
+  const suffix = found === undefined ? '' : `,${found}`;
+  return `# ovs-ofctl dump-flows ${hop.bridge} -O openflow13 table=${hop.table}${suffix}`;
+}
+
+const fence = (...lines: readonly string[]): string[] => ['```', ...lines, '```', ''];
+
+function hopSection(hop: Hop): string[] {
+  const lines = [`**${hop.name}(table=${hop.table})**`, '', ...fence(command(hop), flowText(hop))];
+  if (hop.group !== undefined) {
+    const text = hop.group.text ?? `group_id=${hop.group.id}`;
+    lines.push(
+      ...fence(`# ovs-ofctl dump-groups ${hop.bridge} -O openflow15 ${hop.group.id}`, text),
+    );
+  }
+  for (const change of hop.changes ?? []) lines.push(`- set \`${change}\``);
+  if ((hop.changes ?? []).length > 0) lines.push('');
+  if (hop.note !== undefined) lines.push(hop.note, '');
+  return lines;
+}
+
+function trafficModel(leg: Leg): string[] {
+  const steps = leg.stops.map(
+    (stop, index) => `(${index + 1}) ${stop.text}${stop.dropped ? ' **Dropped here.**' : ''}  `,
+  );
+  return [...steps, ''];
+}
+
+function flowRecord(leg: Leg): string[] {
+  const lines: string[] = [];
+  let node = '';
+  for (const hop of leg.hops) {
+    if (hop.node !== node) lines.push(`### On ${hop.node}`, '');
+    node = hop.node;
+    lines.push(...hopSection(hop));
+  }
+  return lines;
+}
+
+function legSection(trace: Trace, leg: Leg, chapter: number): string[] {
+  const [from, to] = legEnds(trace, leg);
+  const title = `${legTitle(leg)}: ${endpointName(from)} → ${endpointName(to)}, ${leg.verdict}`;
+  return [
+    `## ${chapter}. ${title[0]?.toUpperCase()}${title.slice(1)}`,
+    '',
+    `## ${chapter}.1 Traffic model`,
+    '',
+    ...trafficModel(leg),
+    `## ${chapter}.2 Flow tables`,
+    '',
+    ...flowRecord(leg),
+    ...(leg.reason === null ? [] : [`**Why it is dropped:** ${leg.reason.message}`, '']),
+  ];
+}
+
+/** The trace as the operator's record has it: the traffic model's steps, then table by table. */
+export function renderMarkdown(trace: Trace): string {
+  const lines = [
+    `# ${endpointName(trace.from)} → ${endpointName(trace.to)}, ${probeText(trace.probe)}: ${trace.verdict}`,
+    '',
+    `- from ${endpointText(trace.from)}`,
+    `- to ${endpointText(trace.to)}`,
+    `- flows: ${trace.source}`,
+    '',
+    ...trace.legs.flatMap((leg, index) => legSection(trace, leg, index + 1)),
+  ];
+  if (trace.fix.length > 0) lines.push('## Fix', '', ...fence(...trace.fix));
+  return `${lines.join('\n').trimEnd()}\n`;
+}

@@ -18,9 +18,22 @@ export interface Interface {
 /** Kept with the switch, so that a restarted agent goes on with the same numbers. */
 export interface KeptState {
   readonly epoch: number | null;
+  /** The version of the pipeline that the epoch's flows were made by. */
+  readonly pipeline: string | null;
   readonly networkIds: Readonly<Record<string, number>>;
+  /** By port id. */
   readonly vids: Readonly<Record<string, number>>;
+  /** Remote groups in the order in which they were given their conjunction ids 1, 2 … */
+  readonly conjunctions: readonly string[];
 }
+
+export const NOTHING_KEPT: KeptState = {
+  epoch: null,
+  pipeline: null,
+  networkIds: {},
+  vids: {},
+  conjunctions: [],
+};
 
 export interface Datapath {
   /** Makes bridges, tunnel port and uplinks where they are missing; changes nothing that fits. */
@@ -28,6 +41,10 @@ export interface Datapath {
   interfaces(): Promise<readonly Interface[]>;
   /** Plugs an interface for a port bound here; only a simulated datapath does it by itself. */
   ensurePlugged(portIds: ReadonlySet<string>): Promise<void>;
+  /** Calls `listener` when `interfaces` may answer something else; the returned function stops it. */
+  watch(listener: () => void): () => void;
+  /** Forgets the connections of these conntrack zones: the vids are about to be given out anew. */
+  flush(zones: readonly number[]): Promise<void>;
   kept(): Promise<KeptState>;
   keep(state: KeptState): Promise<void>;
   /** What a bridge holds now. */

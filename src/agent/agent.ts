@@ -1,0 +1,376 @@
+/**
+ * A node's agent: follows the topology of its VPCs, compiles it, and keeps the switch equal to it.
+ * One worker does all that in turn, so there is never more than one change of the switch on its
+ * way; what arrives meanwhile is taken together. Nothing is ever cleared: a start, too, applies a
+ * difference.
+ */
+import type { BaseLogger } from 'pino';
+import { Failure } from '../base/failure.ts';
+import type { AgentMessage, AgentQuery, Plugged, ServerMessage } from '../model/stream.ts';
+import { Topology, indexKey } from '../model/topology.ts';
+import type { DependencyKey } from '../model/topology.ts';
+import { BRIDGES, Compiler } from '../pipeline/compiler.ts';
+import type { BridgeName, Deltas } from '../pipeline/compiler.ts';
+import { diff } from '../pipeline/diff.ts';
+import type { BridgeDelta } from '../pipeline/feature.ts';
+import { attachmentKey } from '../pipeline/local.ts';
+import type { LocalReader } from '../pipeline/local.ts';
+import type { Connect } from '../api/hub/link.ts';
+import type { Datapath, Interface } from './datapath.ts';
+import { difference } from './difference.ts';
+import { NodeNumbers, chooseEpoch } from './numbers.ts';
+import { Stream, connectTo } from './stream.ts';
+
+/** To be raised with every change of what flows the pipeline makes of the same topology. */
+export const PIPELINE_VERSION = '1';
+
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 10_000;
+
+export interface AgentOptions {
+  readonly node: string;
+  /** The datapath's VTEP address. */
+  readonly vtep: string;
+  /** URL of the server, or a way to reach it within the process. */
+  readonly server: string | Connect;
+  /** Stays open when the agent closes: it is the caller's. */
+  readonly datapath: Datapath;
+  readonly log: BaseLogger;
+  /** Writes all flows anew, under a new epoch. */
+  readonly newEpoch?: boolean;
+  readonly pipeline?: string;
+}
+
+export interface RunningAgent {
+  readonly node: string;
+  /** The scope it holds: not to be changed. */
+  readonly topology: Topology;
+  readonly local: LocalReader;
+  /** The revision that the switch holds. */
+  readonly revision: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts an agent; resolves once the switch holds the first snapshot.
+ * @throws {Failure} of the server when it refuses the node; of the datapath when it can't be opened.
+ */
+export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
+  const { datapath, node, pipeline = PIPELINE_VERSION } = options;
+  const connect = typeof options.server === 'string' ? connectTo(options.server) : options.server;
+  const opened = await datapath.open();
+  const kept = await datapath.kept();
+  const now = Math.floor(Date.now() / 1000);
+  const epoch = chooseEpoch(kept, pipeline, now, options.newEpoch ?? false);
+  const identity = { ...opened, node, vtep: options.vtep, epoch };
+  const agent = new Agent(options, new NodeNumbers(identity, pipeline, kept), connect);
+  try {
+    await agent.started;
+  } catch (error) {
+    await agent.close();
+    throw error;
+  }
+  return agent;
+}
+
+type Update = Extract<ServerMessage, { type: 'snapshot' | 'delta' }>;
+
+class Agent implements RunningAgent {
+  readonly node: string;
+  readonly topology = new Topology();
+  readonly local: NodeNumbers;
+  /** Settles with the first snapshot: in the switch, or refused. */
+  readonly started: Promise<void>;
+
+  readonly #datapath: Datapath;
+  readonly #log: BaseLogger;
+  readonly #stream: Stream;
+  readonly #unwatch: () => void;
+  #settleStart: { resolve: () => void; reject: (error: Failure) => void } | null = null;
+
+  #store: string | null = null;
+  /** Of the newest update received; the updates between it and `#revision` wait in `#inbox`. */
+  #received: number | null = null;
+  #revision = -1;
+  #inbox: Update[] = [];
+  /** null: to be made anew from the whole topology. */
+  #compiler: Compiler | null = null;
+  readonly #touched = new Set<DependencyKey>();
+  #interfacesMoved = true;
+  /** The switch may hold something else than the compiler believes. */
+  #unsure = true;
+  /** An update has come over the present link. */
+  #updated = false;
+  /** What the present link brought is in the switch, and reports make sense to its server. */
+  #reportable = false;
+  #reportDue = false;
+  #keptChanges = -1;
+  #reportedChanges = -1;
+  #working: Promise<void> | null = null;
+  #retry = FIRST_RETRY_MS;
+  #retryTimer: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(options: AgentOptions, local: NodeNumbers, connect: Connect) {
+    this.node = options.node;
+    this.local = local;
+    this.#datapath = options.datapath;
+    this.#log = options.log;
+    this.started = new Promise((resolve, reject) => (this.#settleStart = { resolve, reject }));
+    this.#unwatch = this.#datapath.watch(() => {
+      this.#interfacesMoved = true;
+      this.#work();
+    });
+    this.#stream = new Stream(
+      connect,
+      {
+        hello: () => this.#hello(),
+        message: (message) => this.#message(message),
+      },
+      this.#log,
+    );
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#unwatch();
+    this.#stream.close();
+    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    await this.#working;
+  }
+
+  #hello(): AgentMessage {
+    this.#updated = false;
+    this.#reportable = false;
+    this.#reportedChanges = -1;
+    return {
+      type: 'hello',
+      node: this.node,
+      vtep: this.local.identity.vtep,
+      revision: this.#received,
+      store: this.#store,
+    };
+  }
+
+  #message(message: ServerMessage): void {
+    switch (message.type) {
+      case 'welcome':
+        this.#store = message.store;
+        return;
+      case 'refused':
+        this.#log.error({ reason: message.reason }, 'the server refuses this node');
+        this.#settleStart?.reject(new Failure('conflict', 'NodeRefused', message.reason));
+        return;
+      case 'query':
+        this.#answer(message.id, message.query);
+        return;
+      default:
+        this.#updated = true;
+        this.#received = message.revision;
+        this.#inbox.push(message);
+        this.#work();
+    }
+  }
+
+  #answer(id: number, query: AgentQuery): void {
+    this.#datapath.dump(query).then(
+      (result) => this.#stream.send({ type: 'answer', id, result }),
+      (error: unknown) => {
+        const text = error instanceof Error ? error.message : String(error);
+        this.#stream.send({ type: 'answer', id, error: text });
+      },
+    );
+  }
+
+  /** Gets the worker going, unless it is. */
+  #work(): void {
+    if (this.#closed || this.#working !== null || this.#retryTimer !== null) return;
+    if (this.#received === null) return;
+    this.#working = this.#turns().then(
+      () => {
+        this.#working = null;
+        this.#retry = FIRST_RETRY_MS;
+      },
+      (error: unknown) => {
+        this.#working = null;
+        this.#unsure = true;
+        this.#log.error({ error, retry: this.#retry }, 'could not change the switch');
+        if (this.#closed) return;
+        this.#retryTimer = setTimeout(() => {
+          this.#retryTimer = null;
+          this.#work();
+        }, this.#retry);
+        this.#retry = Math.min(this.#retry * 2, LONGEST_RETRY_MS);
+      },
+    );
+  }
+
+  async #turns(): Promise<void> {
+    while (!this.#closed && (this.#inbox.length > 0 || this.#interfacesMoved || this.#unsure)) {
+      this.#takeInbox();
+      if (this.#touched.has(indexKey('port.by_host', this.node))) this.#interfacesMoved = true;
+      if (this.#interfacesMoved) await this.#plug();
+      const vpcs = this.#unsure ? Object.keys(this.local.kept().networkIds) : this.#vpcsTouched();
+      await this.#program();
+      this.#releaseNetworks(vpcs);
+      await this.#keep();
+      this.#report();
+    }
+  }
+
+  #takeInbox(): void {
+    const updates = this.#inbox;
+    this.#inbox = [];
+    for (const update of updates) {
+      const changes =
+        update.type === 'snapshot' ? difference(this.topology, update.changes) : update.changes;
+      for (const change of changes) {
+        for (const key of this.topology.apply(change)) this.#touched.add(key);
+      }
+      this.#revision = update.revision;
+      this.#reportDue = true;
+    }
+    this.#reportable = this.#updated;
+  }
+
+  /** Makes the attachments those of the interfaces that carry a port bound here. */
+  async #plug(): Promise<void> {
+    this.#interfacesMoved = false;
+    try {
+      const bound = this.topology.find('port.by_host', this.node);
+      await this.#datapath.ensurePlugged(new Set(bound));
+      const found = new Map<string, Interface>();
+      for (const it of await this.#datapath.interfaces()) {
+        if (bound.has(it.port_id)) found.set(it.port_id, it);
+      }
+      const known = new Set([...this.local.attached(), ...Object.keys(this.local.kept().vids)]);
+      for (const id of known) if (!found.has(id)) this.#detach(id);
+      const zones: number[] = [];
+      for (const it of found.values()) this.#attach(it, zones);
+      if (zones.length > 0) await this.#datapath.flush(zones);
+      await this.#keep();
+    } catch (error) {
+      this.#interfacesMoved = true;
+      throw error;
+    }
+  }
+
+  #detach(portId: string): void {
+    this.local.detach(portId);
+    this.#touched.add(attachmentKey(portId));
+  }
+
+  #attach({ port_id, name, ofport, vid }: Interface, zones: number[]): void {
+    const held = this.local.attachment(port_id);
+    if (held?.ofport === ofport && held.interface === name && held.vid === vid) return;
+    // Plugged anew: its old number, and the connections under it, are not its own any more.
+    if (vid === null) this.local.detach(port_id);
+    const attachment = this.local.attach(port_id, { ofport, interface: name, vid });
+    if (attachment.vid !== vid) zones.push(attachment.vid);
+    this.#touched.add(attachmentKey(port_id));
+  }
+
+  /** Puts what is compiled into the switch. */
+  async #program(): Promise<void> {
+    const [compiler, deltas] = this.#compile();
+    await this.#keep();
+    if (deltas === null || this.#unsure) {
+      await this.#reconcile(compiler);
+      this.#unsure = false;
+      return;
+    }
+    for (const bridge of BRIDGES) {
+      if (!isEmpty(deltas[bridge])) await this.#datapath.apply(bridge, deltas[bridge]);
+    }
+  }
+
+  /** What was touched, compiled; deltas are null when that was everything. */
+  #compile(): [Compiler, Deltas | null] {
+    try {
+      if (this.#compiler !== null) return [this.#compiler, this.#compiler.refresh(this.#touched)];
+      this.#compiler = new Compiler(this.topology, this.local);
+      this.#compiler.start();
+      return [this.#compiler, null];
+    } catch (error) {
+      this.#compiler = null;
+      throw error;
+    } finally {
+      this.#touched.clear();
+    }
+  }
+
+  /**
+   * The difference to what the switch holds. Everything new goes in, on all bridges, before
+   * anything stale goes out: traffic always finds either the old flows or the new.
+   */
+  async #reconcile(compiler: Compiler): Promise<void> {
+    const sweeps: [BridgeName, BridgeDelta][] = [];
+    for (const bridge of BRIDGES) {
+      const have = await this.#datapath.program(bridge);
+      const delta = diff(have, compiler.program(bridge));
+      const puts = { ...delta, remove: [], removeGroups: [], removeMeters: [] };
+      if (!isEmpty(puts)) await this.#datapath.apply(bridge, puts);
+      sweeps.push([bridge, { ...delta, add: [], addGroups: [], addMeters: [] }]);
+    }
+    for (const [bridge, sweep] of sweeps) {
+      if (!isEmpty(sweep)) await this.#datapath.apply(bridge, sweep);
+    }
+  }
+
+  /** Stores the numbers before a flow bears them. */
+  async #keep(): Promise<void> {
+    const { changes } = this.local;
+    if (changes === this.#keptChanges) return;
+    await this.#datapath.keep(this.local.state());
+    this.#keptChanges = changes;
+  }
+
+  /** The VPCs that may have come to this node or left it. */
+  #vpcsTouched(): string[] {
+    const prefix = 'port.by_vpc_host ';
+    const suffix = ` ${this.node}`;
+    return [...this.#touched]
+      .filter((key) => key.startsWith(prefix) && key.endsWith(suffix))
+      .map((key) => key.slice(prefix.length, -suffix.length));
+  }
+
+  /** Gives back the numbers of those VPCs that left, now that no flow bears them. */
+  #releaseNetworks(vpcs: readonly string[]): void {
+    for (const vpc of vpcs) {
+      if (this.topology.find('port.by_vpc_host', `${vpc} ${this.node}`).size === 0) {
+        this.local.releaseNetwork(vpc);
+      }
+    }
+  }
+
+  #report(): void {
+    const { changes } = this.local;
+    if (!this.#reportable || (!this.#reportDue && changes === this.#reportedChanges)) return;
+    this.#stream.send({
+      type: 'applied',
+      revision: this.#revision,
+      epoch: this.local.identity.epoch,
+      ...(changes === this.#reportedChanges
+        ? {}
+        : { plugged: this.#plugged(), networkIds: this.local.kept().networkIds }),
+    });
+    this.#reportDue = false;
+    this.#reportedChanges = changes;
+    this.#settleStart?.resolve();
+    this.#settleStart = null;
+  }
+
+  #plugged(): Plugged[] {
+    return [...this.local.attached()].flatMap((port_id) => {
+      const attachment = this.local.attachment(port_id);
+      return attachment === undefined ? [] : [{ port_id, ...attachment }];
+    });
+  }
+}
+
+const isEmpty = (delta: BridgeDelta): boolean =>
+  Object.values(delta).every((list: readonly unknown[]) => list.length === 0);

@@ -1,0 +1,68 @@
+/** What an agent believes of a server's message: the envelope, and objects that have their id. */
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import { Failure } from '../base/failure.ts';
+import type { ServerMessage } from '../model/stream.ts';
+
+const Revision = Type.Integer({ minimum: 0 });
+const KINDS = [
+  'network',
+  'subnet',
+  'router',
+  'port',
+  'security_group',
+  'security_group_rule',
+  'floatingip',
+  'node',
+] as const;
+
+const Changes = Type.Array(
+  Type.Object({
+    kind: Type.Union(KINDS.map((kind) => Type.Literal(kind))),
+    id: Type.String({ minLength: 1 }),
+    object: Type.Union([Type.Null(), Type.Object({ id: Type.String({ minLength: 1 }) })]),
+  }),
+);
+
+const Query = Type.Object({
+  what: Type.Union([Type.Literal('flows'), Type.Literal('groups'), Type.Literal('ports')]),
+  bridge: Type.String(),
+  generation: Type.Optional(Type.Integer({ minimum: 0 })),
+});
+
+const SCHEMAS = {
+  welcome: Compile(Type.Object({ type: Type.Literal('welcome'), store: Type.String() })),
+  refused: Compile(Type.Object({ type: Type.Literal('refused'), reason: Type.String() })),
+  snapshot: Compile(
+    Type.Object({ type: Type.Literal('snapshot'), revision: Revision, changes: Changes }),
+  ),
+  delta: Compile(
+    Type.Object({ type: Type.Literal('delta'), revision: Revision, changes: Changes }),
+  ),
+  query: Compile(
+    Type.Object({ type: Type.Literal('query'), id: Type.Integer({ minimum: 0 }), query: Query }),
+  ),
+} as const;
+
+const isKnown = (type: unknown): type is keyof typeof SCHEMAS =>
+  typeof type === 'string' && Object.hasOwn(SCHEMAS, type);
+
+/**
+ * @returns null for a type that this agent does not know: a newer server's.
+ * @throws {Failure} invalid: not a message at all.
+ */
+export function parseServerMessage(text: string): ServerMessage | null {
+  const fail = (message: string) => new Failure('invalid', 'ServerMessageInvalid', message);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw fail('a message of the server is not JSON');
+  }
+  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : null;
+  if (!isKnown(type)) return null;
+  const schema = SCHEMAS[type];
+  if (schema.Check(value)) return value as ServerMessage;
+  const [error] = schema.Errors(value);
+  throw fail(`${type}${error?.instancePath ?? ''} ${error?.message ?? 'is malformed'}`);
+}

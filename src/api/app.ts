@@ -1,0 +1,99 @@
+import { isIP } from 'node:net';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+} from 'fastify';
+import type { Logger } from 'pino';
+import { Failure } from '../base/failure.ts';
+import { RESOURCES } from './resources/index.ts';
+import { badRequest, shorten } from './rest/check.ts';
+import { discovery } from './rest/discovery.ts';
+import { BODY_LIMIT, INTERNAL, replyTo } from './rest/errors.ts';
+import { resourceRoutes } from './rest/router.ts';
+import type { Runtime } from './runtime.ts';
+
+export interface AppOptions {
+  readonly runtime: Runtime;
+  readonly log: Logger;
+  /** Serve only requests that no web page of another site can have made. */
+  readonly guarded: boolean;
+}
+
+/** The HTTP side of a server, not yet listening. */
+export function createApp({ runtime, log, guarded }: AppOptions): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: BODY_LIMIT,
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 255 },
+    // Fastify's defaults swallow unknown fields and turn "1500" into 1500.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
+  });
+  acceptJson(app);
+  if (guarded) app.addHook('onRequest', refuseForeignPages);
+  app.setErrorHandler((error: Error, request, reply) => {
+    const answer = replyTo(error) ?? INTERNAL;
+    if (answer === INTERNAL) request.log.error({ err: error, url: request.url }, 'request failed');
+    return reply.code(answer.status).send(answer.body);
+  });
+  app.setNotFoundHandler((request) => {
+    throw new Failure(
+      'not_found',
+      'HTTPNotFound',
+      `The resource ${shorten(request.url)} could not be found`,
+      { field: 'path', value: request.url, remedy: 'GET /v2.0/ lists what there is' },
+    );
+  });
+  app.get('/healthz', () => Promise.resolve({ status: 'ok', revision: runtime.revision }));
+  void app.register(discovery(RESOURCES));
+  void app.register(resourceRoutes(runtime, RESOURCES), { prefix: '/v2.0' });
+  return app;
+}
+
+/** Takes every body for JSON whatever its content type says, as Neutron does. */
+function acceptJson(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
+    const text = body.toString();
+    if (text.trim() === '') return done(null, undefined);
+    try {
+      return done(null, JSON.parse(text));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return done(
+        badRequest(`The body is not JSON (${why})`, {
+          field: 'body',
+          value: shorten(text),
+          remedy: 'send one complete JSON object such as {"network": {…}}',
+        }),
+      );
+    }
+  });
+}
+
+/**
+ * Without authentication, a page open in the user's browser must not be able to act here: neither
+ * by a request across origins, nor under a name that was made to point at this machine.
+ */
+function refuseForeignPages(
+  request: FastifyRequest,
+  _reply: unknown,
+  done: (error?: Error) => void,
+): void {
+  const { origin } = request.headers;
+  const foreign = origin !== undefined && origin !== `${request.protocol}://${request.host}`;
+  const named = request.hostname !== 'localhost' && isIP(bare(request.hostname)) === 0;
+  if (!foreign && !named) return done();
+  const [field, value] = foreign ? ['Origin', origin] : ['Host', request.host];
+  done(
+    new Failure('forbidden', 'Forbidden', `The header ${field} is ${shorten(value)}`, {
+      field,
+      value: shorten(value),
+      remedy: 'a server without authentication answers only on localhost or its address',
+    }),
+  );
+}
+
+const bare = (host: string): string => host.replace(/^\[|\]$/g, '');

@@ -1,0 +1,27 @@
+import { constant, fixed, ID, NAME, resource, settable, STANDARD } from '../rest/resource.ts';
+import { address, bool, choice, list, nullable, optional, record, uuid } from '../rest/schemas.ts';
+
+const gateway = () =>
+  record({
+    network_id: optional(uuid()),
+    enable_snat: optional(bool()),
+    external_fixed_ips: optional(
+      list(record({ subnet_id: optional(uuid()), ip_address: optional(address()) })),
+    ),
+  });
+
+export const routers = resource({
+  kind: 'router',
+  collection: 'routers',
+  member: 'router',
+  typeName: 'Router',
+  attributes: {
+    ...ID,
+    ...NAME,
+    admin_state_up: settable(bool()),
+    status: constant(choice('ACTIVE'), 'ACTIVE'),
+    network_id: fixed(nullable(uuid()), { index: 'router.by_network' }),
+    external_gateway_info: settable(nullable(gateway())),
+    ...STANDARD,
+  },
+});

@@ -1,0 +1,30 @@
+import type { SecurityGroup, SecurityGroupRule } from '../../model/objects.ts';
+import type { Topology } from '../../model/topology.ts';
+import { derived, ID, NAME, present, resource, settable, STANDARD } from '../rest/resource.ts';
+import { bool, freeForm, list } from '../rest/schemas.ts';
+import { securityGroupRules } from './security-group-rules.ts';
+
+function rulesOf(groupId: string, topology: Topology): SecurityGroupRule[] {
+  return [...topology.find('rule.by_group', groupId)]
+    .map((id) => topology.get('security_group_rule', id))
+    .filter((rule) => rule !== undefined);
+}
+
+export const securityGroups = resource({
+  kind: 'security_group',
+  collection: 'security-groups',
+  member: 'security_group',
+  typeName: 'SecurityGroup',
+  attributes: {
+    ...ID,
+    ...NAME,
+    stateful: settable(bool()),
+    security_group_rules: derived(
+      list(freeForm()),
+      (group: SecurityGroup, topology) =>
+        rulesOf(group.id, topology).map((rule) => present(securityGroupRules, rule, topology)),
+      { filter: false },
+    ),
+    ...STANDARD,
+  },
+});

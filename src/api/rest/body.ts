@@ -1,0 +1,130 @@
+import type { AnyResource, Attribute } from './resource.ts';
+import { collectionKey } from './resource.ts';
+import { badRequest, checkAttribute, shorten } from './check.ts';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export interface Body {
+  readonly items: readonly Json[];
+  /** Asked for with the collection's key: answered with it, too. */
+  readonly bulk: boolean;
+}
+
+type Purpose = 'post' | 'put';
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * Takes the attributes out of a body, with aliases resolved.
+ * @throws {Failure} HTTPBadRequest for anything that the resource does not declare.
+ */
+export function parseBody(of: AnyResource, purpose: Purpose, body: unknown): Body {
+  const keys = purpose === 'post' ? [of.member, collectionKey(of)] : [of.member];
+  const example = `{"${of.member}": {…}}`;
+  if (!isObject(body)) {
+    const found = body === undefined || body === null ? 'nothing' : shorten(body);
+    throw badRequest(`The body holds ${found}`, {
+      field: 'body',
+      value: found,
+      remedy: `send a JSON object such as ${example}`,
+    });
+  }
+  const given = Object.keys(body);
+  const key = keys.find((name) => name in body);
+  if (key === undefined || given.length !== 1) {
+    throw badRequest(`The body has the keys ${shorten(given)}`, {
+      field: 'body',
+      value: shorten(given),
+      remedy: `send one object with the one key '${keys.join("' or '")}', such as ${example}`,
+    });
+  }
+  const content = body[key];
+  if (key === of.member) return { items: [attributesOf(of, purpose, content, key)], bulk: false };
+  if (!Array.isArray(content) || content.length === 0) {
+    throw badRequest(
+      `Invalid input for ${key}. Reason: ${shorten(content)} is not a list of objects`,
+      {
+        field: key,
+        value: shorten(content),
+      },
+    );
+  }
+  return {
+    items: content.map((item, at) => attributesOf(of, purpose, item, `${key}[${at}]`)),
+    bulk: true,
+  };
+}
+
+function attributesOf(of: AnyResource, purpose: Purpose, content: unknown, field: string): Json {
+  if (!isObject(content)) {
+    throw badRequest(`Invalid input for ${field}. Reason: ${shorten(content)} is not an object`, {
+      field,
+      value: shorten(content),
+      remedy: `send the attributes of one ${of.member}, such as {"name": "…"}`,
+    });
+  }
+  refuseUnknown(of, content);
+  refuseReadOnly(of, purpose, content);
+  if (purpose === 'post') refuseMissing(of, content);
+  const attributes: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(content)) {
+    const { alias, schema } = declared(of, name);
+    checkAttribute(name, schema, value);
+    const target = alias ?? name;
+    if (target in attributes && attributes[target] !== value) {
+      throw badRequest(`${name} ${shorten(value)} differs from the other name it has, ${target}`, {
+        field: name,
+        value: shorten(value),
+        remedy: `give ${target} alone`,
+      });
+    }
+    attributes[target] = value;
+  }
+  return attributes;
+}
+
+function declared(of: AnyResource, name: string): Attribute<never> {
+  const attribute = of.attributes[name];
+  if (attribute === undefined) throw new Error(`${of.collection} has no attribute ${name}`);
+  return attribute;
+}
+
+function refuseUnknown(of: AnyResource, content: Json): void {
+  const unknown = Object.keys(content).filter((name) => !Object.hasOwn(of.attributes, name));
+  if (unknown.length === 0) return;
+  const names = unknown.map((name) => (name.length > 64 ? `${name.slice(0, 64)}…` : name));
+  const known = Object.entries(of.attributes)
+    .filter(([, attribute]) => attribute.post || attribute.put)
+    .map(([name]) => name);
+  throw badRequest(`Unrecognized attribute(s) '${names.slice(0, 8).join(', ')}'`, {
+    field: names.join(', '),
+    value: shorten(content[unknown[0] ?? '']),
+    remedy: `a ${of.member} takes ${known.join(', ')}`,
+  });
+}
+
+function refuseReadOnly(of: AnyResource, purpose: Purpose, content: Json): void {
+  const name = Object.keys(content).find((name) => !declared(of, name)[purpose]);
+  if (name === undefined) return;
+  const verdict =
+    purpose === 'post'
+      ? `Attribute '${name}' not allowed in POST`
+      : `Cannot update read-only attribute ${name}`;
+  throw badRequest(`${verdict} (it was ${shorten(content[name])})`, {
+    field: name,
+    value: shorten(content[name]),
+    remedy: declared(of, name).post ? 'it is given when the object is made' : 'leave it out',
+  });
+}
+
+function refuseMissing(of: AnyResource, content: Json): void {
+  const missing = Object.keys(of.attributes).filter(
+    (name) => declared(of, name).required && !(name in content),
+  );
+  if (missing.length === 0) return;
+  throw badRequest(
+    `Failed to parse request. Required attribute '${missing.join("', '")}' not specified`,
+    { field: missing.join(', '), remedy: `a ${of.member} cannot be made without` },
+  );
+}

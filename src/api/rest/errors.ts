@@ -1,0 +1,70 @@
+import { Failure, type FailureKind } from '../../base/failure.ts';
+
+const STATUS: Readonly<Record<FailureKind, number>> = {
+  invalid: 400,
+  not_found: 404,
+  in_use: 409,
+  conflict: 409,
+  exhausted: 409,
+  forbidden: 403,
+  unavailable: 503,
+  unsupported: 501,
+};
+
+/** Where HTTP has a status of its own for what went wrong. */
+const STATUS_OF_CODE: Readonly<Record<string, number>> = {
+  RevisionNumberConstraintFailed: 412,
+  HTTPMethodNotAllowed: 405,
+  RequestEntityTooLarge: 413,
+};
+
+export interface ErrorReply {
+  readonly status: number;
+  readonly body: {
+    readonly NeutronError: { readonly type: string; readonly message: string; readonly detail: '' };
+  };
+}
+
+/** What fastify itself refuses, in our words. */
+const REFUSALS: Readonly<Record<string, (error: Error) => Failure>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: () =>
+    new Failure('invalid', 'RequestEntityTooLarge', `The body is longer than ${BODY_LIMIT} bytes`, {
+      remedy: 'send fewer objects in one request',
+    }),
+  FST_ERR_VALIDATION: (error) => new Failure('invalid', 'HTTPBadRequest', error.message),
+};
+
+/** Bytes of a body: some thousand ports in one request. */
+export const BODY_LIMIT = 4 * 1024 * 1024;
+
+/** Sentence of a failure with its remedy. */
+export function sentence(failure: Failure): string {
+  const { remedy } = failure.details;
+  const said = failure.message.replace(/\.$/, '');
+  return remedy === undefined || said.includes(remedy) ? `${said}.` : `${said}; ${remedy}.`;
+}
+
+/**
+ * The reply in Neutron's form.
+ * @returns null for what nobody foresaw: that is for the log, and not for the caller.
+ */
+export function replyTo(error: Error & { code?: string; statusCode?: number }): ErrorReply | null {
+  const refused = error.code === undefined ? undefined : REFUSALS[error.code];
+  const failure = error instanceof Failure ? error : refused?.(error);
+  if (failure !== undefined) {
+    const status = STATUS_OF_CODE[failure.code] ?? STATUS[failure.kind];
+    return reply(status, failure.code, sentence(failure));
+  }
+  if (error.statusCode === undefined || error.statusCode >= 500) return null;
+  return reply(error.statusCode, 'HTTPBadRequest', `${error.message.replace(/\.$/, '')}.`);
+}
+
+export const INTERNAL = reply(
+  500,
+  'HTTPInternalServerError',
+  'The server met something that it does not understand; its log says what.',
+);
+
+function reply(status: number, type: string, message: string): ErrorReply {
+  return { status, body: { NeutronError: { type, message, detail: '' } } };
+}

@@ -1,0 +1,259 @@
+import { Failure } from '../../base/failure.ts';
+import type { Kind, Objects } from '../../model/objects.ts';
+import type { Topology } from '../../model/topology.ts';
+import { badRequest, shorten } from './check.ts';
+import { type AnyResource, present, valueOf } from './resource.ts';
+
+type AnyObject = Objects[Kind];
+type Shown = (name: string) => unknown;
+
+/** A list's query, read once: which objects, in what order, how many, and what of them. */
+export interface ListQuery {
+  /** Wanted values by attribute; several mean any of them. */
+  readonly filters: ReadonlyMap<string, readonly string[]>;
+  readonly tests: readonly ((shown: Shown) => boolean)[];
+  readonly fields: ReadonlySet<string>;
+  readonly sort: readonly { readonly key: string; readonly descending: boolean }[];
+  /** 0: all. */
+  readonly limit: number;
+  readonly marker: string | null;
+  readonly reverse: boolean;
+}
+
+export interface Page {
+  readonly items: readonly Record<string, unknown>[];
+  /** Queries of the pages around this one; null: there is none, or no limit was asked for. */
+  readonly next: URLSearchParams | null;
+  readonly previous: URLSearchParams | null;
+}
+
+const CONTROLS = new Set([
+  'fields',
+  'sort_key',
+  'sort_dir',
+  'limit',
+  'marker',
+  'page_reverse',
+  'verbose',
+]);
+
+const words = (value: string): string[] => value.split(',').map((word) => word.trim());
+const tagsOf = (shown: Shown): readonly string[] => (shown('tags') ?? []) as readonly string[];
+
+/** Filters that are no attribute. */
+const TAG_FILTERS: Readonly<
+  Record<string, (tags: readonly string[], wanted: string[]) => boolean>
+> = {
+  tags: (tags, wanted) => wanted.every((tag) => tags.includes(tag)),
+  'tags-any': (tags, wanted) => wanted.some((tag) => tags.includes(tag)),
+  'not-tags': (tags, wanted) => !wanted.every((tag) => tags.includes(tag)),
+  'not-tags-any': (tags, wanted) => !wanted.some((tag) => tags.includes(tag)),
+};
+
+/** @throws {Failure} for unknown attributes and values that mean nothing. */
+export function parseListQuery(of: AnyResource, query: URLSearchParams): ListQuery {
+  const filters = new Map<string, readonly string[]>();
+  const tests: ((shown: Shown) => boolean)[] = [];
+  const unknown: string[] = [];
+  for (const name of new Set(query.keys())) {
+    if (CONTROLS.has(name)) continue;
+    const tagFilter = 'tags' in of.attributes ? TAG_FILTERS[name] : undefined;
+    const attribute = of.attributes[name];
+    if (tagFilter !== undefined) {
+      const wanted = query.getAll(name).flatMap(words);
+      tests.push((shown) => tagFilter(tagsOf(shown), wanted));
+    } else if (attribute === undefined || attribute.filter === false) unknown.push(name);
+    else filters.set(name, query.getAll(name));
+  }
+  if (unknown.length > 0) throw notAnAttribute(of, unknown, 'filtering');
+  for (const [name, wanted] of filters) {
+    const matches = of.attributes[name]?.filter || equals;
+    tests.push((shown) => wanted.some((value) => matches(shown(name), value)));
+  }
+  return {
+    filters,
+    tests,
+    fields: new Set(query.getAll('fields')),
+    sort: parseSort(of, query),
+    limit: parseLimit(query.get('limit')),
+    marker: query.get('marker'),
+    reverse: /^(true|1|yes)$/i.test(query.get('page_reverse') ?? ''),
+  };
+}
+
+/** The page of `topology`'s objects that `query` asks for. */
+export function runListQuery(
+  of: AnyResource,
+  query: ListQuery,
+  params: URLSearchParams,
+  topology: Topology,
+): Page {
+  const selected = select(of, query, topology);
+  order(of, query, selected, topology);
+  const page = cutPage(of, query, selected, topology);
+  const link = (marker: AnyObject | undefined, reverse: boolean): URLSearchParams | null => {
+    if (query.limit === 0 || marker === undefined) return null;
+    const around = new URLSearchParams(params);
+    around.set('marker', marker.id);
+    if (reverse) around.set('page_reverse', 'True');
+    else around.delete('page_reverse');
+    return around;
+  };
+  const full = page.length === query.limit;
+  return {
+    items: page.map((object) => present(of, object, topology, query.fields)),
+    next: full || query.reverse ? link(page.at(-1), false) : null,
+    previous: full || !query.reverse ? link(page[0], true) : null,
+  };
+}
+
+function select(of: AnyResource, query: ListQuery, topology: Topology): AnyObject[] {
+  const found: AnyObject[] = [];
+  for (const object of candidates(of, query, topology)) {
+    const shown: Shown = (name) => valueOf(of, name, object, topology);
+    if (query.tests.every((test) => test(shown))) found.push(object);
+  }
+  return found;
+}
+
+/** The objects that one filter's index finds; all when no filter has an index. */
+function* candidates(of: AnyResource, query: ListQuery, topology: Topology): Iterable<AnyObject> {
+  const byIndex = [...query.filters].find(([name]) => indexOf(of, name, topology) !== null);
+  if (byIndex === undefined) {
+    yield* topology.all(of.kind);
+    return;
+  }
+  const [name, wanted] = byIndex;
+  const lookUp = indexOf(of, name, topology);
+  const ids = new Set(wanted.flatMap((value) => [...(lookUp?.(value) ?? [])]));
+  for (const id of ids) {
+    const object = topology.get(of.kind, id);
+    if (object !== undefined) yield object;
+  }
+}
+
+function indexOf(
+  of: AnyResource,
+  name: string,
+  topology: Topology,
+): ((value: string) => Iterable<string>) | null {
+  if (name === 'id') return (value) => [value];
+  const index = of.attributes[name]?.index;
+  // An index files nothing under an empty value.
+  return index === undefined
+    ? null
+    : (value) =>
+        value === ''
+          ? Array.from(topology.all(of.kind), (object) => object.id)
+          : topology.find(index, value);
+}
+
+/** Sorted by what was asked for, then by age, then by id: the same for every server. */
+function order(of: AnyResource, query: ListQuery, found: AnyObject[], topology: Topology): void {
+  found.sort((a, b) => {
+    for (const { key, descending } of query.sort) {
+      const sign = compare(valueOf(of, key, a, topology), valueOf(of, key, b, topology));
+      if (sign !== 0) return descending ? -sign : sign;
+    }
+    return compare(a.created_at, b.created_at) || compare(a.id, b.id);
+  });
+}
+
+function cutPage(
+  of: AnyResource,
+  query: ListQuery,
+  sorted: readonly AnyObject[],
+  topology: Topology,
+): readonly AnyObject[] {
+  const { marker, limit, reverse } = query;
+  let from = 0;
+  let to = sorted.length;
+  if (marker !== null) {
+    const at = sorted.findIndex((object) => object.id === marker);
+    if (at === -1) throw unknownMarker(of, marker, topology);
+    if (reverse) to = at;
+    else from = at + 1;
+  }
+  if (limit > 0 && reverse) from = Math.max(from, to - limit);
+  if (limit > 0 && !reverse) to = Math.min(to, from + limit);
+  return sorted.slice(from, to);
+}
+
+function unknownMarker(of: AnyResource, marker: string, topology: Topology): Failure {
+  const known = topology.get(of.kind, marker) !== undefined;
+  const why = known ? 'is not among what the filters select' : 'could not be found';
+  return new Failure(
+    'not_found',
+    `${of.typeName}NotFound`,
+    `${of.typeName} ${shorten(marker)} ${why}`,
+    {
+      field: 'marker',
+      value: shorten(marker),
+      remedy: 'give the id of the last object of the page before',
+    },
+  );
+}
+
+function parseSort(of: AnyResource, query: URLSearchParams): ListQuery['sort'] {
+  const keys = query.getAll('sort_key');
+  const directions = query.getAll('sort_dir');
+  if (directions.length > 0 && keys.length !== directions.length) {
+    throw badRequest(`The query has ${keys.length} sort_key and ${directions.length} sort_dir`, {
+      field: 'sort_dir',
+      value: directions.join(', '),
+      remedy: 'give one sort_dir for each sort_key',
+    });
+  }
+  const unknown = keys.filter((key) => of.attributes[key] === undefined);
+  if (unknown.length > 0) throw notAnAttribute(of, unknown, 'sorting');
+  return keys.map((key, at) => {
+    const direction = directions[at] ?? 'asc';
+    if (direction !== 'asc' && direction !== 'desc') {
+      throw badRequest(
+        `Invalid input for sort_dir. Reason: ${shorten(direction)} is not asc or desc`,
+        {
+          field: 'sort_dir',
+          value: shorten(direction),
+        },
+      );
+    }
+    return { key, descending: direction === 'desc' };
+  });
+}
+
+function parseLimit(text: string | null): number {
+  if (text === null) return 0;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw badRequest(
+    `Invalid input for limit. Reason: ${shorten(text)} is not an integer of 0 or more`,
+    { field: 'limit', value: shorten(text) },
+  );
+}
+
+function notAnAttribute(of: AnyResource, names: readonly string[], purpose: string): Failure {
+  const shortened = names
+    .slice(0, 8)
+    .map((name) => (name.length > 64 ? `${name.slice(0, 64)}…` : name));
+  return badRequest(`['${shortened.join("', '")}'] is invalid attribute for ${purpose}`, {
+    field: shortened.join(', '),
+    remedy: `use attributes of a ${of.member}`,
+  });
+}
+
+/** Whether `wanted`, as written in a query, is what is shown; for a list, whether it is in it. */
+export function equals(shown: unknown, wanted: string): boolean {
+  if (shown === null || shown === undefined) return /^(|null|none)$/i.test(wanted);
+  if (typeof shown === 'boolean') return /^(true|1|yes)$/i.test(wanted) === shown;
+  if (Array.isArray(shown)) return shown.some((item) => equals(item, wanted));
+  if (typeof shown === 'object') return JSON.stringify(shown) === wanted;
+  return String(shown) === wanted;
+}
+
+function compare(a: unknown, b: unknown): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  const [left, right] = [sortable(a), sortable(b)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+const sortable = (value: unknown): string =>
+  typeof value === 'string' ? value : value === null ? '' : JSON.stringify(value);

@@ -1,0 +1,93 @@
+/**
+ * The types of attributes, each with a description that completes "… is not": it is what a caller
+ * with a wrong value reads, and what the documentation of the API says.
+ */
+import {
+  type TArray,
+  type TBoolean,
+  type TInteger,
+  type TNull,
+  type TProperties,
+  type TSchema,
+  type TString,
+  type TUnion,
+  Type,
+} from 'typebox';
+
+/** Neutron's limit for names, descriptions and most other text. */
+const TEXT_LENGTH = 255;
+/** An IPv6 prefix with an embedded quad, and then some. */
+const ADDRESS_LENGTH = 64;
+const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
+
+export function text(maxLength = TEXT_LENGTH, minLength = 0): TString {
+  const atLeast = minLength > 0 ? `${minLength} to ` : 'at most ';
+  return Type.String({
+    minLength,
+    maxLength,
+    description: `text of ${atLeast}${maxLength} characters`,
+  });
+}
+
+export const bool = (): TBoolean => Type.Boolean({ description: 'true or false, without quotes' });
+
+export const uuid = (): TString =>
+  Type.String({ pattern: UUID, description: 'a uuid in lower case' });
+
+/** What addresses look like is the model's to say; here only their length is bounded. */
+export const address = (): TString =>
+  Type.String({ maxLength: ADDRESS_LENGTH, description: 'an IPv4 or IPv6 address, as text' });
+
+export const prefix = (): TString =>
+  Type.String({
+    maxLength: ADDRESS_LENGTH,
+    description: 'a prefix such as 178.1.3.0/24 or 2001:db8::/64, as text',
+  });
+
+export const mac = (): TString =>
+  Type.String({
+    maxLength: ADDRESS_LENGTH,
+    description: 'a MAC address such as fa:16:3e:00:00:01, as text',
+  });
+
+/** ISO 8601. */
+export const time = (): TString => Type.String({ description: 'a time in UTC' });
+
+export const integer = (minimum: number, maximum: number): TInteger =>
+  Type.Integer({
+    minimum,
+    maximum,
+    description: `an integer from ${minimum} to ${maximum}, without quotes`,
+  });
+
+export const choice = (...values: readonly (string | number)[]): TSchema =>
+  Type.Union(
+    values.map((value) => Type.Literal(value)),
+    { description: values.map((value) => JSON.stringify(value)).join(' or ') },
+  );
+
+export const nullable = <T extends TSchema>(schema: T): TUnion<[T, TNull]> =>
+  Type.Union([schema, Type.Null()], { description: `${describe(schema)} or null` });
+
+export const either = (...schemas: TSchema[]): TSchema =>
+  Type.Union(schemas, { description: schemas.map(describe).join(' or ') });
+
+export const list = <T extends TSchema>(items: T): TArray<T> =>
+  Type.Array(items, { description: `a list, each item ${describe(items)}` });
+
+/** An object with these attributes and no others; wrap what may be left out in `optional`. */
+export const record = (properties: TProperties): TSchema =>
+  Type.Object(properties, {
+    additionalProperties: false,
+    description: `an object with ${Object.keys(properties).join(', ')}`,
+  });
+
+export const optional = Type.Optional;
+
+export const freeForm = (): TSchema =>
+  Type.Object({}, { additionalProperties: true, description: 'an object' });
+
+export function describe(schema: TSchema): string {
+  const { description } = schema as { description?: string };
+  return description ?? 'of the type that the documentation gives';
+}

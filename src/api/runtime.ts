@@ -1,0 +1,276 @@
+import { randomUUID } from 'node:crypto';
+import { Failure } from '../base/failure.ts';
+import type { TreeOp } from '../base/tree.ts';
+import type { Change } from '../model/objects.ts';
+import type { Plan, PlanContext } from '../model/plan.ts';
+import type { DependencyKey, Topology } from '../model/topology.ts';
+import { ROOT } from '../model/tree.ts';
+import { RevisionGone, type Store, StoreConflict, type Watch } from '../store/contract.ts';
+import { type Applied, Replica } from './replica.ts';
+
+/** Owner of what is made without authentication and without a `project_id`. */
+export const DEFAULT_PROJECT = 'default';
+
+/** Times that a plan is made anew because other servers were quicker. */
+const TRIES = 10;
+/** Longest wait, in ms, for another server's commit to reach the replica before the next try. */
+const CATCH_UP = 200;
+/** Changes kept for those who ask what happened since a revision. */
+const KEPT_CHANGES = 50_000;
+
+/** Plans a change on what it is given alone: it may be called more than once. */
+export type Write<T> = (topology: Topology, context: PlanContext) => Plan<T>;
+
+export interface Commit {
+  readonly revision: number;
+  readonly changes: readonly Change[];
+}
+
+export type Listener = (
+  revision: number,
+  changes: readonly Change[],
+  touched: ReadonlySet<DependencyKey>,
+) => void;
+
+export interface OwnedWrite<T> {
+  readonly write: Write<T>;
+  /** The owner of what is created, unless the write itself names one. */
+  readonly projectId?: string | undefined;
+}
+
+/** One server's view of the store, and its way to write to it. */
+export interface Runtime {
+  /** Not to be changed by others than the runtime. */
+  readonly topology: Topology;
+  /** The store's revision that `topology` shows. */
+  readonly revision: number;
+  /** Names this store's history: a revision means nothing beside another one. */
+  readonly storeId: string;
+  /**
+   * Plans on the replica, commits, and plans anew where somebody else was quicker.
+   * @returns the planned object, once it is durable and `topology` shows it.
+   * @throws {Failure} of the plan; `conflict` when others kept being quicker.
+   */
+  execute<T>(write: Write<T>, projectId?: string): Promise<T>;
+  /** As `execute` for several plans, each seeing those before it: all take effect or none. */
+  executeAll<T>(writes: readonly OwnedWrite<T>[]): Promise<T[]>;
+  /** Calls `listener` for every commit, in order; the returned function stops that. */
+  subscribe(listener: Listener): () => void;
+  /** The commits after `revision`, oldest first; null when they are no longer kept. */
+  changesSince(revision: number): readonly Commit[] | null;
+}
+
+export type OpenRuntime = Runtime & { close(): void };
+
+export interface RuntimeOptions {
+  readonly store: Store;
+  readonly defaultSecurityGroup: boolean;
+  /** Bytes, of the network that carries the tunnels. */
+  readonly underlayMtu: number;
+  /** Told of a listener that threw; the others are still called. */
+  readonly onListenerError: (error: unknown) => void;
+  readonly now?: () => Date;
+}
+
+/** Loads the store's topology and follows it from there until `close`. */
+export async function openRuntime(options: RuntimeOptions): Promise<OpenRuntime> {
+  const runtime = new StoreRuntime(options);
+  await runtime.start();
+  return runtime;
+}
+
+class StoreRuntime implements Runtime {
+  readonly #options: RuntimeOptions;
+  readonly #replica = new Replica();
+  readonly #listeners = new Set<Listener>();
+  /** Writes on their way to the store, by each path that they change. */
+  readonly #claims = new Map<string, Promise<void>>();
+  readonly #log: Commit[] = [];
+  #logged = 0;
+  /** The log reaches back to the commits after this revision. */
+  #logStart = 0;
+  #revision = 0;
+  #watch: Watch | undefined;
+  #onCommit: (() => void)[] = [];
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+  }
+
+  get storeId(): string {
+    return this.#options.store.storeId;
+  }
+
+  get topology(): Topology {
+    return this.#replica.topology;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Follows the store from now on; taken up anew when the store forgot what comes next. */
+  async start(): Promise<void> {
+    for (;;) {
+      const { revision, entries } = await this.#options.store.snapshot(ROOT);
+      const applied = this.#replica.load(entries);
+      this.#logStart = revision;
+      this.#log.length = 0;
+      this.#logged = 0;
+      this.#publish(revision, applied);
+      try {
+        this.#watch = this.#options.store.watch(revision, (commit) => {
+          const changes = commit.changes.filter((change) => change.path.startsWith(`${ROOT}/`));
+          const applied = this.#replica.apply({ revision: commit.revision, changes });
+          this.#remember({ revision: commit.revision, changes: applied.changes });
+          this.#publish(commit.revision, applied);
+        });
+        return;
+      } catch (error) {
+        if (!(error instanceof RevisionGone)) throw error;
+      }
+    }
+  }
+
+  close(): void {
+    this.#watch?.close();
+    this.#listeners.clear();
+  }
+
+  async execute<T>(write: Write<T>, projectId?: string): Promise<T> {
+    const [object] = await this.executeAll([{ write, projectId }]);
+    return object as T;
+  }
+
+  async executeAll<T>(writes: readonly OwnedWrite<T>[]): Promise<T[]> {
+    for (let tries = 0; ;) {
+      const { ops, objects } = this.#plan(writes);
+      if (ops.length === 0) return objects;
+      const ahead = ops.map((op) => this.#claims.get(op.path)).find((claim) => claim !== undefined);
+      if (ahead !== undefined) {
+        await ahead;
+        continue;
+      }
+      try {
+        await this.#commit(ops);
+        return objects;
+      } catch (error) {
+        if (!(error instanceof StoreConflict)) throw unavailable(error);
+        if (++tries === TRIES) throw conflict(error);
+        await this.#caughtUp();
+      }
+    }
+  }
+
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  changesSince(revision: number): readonly Commit[] | null {
+    if (revision < this.#logStart || revision > this.#revision) return null;
+    const first = this.#log.findIndex((commit) => commit.revision > revision);
+    return first === -1 ? [] : this.#log.slice(first);
+  }
+
+  #plan<T>(writes: readonly OwnedWrite<T>[]) {
+    const ops: TreeOp[] = [];
+    const objects: T[] = [];
+    const now = `${(this.#options.now?.() ?? new Date()).toISOString().slice(0, 19)}Z`;
+    this.#replica.tentatively((stage) => {
+      writes.forEach(({ write, projectId }, index) => {
+        const planned = write(this.topology, this.#context(now, projectId ?? DEFAULT_PROJECT));
+        ops.push(...planned.ops);
+        objects.push(planned.object);
+        if (index < writes.length - 1) stage(planned.ops);
+      });
+    });
+    return { ops, objects };
+  }
+
+  #context(now: string, projectId: string): PlanContext {
+    const { defaultSecurityGroup, underlayMtu } = this.#options;
+    return {
+      now,
+      projectId,
+      newId: randomUUID,
+      random: Math.random,
+      isClaimed: (path) => this.#claims.has(path),
+      version: (path) => this.#replica.version(path),
+      defaultSecurityGroup,
+      underlayMtu,
+    };
+  }
+
+  /** Commits `ops`, keeping the paths that they change claimed meanwhile. */
+  async #commit(ops: readonly TreeOp[]): Promise<void> {
+    let settle: () => void = () => undefined;
+    const settled = new Promise<void>((resolve) => (settle = resolve));
+    const paths = ops.filter((op) => op.op !== 'check').map((op) => op.path);
+    for (const path of paths) this.#claims.set(path, settled);
+    try {
+      await this.#options.store.multi(ops);
+    } finally {
+      for (const path of paths) this.#claims.delete(path);
+      settle();
+    }
+  }
+
+  /** Resolves at the next commit, or after a while: what stood in the way may not be new. */
+  async #caughtUp(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, CATCH_UP * Math.random());
+      this.#onCommit.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  #remember(commit: Commit): void {
+    this.#log.push(commit);
+    this.#logged += commit.changes.length + 1;
+    if (this.#logged <= KEPT_CHANGES) return;
+    // Dropping half at once keeps the cost of a commit constant.
+    while (this.#logged > KEPT_CHANGES / 2 && this.#log.length > 1) {
+      const dropped = this.#log.splice(0, Math.ceil(this.#log.length / 2));
+      for (const { revision, changes } of dropped) {
+        this.#logged -= changes.length + 1;
+        this.#logStart = revision;
+      }
+    }
+  }
+
+  #publish(revision: number, { changes, touched }: Applied): void {
+    this.#revision = revision;
+    for (const listener of this.#listeners) {
+      try {
+        listener(revision, changes, touched);
+      } catch (error) {
+        this.#options.onListenerError(error);
+      }
+    }
+    const waiting = this.#onCommit;
+    this.#onCommit = [];
+    for (const wake of waiting) wake();
+  }
+}
+
+function conflict(error: StoreConflict): Failure {
+  return new Failure(
+    'conflict',
+    'ConcurrentUpdate',
+    `Others changed the same objects ${TRIES} times in a row (${error.message}): try again.`,
+    { field: 'path', value: error.path, remedy: 'try again' },
+  );
+}
+
+function unavailable(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new Failure(
+    'unavailable',
+    'StoreUnavailable',
+    `The store did not take the write (${why}): look at the server's log and try again.`,
+  );
+}

@@ -1,0 +1,88 @@
+import type { Logger } from 'pino';
+import { Failure } from '../base/failure.ts';
+import type { Store } from '../store/contract.ts';
+import { createApp } from './app.ts';
+import { AgentHub } from './hub/index.ts';
+import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint, taken } from './listen.ts';
+import { openRuntime, type Runtime } from './runtime.ts';
+
+export interface ServerOptions {
+  /** HOST:PORT; port 0 takes one that is free. */
+  readonly listen: string;
+  /** Stays the caller's to close, after the server. */
+  readonly store: Store;
+  readonly auth: 'none';
+  /** Let others than this machine in although nobody proves who they are. */
+  readonly allowRemote?: boolean;
+  /** Neutron's default groups and rules; off: new ports have no group, new groups no rules. */
+  readonly defaultSecurityGroup: boolean;
+  /** Bytes, of the network that carries the tunnels; 1500 when left out. */
+  readonly underlayMtu?: number;
+  readonly log: Logger;
+}
+
+export interface Server {
+  /** `http://HOST:PORT` as it is reached. */
+  readonly url: string;
+  readonly runtime: Runtime;
+  readonly hub: AgentHub;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the API on a store.
+ * @returns once it answers.
+ * @throws {Failure} for an address that is malformed, taken or open to others without need.
+ */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { store, log, defaultSecurityGroup, underlayMtu = 1500 } = options;
+  const endpoint = parseEndpoint(options.listen);
+  const local = isLoopback(endpoint.host);
+  if (!local && options.allowRemote !== true) throw exposed(endpoint);
+  const runtime = await openRuntime({
+    store,
+    defaultSecurityGroup,
+    underlayMtu,
+    onListenerError: (error) => log.error({ err: error }, 'a listener of the topology failed'),
+  });
+  const hub = new AgentHub(runtime, log);
+  const app = createApp({ runtime, log, guarded: local });
+  void app.register(hub.plugin);
+  const close = async (): Promise<void> => {
+    hub.close();
+    await app.close();
+    runtime.close();
+  };
+  try {
+    const url = await app.listen({ host: endpoint.host, port: endpoint.port });
+    return { url, runtime, hub, close };
+  } catch (error) {
+    await close();
+    throw await cannotListen(endpoint, error);
+  }
+}
+
+function exposed(endpoint: Endpoint): Failure {
+  return new Failure(
+    'forbidden',
+    'UnprotectedListen',
+    `${formatEndpoint(endpoint)} is open to other machines, and without authentication anyone there may do anything`,
+    {
+      field: 'listen',
+      value: formatEndpoint(endpoint),
+      remedy: 'listen on 127.0.0.1, or allow it explicitly',
+    },
+  );
+}
+
+async function cannotListen(endpoint: Endpoint, error: unknown): Promise<unknown> {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') return taken(endpoint);
+  if (code === undefined) return error;
+  return new Failure(
+    'unavailable',
+    'CannotListen',
+    `Cannot listen on ${formatEndpoint(endpoint)} (${message})`,
+    { field: 'listen', value: formatEndpoint(endpoint), remedy: 'use an address of this machine' },
+  );
+}

@@ -1,0 +1,31 @@
+import { mkdir } from 'node:fs/promises';
+import { pino } from 'pino';
+import { type ServerOptions, startServer } from '../api/server.ts';
+import { openLmdbStore } from '../store/index.ts';
+
+export interface ServeOptions extends Omit<ServerOptions, 'store' | 'log'> {
+  /** Folder of the embedded store; made when it is not there. */
+  readonly store: string;
+}
+
+/** A server on the embedded store of a folder, which it closes with itself; logs go to stderr. */
+export async function runServer(
+  options: ServeOptions,
+): Promise<{ readonly url: string; close(): Promise<void> }> {
+  await mkdir(options.store, { recursive: true });
+  const store = await openLmdbStore(options.store);
+  const log = pino(pino.destination({ fd: 2, sync: true }));
+  try {
+    const server = await startServer({ ...options, store, log });
+    return {
+      url: server.url,
+      close: async () => {
+        await server.close();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

@@ -55,12 +55,15 @@ export type Step =
       readonly key: FlowKey;
       readonly userdata: readonly number[];
     }
-  /** An output that the switch suppresses: to the port it came in by, or to no such port. */
+  /**
+   * An output that the switch suppresses: to the port it came in by, to no such port, or because
+   * an error later in the same translation voids all of it (`error`).
+   */
   | {
       readonly kind: 'suppressed';
       readonly depth: number;
       readonly port: number;
-      readonly why: 'in_port' | 'no_such_port' | 'down';
+      readonly why: 'in_port' | 'no_such_port' | 'down' | 'error';
     }
   | { readonly kind: 'error'; readonly depth: number; readonly message: string };
 

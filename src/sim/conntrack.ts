@@ -1,0 +1,397 @@
+/**
+ * Connection tracking as OVS 3.1's userspace datapath does it (conntrack.c): entries per zone,
+ * found by the tuple of either direction; a packet is `+new` until a reply was seen; TCP is picked
+ * up in mid-stream, so a non-SYN segment without an entry is `+new` too.
+ *
+ * What a flow key does not carry is missing here: ICMP identifiers (all echos between two
+ * addresses are one connection), TCP sequence numbers (every segment is in its window), and the
+ * packet quoted in an ICMP error (it is `+inv`; a switch finds its parent and says `+rel`).
+ */
+import { CT_STATE, ETH_TYPE, IP_PROTO } from '../openflow/build.ts';
+import type { FlowKey } from '../openflow/fields.ts';
+import type { NatSpec } from '../openflow/flow.ts';
+import { ICMP_ANSWER, lifeOf, type PacketKind } from './connection.ts';
+import {
+  AT,
+  destinationPort,
+  ethernetType,
+  fragment,
+  ipProtocol,
+  sourcePort,
+  tcpFlags,
+} from './words.ts';
+
+/** One end: the words of its address (1 or 4), its port or ICMP type. */
+interface End {
+  readonly address: readonly number[];
+  readonly port: number;
+}
+
+export interface Tuple {
+  readonly zone: number;
+  readonly protocol: number;
+  readonly source: End;
+  readonly destination: End;
+}
+
+export interface Connection {
+  readonly original: Tuple;
+  /** What a reply bears on arrival; differs from the reversed original by the translation. */
+  readonly reply: Tuple;
+  readonly nat: 'src' | 'dst' | null;
+  state: number;
+  /** Milliseconds since 1970. */
+  expires: number;
+  mark: number;
+  label: bigint;
+}
+
+/** The part of a packet that conntrack writes: it outlives tables, groups and bridges' registers. */
+export interface Tracking {
+  /** ct_state; 0: untracked. */
+  state: number;
+  zone: number;
+  mark: number;
+  label: bigint;
+  /** The connection found last, by which a second `ct` in the same zone is a mere formality. */
+  connection: Connection | null;
+  reply: boolean;
+}
+
+export const untracked = (): Tracking => ({
+  state: 0,
+  zone: 0,
+  mark: 0,
+  label: 0n,
+  connection: null,
+  reply: false,
+});
+
+export interface MaskedMark {
+  readonly value: bigint;
+  readonly mask: bigint;
+}
+
+/** A `ct(…)` action with its zone resolved. */
+export interface CtRequest {
+  readonly zone: number;
+  readonly commit: boolean;
+  readonly force: boolean;
+  readonly nat: NatSpec | null;
+  readonly mark: MaskedMark | null;
+  readonly label: MaskedMark | null;
+}
+
+/** What `execute` asks of a connection tracker; a scripted one can stand in for the real one. */
+export interface Tracker {
+  /** Tracks one packet: updates `tracking`, and the addresses and ports in `key` where it translates. */
+  track(key: FlowKey, tracking: Tracking, request: CtRequest, now: number): void;
+}
+
+const NATTED = CT_STATE.snat | CT_STATE.dnat;
+/** Commits between two sweeps of expired entries. */
+const SWEEP_INTERVAL = 4096;
+
+interface Direction {
+  readonly connection: Connection;
+  readonly reply: boolean;
+}
+
+const idOf = ({ zone, protocol, source, destination }: Tuple): string =>
+  `${zone} ${protocol} ${source.address.join('.')} ${source.port} ${destination.address.join('.')} ${destination.port}`;
+
+const reversed = ({ zone, protocol, source, destination }: Tuple): Tuple => ({
+  zone,
+  protocol,
+  source: destination,
+  destination: source,
+});
+
+const words = (key: FlowKey, at: number, count: number): number[] =>
+  Array.from({ length: count }, (_, index) => key[at + index] ?? 0);
+
+/** The ports that identify a packet's connection, null when it identifies none. */
+function portsOf(key: FlowKey, protocol: number): readonly [number, number] | null {
+  const answers = ICMP_ANSWER.get(protocol);
+  if (answers !== undefined) {
+    const type = sourcePort(key);
+    const answer = destinationPort(key) === 0 ? answers.get(type) : undefined;
+    return answer === undefined ? null : [type, answer];
+  }
+  if (protocol !== IP_PROTO.tcp && protocol !== IP_PROTO.udp) return [0, 0];
+  const source = sourcePort(key);
+  const destination = destinationPort(key);
+  return source === 0 || destination === 0 ? null : [source, destination];
+}
+
+/** The tuple of a packet, null when it cannot be tracked. */
+function tupleOf(key: FlowKey, zone: number): Tuple | null {
+  const type = ethernetType(key);
+  const v4 = type === ETH_TYPE.ip;
+  if ((!v4 && type !== ETH_TYPE.ipv6) || fragment(key) !== 0) return null;
+  const protocol = ipProtocol(key);
+  const ports = portsOf(key, protocol);
+  if (ports === null) return null;
+  const source = v4 ? words(key, AT.ipSource, 1) : words(key, AT.ipv6Source, 4);
+  const destination = v4 ? words(key, AT.ipDestination, 1) : words(key, AT.ipv6Destination, 4);
+  return {
+    zone,
+    protocol,
+    source: { address: source, port: ports[0] },
+    destination: { address: destination, port: ports[1] },
+  };
+}
+
+export class Conntrack implements Tracker {
+  readonly #base: Conntrack | null;
+  /** null hides an entry of the base. */
+  readonly #entries = new Map<string, Direction | null>();
+  #commits = 0;
+
+  /** @param base What to read through to: a scratch copy that costs nothing to make. */
+  constructor(base: Conntrack | null = null) {
+    this.#base = base;
+  }
+
+  /** A copy to try packets on. The original must not change while it is in use. */
+  fork(): Conntrack {
+    return new Conntrack(this);
+  }
+
+  /** The live connections, by tuple. */
+  *connections(now: number): Generator<Connection> {
+    for (const [id, { connection, reply }] of this.#visible()) {
+      if (!reply && connection.expires > now && this.#find(id, now) !== null) yield connection;
+    }
+  }
+
+  /** Forgets the connections of a zone, or all of them. */
+  flush(zone: number | null = null): void {
+    for (const [id, { connection }] of [...this.#visible()]) {
+      if (zone === null || connection.original.zone === zone) this.#entries.set(id, null);
+    }
+    this.#tidy();
+  }
+
+  track(key: FlowKey, tracking: Tracking, request: CtRequest, now: number): void {
+    const { zone } = request;
+    const known = tracking.connection;
+    if (known !== null && known.original.zone === zone && !request.force) {
+      if (request.nat !== null) this.#translate(key, tracking, known, tracking.reply, zone);
+      this.#describe(tracking, zone, known, request);
+      tracking.connection = request.nat === null ? known : null;
+      return;
+    }
+    const tuple = tupleOf(key, zone);
+    if (tuple === null) {
+      tracking.state = CT_STATE.inv;
+      this.#describe(tracking, zone, null, request);
+      tracking.connection = null;
+      return;
+    }
+    if (tracking.zone !== zone) tracking.state = 0;
+    const packet = { tcpFlags: tcpFlags(key), icmpType: sourcePort(key) };
+    const found = this.#search(tuple, (tracking.state & NATTED) !== 0, now);
+    let connection: Connection | null = null;
+    let reply = false;
+    if (found !== null && request.force && found.reply) found.connection.expires = now;
+    else if (found !== null) ({ connection, reply } = found);
+
+    if (connection !== null && !this.#update(connection, packet, reply, tracking, now)) {
+      connection = null;
+    } else if (connection !== null && request.nat !== null) {
+      this.#translate(key, tracking, connection, reply, zone);
+    }
+    if (connection === null) connection = this.#begin(key, tuple, packet, tracking, request, now);
+    this.#describe(tracking, zone, connection, request);
+    tracking.connection = request.nat === null ? connection : null;
+    tracking.reply = reply;
+  }
+
+  /** Applies a packet to its connection; false: the connection is over, this packet begins another. */
+  #update(
+    connection: Connection,
+    packet: PacketKind,
+    reply: boolean,
+    tracking: Tracking,
+    now: number,
+  ): boolean {
+    const life = lifeOf(connection.original.protocol);
+    const [update, state, timeout] = life.update(connection.state, packet, reply);
+    connection.state = state;
+    if (timeout !== null) connection.expires = now + timeout * 1000;
+    switch (update) {
+      case 'established':
+        tracking.state = (tracking.state | CT_STATE.est) & ~CT_STATE.new;
+        if (reply) tracking.state |= CT_STATE.rpl;
+        return true;
+      case 'new':
+        tracking.state |= CT_STATE.new;
+        return true;
+      case 'invalid':
+        tracking.state = CT_STATE.inv;
+        return true;
+      case 'restart':
+        connection.expires = now;
+        return false;
+    }
+  }
+
+  /** A packet without a connection: it begins one if it may, kept if `request` commits. */
+  #begin(
+    key: FlowKey,
+    tuple: Tuple,
+    packet: PacketKind,
+    tracking: Tracking,
+    request: CtRequest,
+    now: number,
+  ): Connection | null {
+    const life = lifeOf(tuple.protocol);
+    if (!life.begins(packet)) {
+      tracking.state = CT_STATE.inv;
+      return null;
+    }
+    tracking.state = CT_STATE.new;
+    if (!request.commit) return null;
+    const nat = request.nat?.direction ?? null;
+    const reply = this.#replyTuple(tuple, request.nat, now);
+    if (reply === null) return null;
+    const [state, timeout] = life.start();
+    const expires = now + timeout * 1000;
+    const connection = { original: tuple, reply, nat, state, expires, mark: 0, label: 0n };
+    this.#commits += 1;
+    if (this.#commits % SWEEP_INTERVAL === 0) this.#sweep(now);
+    this.#insert(connection);
+    this.#translate(key, tracking, connection, false, request.zone);
+    return connection;
+  }
+
+  /**
+   * The tuple that replies will bear. A switch picks address and port by a hash; here they are the
+   * first of their range that are free, the port the packet's own if the action names none.
+   */
+  #replyTuple(tuple: Tuple, nat: NatSpec | null, now: number): Tuple | null {
+    const plain = reversed(tuple);
+    if (nat?.direction === undefined) return plain;
+    const end = nat.direction === 'src' ? 'destination' : 'source';
+    const hasPorts = tuple.protocol === IP_PROTO.tcp || tuple.protocol === IP_PROTO.udp;
+    const own = plain[end].port;
+    const ports = hasPorts && nat.port !== undefined ? nat.port : { from: own, to: own };
+    for (const address of addresses(nat, plain[end].address)) {
+      for (let port = ports.from; port <= ports.to; port += 1) {
+        const reply = { ...plain, [end]: { address, port } };
+        if (this.#find(idOf(reply), now) === null) return reply;
+      }
+    }
+    return null;
+  }
+
+  /** Rewrites the packet as the connection says, once in a zone. */
+  #translate(
+    key: FlowKey,
+    tracking: Tracking,
+    connection: Connection,
+    reply: boolean,
+    zone: number,
+  ): void {
+    if (connection.nat === null) return;
+    if (tracking.state & NATTED && tracking.zone === zone) return;
+    const target = reply ? connection.original : connection.reply;
+    const source = (connection.nat === 'src') !== reply;
+    tracking.state = (tracking.state & ~NATTED) | (source ? CT_STATE.snat : CT_STATE.dnat);
+    const { address } = source ? target.destination : target.source;
+    const v4 = address.length === 1;
+    const from = v4 ? AT.ipSource : AT.ipv6Source;
+    const to = v4 ? AT.ipDestination : AT.ipv6Destination;
+    for (const [index, word] of address.entries()) key[(source ? from : to) + index] = word;
+    const { protocol } = connection.original;
+    if (protocol === IP_PROTO.tcp || protocol === IP_PROTO.udp) {
+      key[AT.ports] = (target.destination.port << 16) | target.source.port;
+    }
+  }
+
+  #describe(
+    tracking: Tracking,
+    zone: number,
+    connection: Connection | null,
+    request: CtRequest,
+  ): void {
+    tracking.state |= CT_STATE.trk;
+    tracking.zone = zone;
+    if (connection !== null) {
+      if (request.mark !== null) {
+        const { value, mask } = request.mark;
+        connection.mark = (connection.mark & ~Number(mask)) | Number(value & mask);
+        connection.mark >>>= 0;
+      }
+      if (request.label !== null) {
+        const { value, mask } = request.label;
+        connection.label = (connection.label & ~mask) | (value & mask);
+      }
+    }
+    tracking.mark = connection?.mark ?? 0;
+    tracking.label = connection?.label ?? 0n;
+  }
+
+  /** A packet that was translated in this zone already is known by its reversed tuple. */
+  #search(tuple: Tuple, natted: boolean, now: number): Direction | null {
+    if (!natted) return this.#own(idOf(tuple), now);
+    const found = this.#own(idOf(reversed(tuple)), now);
+    return found && { connection: found.connection, reply: !found.reply };
+  }
+
+  #find(id: string, now: number): Direction | null {
+    const own = this.#entries.get(id);
+    if (own === undefined) return this.#base === null ? null : this.#base.#find(id, now);
+    return own !== null && own.connection.expires > now ? own : null;
+  }
+
+  /** As `#find`, copied here first if it is the base's, so that it may be changed. */
+  #own(id: string, now: number): Direction | null {
+    const found = this.#find(id, now);
+    if (found === null || this.#entries.has(id)) return found;
+    this.#insert({ ...found.connection });
+    return this.#find(id, now);
+  }
+
+  #insert(connection: Connection): void {
+    this.#entries.set(idOf(connection.reply), { connection, reply: true });
+    this.#entries.set(idOf(connection.original), { connection, reply: false });
+  }
+
+  /** Every entry that is not hidden, the base's included. */
+  *#visible(): Generator<[string, Direction]> {
+    for (const [id, entry] of this.#entries) if (entry !== null) yield [id, entry];
+    if (this.#base === null) return;
+    for (const [id, entry] of this.#base.#visible()) {
+      if (!this.#entries.has(id)) yield [id, entry];
+    }
+  }
+
+  #sweep(now: number): void {
+    for (const [id, entry] of this.#entries) {
+      if (entry !== null && entry.connection.expires <= now) this.#entries.set(id, null);
+    }
+    this.#tidy();
+  }
+
+  /** Without a base there is nothing to hide. */
+  #tidy(): void {
+    if (this.#base !== null) return;
+    for (const [id, entry] of this.#entries) if (entry === null) this.#entries.delete(id);
+  }
+}
+
+/** The addresses that a translation may use; the packet's own when it names none. */
+function* addresses(nat: NatSpec, own: readonly number[]): Generator<readonly number[]> {
+  if (nat.address === undefined) {
+    yield own;
+    return;
+  }
+  const count = nat.address.version === 4 ? 1 : 4;
+  for (let value = nat.address.from; value <= nat.address.to; value += 1n) {
+    yield Array.from({ length: count }, (_, index) =>
+      Number((value >> BigInt(32 * (count - 1 - index))) & 0xffffffffn),
+    );
+  }
+}

@@ -1,0 +1,5 @@
+export * from './bridge.ts';
+export * from './conntrack.ts';
+export * from './execute.ts';
+export * from './fabric.ts';
+export * from './types.ts';

@@ -4,7 +4,6 @@ import Fastify, {
   type FastifyInstance,
   type FastifyRequest,
 } from 'fastify';
-import type { Logger } from 'pino';
 import { Failure } from '../base/failure.ts';
 import { RESOURCES } from './resources/index.ts';
 import { badRequest, shorten } from './rest/check.ts';
@@ -15,7 +14,7 @@ import type { Runtime } from './runtime.ts';
 
 export interface AppOptions {
   readonly runtime: Runtime;
-  readonly log: Logger;
+  readonly log: FastifyBaseLogger;
   /** Serve only requests that no web page of another site can have made. */
   readonly guarded: boolean;
 }
@@ -23,7 +22,7 @@ export interface AppOptions {
 /** The HTTP side of a server, not yet listening. */
 export function createApp({ runtime, log, guarded }: AppOptions): FastifyInstance {
   const app = Fastify({
-    loggerInstance: log as FastifyBaseLogger,
+    loggerInstance: log,
     disableRequestLogging: true,
     bodyLimit: BODY_LIMIT,
     forceCloseConnections: true,

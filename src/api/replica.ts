@@ -28,7 +28,7 @@ export class Replica {
     const wanted = new Set(entries.map((entry) => entry.path));
     const gone = [...this.#versions.keys()].filter((path) => !wanted.has(path));
     return this.#apply([
-      ...gone.reverse().map((path) => ({ path, value: null, version: 0 })),
+      ...gone.toReversed().map((path) => ({ path, value: null, version: 0 })),
       ...entries,
     ]);
   }
@@ -48,7 +48,7 @@ export class Replica {
         for (const op of ops) if (op.op !== 'check') undo.push(this.#stage(op));
       });
     } finally {
-      for (const step of undo.reverse()) step();
+      for (const step of undo.toReversed()) step();
     }
   }
 

@@ -26,15 +26,15 @@ const VIF_DETAILS = {
 const isBound = (port: Port): boolean => port['binding:host_id'] !== '';
 
 /** The tests of `fixed_ips=<test>=<value>`. */
-const FIXED_IP_TESTS: Readonly<Record<string, (fixed: FixedIp, value: string) => boolean>> = {
-  ip_address: (fixed, value) => fixed.ip_address === value,
-  ip_address_substr: (fixed, value) => fixed.ip_address.includes(value),
-  subnet_id: (fixed, value) => fixed.subnet_id === value,
-};
+const FIXED_IP_TESTS = new Map<string, (fixed: FixedIp, value: string) => boolean>([
+  ['ip_address', (fixed, value) => fixed.ip_address === value],
+  ['ip_address_substr', (fixed, value) => fixed.ip_address.includes(value)],
+  ['subnet_id', (fixed, value) => fixed.subnet_id === value],
+]);
 
 function matchesFixedIps(shown: unknown, wanted: string): boolean {
   const [name = '', value = ''] = wanted.split('=', 2);
-  const test = FIXED_IP_TESTS[name];
+  const test = FIXED_IP_TESTS.get(name);
   return test !== undefined && (shown as readonly FixedIp[]).some((fixed) => test(fixed, value));
 }
 

@@ -1,5 +1,5 @@
 import type { AnyResource, Attribute } from './resource.ts';
-import { collectionKey } from './resource.ts';
+import { attributeOf, collectionKey } from './resource.ts';
 import { badRequest, checkAttribute, shorten } from './check.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -85,13 +85,13 @@ function attributesOf(of: AnyResource, purpose: Purpose, content: unknown, field
 }
 
 function declared(of: AnyResource, name: string): Attribute<never> {
-  const attribute = of.attributes[name];
+  const attribute = attributeOf(of, name);
   if (attribute === undefined) throw new Error(`${of.collection} has no attribute ${name}`);
   return attribute;
 }
 
 function refuseUnknown(of: AnyResource, content: Json): void {
-  const unknown = Object.keys(content).filter((name) => !Object.hasOwn(of.attributes, name));
+  const unknown = Object.keys(content).filter((name) => attributeOf(of, name) === undefined);
   if (unknown.length === 0) return;
   const names = unknown.map((name) => (name.length > 64 ? `${name.slice(0, 64)}…` : name));
   const known = Object.entries(of.attributes)

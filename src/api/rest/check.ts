@@ -98,7 +98,7 @@ interface Node {
 function schemaAt(schema: TSchema, path: readonly string[]): TSchema {
   const [part, ...rest] = path;
   if (part === undefined) return schema;
-  const options: readonly Node[] = (schema as Node).anyOf ?? [schema as Node];
+  const options: readonly Node[] = (schema as Node).anyOf ?? [schema];
   for (const option of options) {
     const inner = option.items ?? option.properties?.[part];
     if (inner !== undefined) return schemaAt(inner, rest);

@@ -2,7 +2,7 @@ import { Failure } from '../../base/failure.ts';
 import type { Kind, Objects } from '../../model/objects.ts';
 import type { Topology } from '../../model/topology.ts';
 import { badRequest, shorten } from './check.ts';
-import { type AnyResource, present, valueOf } from './resource.ts';
+import { type AnyResource, attributeOf, present, valueOf } from './resource.ts';
 
 type AnyObject = Objects[Kind];
 type Shown = (name: string) => unknown;
@@ -41,14 +41,15 @@ const words = (value: string): string[] => value.split(',').map((word) => word.t
 const tagsOf = (shown: Shown): readonly string[] => (shown('tags') ?? []) as readonly string[];
 
 /** Filters that are no attribute. */
-const TAG_FILTERS: Readonly<
-  Record<string, (tags: readonly string[], wanted: string[]) => boolean>
-> = {
-  tags: (tags, wanted) => wanted.every((tag) => tags.includes(tag)),
-  'tags-any': (tags, wanted) => wanted.some((tag) => tags.includes(tag)),
-  'not-tags': (tags, wanted) => !wanted.every((tag) => tags.includes(tag)),
-  'not-tags-any': (tags, wanted) => !wanted.some((tag) => tags.includes(tag)),
-};
+const TAG_FILTERS = new Map<
+  string,
+  (tags: readonly string[], wanted: readonly string[]) => boolean
+>([
+  ['tags', (tags, wanted) => wanted.every((tag) => tags.includes(tag))],
+  ['tags-any', (tags, wanted) => wanted.some((tag) => tags.includes(tag))],
+  ['not-tags', (tags, wanted) => !wanted.every((tag) => tags.includes(tag))],
+  ['not-tags-any', (tags, wanted) => !wanted.some((tag) => tags.includes(tag))],
+]);
 
 /** @throws {Failure} for unknown attributes and values that mean nothing. */
 export function parseListQuery(of: AnyResource, query: URLSearchParams): ListQuery {
@@ -57,8 +58,8 @@ export function parseListQuery(of: AnyResource, query: URLSearchParams): ListQue
   const unknown: string[] = [];
   for (const name of new Set(query.keys())) {
     if (CONTROLS.has(name)) continue;
-    const tagFilter = 'tags' in of.attributes ? TAG_FILTERS[name] : undefined;
-    const attribute = of.attributes[name];
+    const tagFilter = 'tags' in of.attributes ? TAG_FILTERS.get(name) : undefined;
+    const attribute = attributeOf(of, name);
     if (tagFilter !== undefined) {
       const wanted = query.getAll(name).flatMap(words);
       tests.push((shown) => tagFilter(tagsOf(shown), wanted));
@@ -67,7 +68,7 @@ export function parseListQuery(of: AnyResource, query: URLSearchParams): ListQue
   }
   if (unknown.length > 0) throw notAnAttribute(of, unknown, 'filtering');
   for (const [name, wanted] of filters) {
-    const matches = of.attributes[name]?.filter || equals;
+    const matches = attributeOf(of, name)?.filter || equals;
     tests.push((shown) => wanted.some((value) => matches(shown(name), value)));
   }
   return {
@@ -125,10 +126,14 @@ function* candidates(of: AnyResource, query: ListQuery, topology: Topology): Ite
   }
   const [name, wanted] = byIndex;
   const lookUp = indexOf(of, name, topology);
-  const ids = new Set(wanted.flatMap((value) => [...(lookUp?.(value) ?? [])]));
-  for (const id of ids) {
-    const object = topology.get(of.kind, id);
-    if (object !== undefined) yield object;
+  const seen = new Set<string>();
+  for (const value of wanted) {
+    for (const id of lookUp?.(value) ?? []) {
+      const object = topology.get(of.kind, id);
+      if (object === undefined || seen.has(id)) continue;
+      seen.add(id);
+      yield object;
+    }
   }
 }
 
@@ -138,7 +143,7 @@ function indexOf(
   topology: Topology,
 ): ((value: string) => Iterable<string>) | null {
   if (name === 'id') return (value) => [value];
-  const index = of.attributes[name]?.index;
+  const index = attributeOf(of, name)?.index;
   // An index files nothing under an empty value.
   return index === undefined
     ? null
@@ -204,7 +209,7 @@ function parseSort(of: AnyResource, query: URLSearchParams): ListQuery['sort'] {
       remedy: 'give one sort_dir for each sort_key',
     });
   }
-  const unknown = keys.filter((key) => of.attributes[key] === undefined);
+  const unknown = keys.filter((key) => attributeOf(of, key) === undefined);
   if (unknown.length > 0) throw notAnAttribute(of, unknown, 'sorting');
   return keys.map((key, at) => {
     const direction = directions[at] ?? 'asc';
@@ -245,8 +250,7 @@ export function equals(shown: unknown, wanted: string): boolean {
   if (shown === null || shown === undefined) return /^(|null|none)$/i.test(wanted);
   if (typeof shown === 'boolean') return /^(true|1|yes)$/i.test(wanted) === shown;
   if (Array.isArray(shown)) return shown.some((item) => equals(item, wanted));
-  if (typeof shown === 'object') return JSON.stringify(shown) === wanted;
-  return String(shown) === wanted;
+  return (typeof shown === 'string' ? shown : JSON.stringify(shown)) === wanted;
 }
 
 function compare(a: unknown, b: unknown): number {

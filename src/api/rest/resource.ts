@@ -47,6 +47,10 @@ export interface AnyResource extends Omit<Resource, 'attributes'> {
 
 export const resource = <K extends Kind>(declaration: Resource<K>): Resource<K> => declaration;
 
+/** The declared attribute; undefined for other names, whatever a caller sends. */
+export const attributeOf = (of: AnyResource, name: string): Attribute<never> | undefined =>
+  Object.hasOwn(of.attributes, name) ? of.attributes[name] : undefined;
+
 /** The key of a body with many: `security_groups`. */
 export const collectionKey = (of: AnyResource): string => of.collection.replaceAll('-', '_');
 
@@ -118,7 +122,7 @@ export function valueOf(
   object: Objects[Kind],
   topology: Topology,
 ): unknown {
-  const { alias, show } = of.attributes[name] ?? {};
+  const { alias, show } = attributeOf(of, name) ?? {};
   if (show !== undefined) return show(object as never, topology);
   return (object as unknown as Record<string, unknown>)[alias ?? name];
 }

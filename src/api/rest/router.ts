@@ -5,7 +5,6 @@ import type {
   RouteHandlerMethod,
 } from 'fastify';
 import { Failure } from '../../base/failure.ts';
-import type { Inputs } from '../../model/inputs.ts';
 import type { Kind, Objects } from '../../model/objects.ts';
 import { PLANNERS, type Planner } from '../../model/plan.ts';
 import type { Runtime, Write } from '../runtime.ts';
@@ -27,13 +26,11 @@ interface Plans {
   remove(id: string): Write<AnyObject>;
 }
 
-function plansOf<K extends Kind>(kind: K): Plans {
-  const planner = PLANNERS[kind] as unknown as Planner<K>;
+function plansOf(kind: Kind): Plans {
+  const planner = PLANNERS[kind] as unknown as Planner<Kind>;
   return {
-    create: (input) => (topology, context) =>
-      planner.create(topology, input as unknown as Inputs[K]['create'], context),
-    update: (id, patch) => (topology, context) =>
-      planner.update(topology, id, patch as unknown as Inputs[K]['update'], context),
+    create: (input) => (topology, context) => planner.create(topology, input, context),
+    update: (id, patch) => (topology, context) => planner.update(topology, id, patch, context),
     remove: (id) => (topology, context) => planner.delete(topology, id, context),
   };
 }

@@ -113,6 +113,8 @@ export interface Port extends Named {
 
 export interface SecurityGroup extends Named {
   readonly stateful: boolean;
+  /** The one group that its project's new ports get. */
+  readonly is_default?: boolean;
 }
 
 export interface SecurityGroupRule extends Standard {

@@ -1,32 +1,31 @@
-import type { TreeOp } from '../base/tree.ts';
+/**
+ * Every change to the topology, as a plan: what to write, all or nothing, decided from the topology
+ * as it is and checked against it. A plan is pure and costs the same whatever the number of ports;
+ * one made from an older topology fails when written, and is made again.
+ */
+import type { Plan, PlanContext } from './draft.ts';
+import { createFloatingIp, deleteFloatingIp, updateFloatingIp } from './floatingips.ts';
 import type { Inputs } from './inputs.ts';
+import { createNetwork, deleteNetwork, updateNetwork } from './networks.ts';
+import { createNode, deleteNode, updateNode } from './nodes.ts';
 import type { Kind, Objects } from './objects.ts';
+import { createPort, deletePort, updatePort } from './ports.ts';
+import { createRouter, deleteRouter, updateRouter } from './routers.ts';
+import {
+  createSecurityGroupRule,
+  deleteSecurityGroupRule,
+  updateSecurityGroupRule,
+} from './security-group-rules.ts';
+import {
+  createSecurityGroup,
+  deleteSecurityGroup,
+  updateSecurityGroup,
+} from './security-groups.ts';
+import { createSubnet, deleteSubnet, updateSubnet } from './subnets.ts';
 import type { Topology } from './topology.ts';
 
-/** What a plan may know beside the topology; all that is not pure comes in here. */
-export interface PlanContext {
-  /** ISO 8601 in UTC, whole seconds, `Z`. */
-  readonly now: string;
-  /** The caller's project: the owner of what is created unless the input names another. */
-  readonly projectId: string;
-  newId(): string;
-  /** [0, 1) */
-  random(): number;
-  /** A write in flight is creating this path: allocate something else. */
-  isClaimed(path: string): boolean;
-  /** The version of the node at `path` in the topology's revision. */
-  version(path: string): number | undefined;
-  /** Neutron's default groups and rules; off: new ports have no group, new groups no rules. */
-  readonly defaultSecurityGroup: boolean;
-  /** Bytes; a network's mtu is 50 less. */
-  readonly underlayMtu: number;
-}
-
-/** An atomic write, and the object as it will be (for a delete: as it was). */
-export interface Plan<T> {
-  readonly ops: readonly TreeOp[];
-  readonly object: T;
-}
+export type { Plan, PlanContext } from './draft.ts';
+export { ensureDefaultSecurityGroup } from './security-groups.ts';
 
 export interface Planner<K extends Kind> {
   create(topology: Topology, input: Inputs[K]['create'], context: PlanContext): Plan<Objects[K]>;
@@ -39,5 +38,22 @@ export interface Planner<K extends Kind> {
   delete(topology: Topology, id: string, context: PlanContext): Plan<Objects[K]>;
 }
 
-/** Every kind's plans; all throw `Failure` and change nothing. */
-export declare const PLANNERS: { readonly [K in Kind]: Planner<K> };
+/** Every kind's plans; all throw `Failure`, whose code is Neutron's name where it has one. */
+export const PLANNERS: { readonly [K in Kind]: Planner<K> } = {
+  network: { create: createNetwork, update: updateNetwork, delete: deleteNetwork },
+  subnet: { create: createSubnet, update: updateSubnet, delete: deleteSubnet },
+  router: { create: createRouter, update: updateRouter, delete: deleteRouter },
+  port: { create: createPort, update: updatePort, delete: deletePort },
+  security_group: {
+    create: createSecurityGroup,
+    update: updateSecurityGroup,
+    delete: deleteSecurityGroup,
+  },
+  security_group_rule: {
+    create: createSecurityGroupRule,
+    update: updateSecurityGroupRule,
+    delete: deleteSecurityGroupRule,
+  },
+  floatingip: { create: createFloatingIp, update: updateFloatingIp, delete: deleteFloatingIp },
+  node: { create: createNode, update: updateNode, delete: deleteNode },
+};

@@ -1,3 +1,4 @@
+import { AddressBook } from './address-book.ts';
 import type { Change, Kind, Objects, Port } from './objects.ts';
 
 /**
@@ -23,11 +24,15 @@ function index<K extends Kind>(kind: K, keys: IndexSpec<K>['keys']): IndexSpec<K
 const vpcOf = (networkId: string, topology: Topology): string | undefined =>
   topology.get('network', networkId)?.vpc.id;
 
-/** Fixed addresses and address pairs (prefixes with their `/`), as written in the port. */
+/** A prefix of one address is that address. */
+const plain = (address: string): string =>
+  address.replace(address.includes(':') ? /\/128$/ : /\/32$/, '');
+
+/** Fixed addresses and address pairs, prefixes of more than one address with their `/`. */
 export function addressesOf(port: Port): string[] {
   return [
     ...port.fixed_ips.map((fixed) => fixed.ip_address),
-    ...port.allowed_address_pairs.map((pair) => pair.ip_address),
+    ...port.allowed_address_pairs.map((pair) => plain(pair.ip_address)),
   ];
 }
 
@@ -39,6 +44,7 @@ function inVpc(topology: Topology, port: Port, suffixes: readonly string[]): str
 /** Composite keys join their parts with one space. */
 const INDEXES = {
   'network.by_vpc': index('network', (network) => [network.vpc.id]),
+  'network.by_vni': index('network', (network) => [String(network.vpc.vni)]),
   'network.by_router': index('network', (network) =>
     network.router_id ? [network.router_id] : [],
   ),
@@ -48,6 +54,10 @@ const INDEXES = {
     return vpc === undefined ? [] : [vpc];
   }),
   'router.by_network': index('router', (router) => (router.network_id ? [router.network_id] : [])),
+  /** Routers with a gateway on an external network. */
+  'router.by_gateway': index('router', (router) =>
+    router.external_gateway_info ? [router.external_gateway_info.network_id] : [],
+  ),
   'port.by_network': index('port', (port) => [port.network_id]),
   'port.by_subnet': index('port', (port) => [
     ...new Set(port.fixed_ips.map((fixed) => fixed.subnet_id)),
@@ -76,12 +86,17 @@ const INDEXES = {
   'port.by_device': index('port', (port) => (port.device_id ? [port.device_id] : [])),
   'port.by_mac': index('port', (port) => [port.mac_address]),
   'port.by_name': index('port', (port) => (port.name ? [port.name] : [])),
+  /** A project's default group. */
+  'group.default': index('security_group', (group) => (group.is_default ? [group.project_id] : [])),
   'rule.by_group': index('security_group_rule', (rule) => [rule.security_group_id]),
   'rule.by_remote_group': index('security_group_rule', (rule) =>
     rule.remote_group_id ? [rule.remote_group_id] : [],
   ),
   'floatingip.by_port': index('floatingip', (fip) => (fip.port_id ? [fip.port_id] : [])),
+  'floatingip.by_address': index('floatingip', (fip) => [fip.floating_ip_address]),
   'floatingip.by_network': index('floatingip', (fip) => [fip.floating_network_id]),
+  'floatingip.by_router': index('floatingip', (fip) => (fip.router_id ? [fip.router_id] : [])),
+  'node.by_vtep': index('node', (node) => [node.vtep]),
 } as const;
 
 export type IndexName = keyof typeof INDEXES;
@@ -114,6 +129,8 @@ export class Topology implements TopologyReader {
   readonly #objects = new Map<Kind, Map<string, Objects[Kind]>>();
   readonly #filed = new Map<string, readonly (readonly [IndexName, string])[]>();
   readonly #indexes = new Map<IndexName, Map<string, Set<string>>>();
+  /** Which addresses of each network are taken. */
+  readonly addresses = new AddressBook();
 
   get<K extends Kind>(kind: K, id: string): Objects[K] | undefined {
     return this.#objects.get(kind)?.get(id) as Objects[K] | undefined;
@@ -148,6 +165,7 @@ export class Topology implements TopologyReader {
     if (objects === undefined) this.#objects.set(change.kind, (objects = new Map()));
     if (change.object === null) objects.delete(change.id);
     else objects.set(change.id, change.object);
+    this.addresses.follow({ kind: change.kind, id: change.id }, before, change.object);
     this.#file(change.kind, change.id, touched);
     if (change.kind === 'network' && this.#movedVpc(before, change.object)) {
       for (const [kind, by] of FOLLOWERS) {

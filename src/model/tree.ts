@@ -1,12 +1,141 @@
-import type { Change, Kind } from './objects.ts';
+/**
+ * Where everything lies in the tree. Every collection is `<name>/<bucket>/<id>`, so that no node
+ * gets a child list too long for ZooKeeper; an object's value is its JSON.
+ *
+ *     /cns/topologies
+ *       networks/34/<VPC>                       the network that the VPC is named after
+ *         networks_v2/EF/<network>              a second-layer network born in it
+ *         ports_v2/36/<port>                    a port of any network born in it
+ *       networks/…/subnets/0C/<subnet>          below its network, of either layer
+ *       routers/…/<router>
+ *       security_groups/…/<group>
+ *         rules/…/<rule>
+ *       floatingips/…/<floating ip>
+ *       nodes/…/<name>
+ *
+ * Beside the objects lie *claims*: nodes that make something unique, or keep what an object refers
+ * to from being deleted (a node with nodes below it cannot be). `claims.ts` says which object
+ * owns which.
+ *
+ *     vnis/…/<VNI>                              one VPC a VNI
+ *     vteps/…/<address>                         one compute node a VTEP
+ *     default_groups/…/<project>                one default group a project
+ *     <VPC>/prefixes                            the prefixes in the VPC; written with each subnet,
+ *                                               so that two subnets cannot be added unseen
+ *     <VPC>/router                              one router a first-layer network
+ *     <network>/macs/…/<MAC>                    one port a MAC; holds the network
+ *     <network>/external                        there while the network is external
+ *     <network>/external/users/…/<id>           a router's gateway or a floating ip on it
+ *     <subnet>/allocations/…/<address>          one holder an address; holds the subnet
+ *     <subnet>/allocations/…/<address>/floatingip   one floating ip a fixed address
+ *     <router>/second_layer/…/<network>
+ *     <router>/gateway                          there while it has one
+ *     <router>/gateway/users/…/<floating ip>
+ *     <group>/ports/…/<port>
+ *     <group>/rule_keys/…/<key>                 no rule twice
+ *     <group>/referrers/…/<rule>                a rule of another group whose remote it is
+ */
+import { bucketOf } from '../base/ids.ts';
+import { Failure } from '../base/failure.ts';
+import type { Change, Kind, Network, Objects } from './objects.ts';
+import type { TopologyReader } from './topology.ts';
 
 /** Everything lies below. */
 export const ROOT = '/cns/topologies';
 
+/** An id as a path segment: `%XX` for what ZooKeeper or a slash-separated path would not bear. */
+function segmentOf(id: string): string {
+  return id
+    .replace(/[^\w.:+@-]+/g, encodeURIComponent)
+    .replace(/^\.+$/, (dots) => '%2E'.repeat(dots.length));
+}
+
+/** `<parent>/<collection>/<bucket>/<id>` */
+export function member(parent: string, collection: string, id: string): string {
+  return `${parent}/${collection}/${bucketOf(id)}/${segmentOf(id)}`;
+}
+
+export const vpcPath = (vpc: string): string => member(ROOT, 'networks', vpc);
+
+export function networkPath(network: Pick<Network, 'id' | 'birth_vpc'>): string {
+  const vpc = vpcPath(network.birth_vpc);
+  return network.id === network.birth_vpc ? vpc : member(vpc, 'networks_v2', network.id);
+}
+
+export const routerPath = (id: string): string => member(ROOT, 'routers', id);
+export const groupPath = (id: string): string => member(ROOT, 'security_groups', id);
+
+export const vniPath = (vni: number): string => member(ROOT, 'vnis', String(vni));
+export const macPath = (network: string, mac: string): string => member(network, 'macs', mac);
+export const allocationPath = (subnet: string, address: string): string =>
+  member(subnet, 'allocations', address);
+export const prefixesPath = (vpc: string): string => `${vpcPath(vpc)}/prefixes`;
+export const externalPath = (network: string): string => `${network}/external`;
+export const gatewayPath = (router: string): string => `${routerPath(router)}/gateway`;
+
+function networkOf(id: string, topology: TopologyReader): Network {
+  const network = topology.get('network', id);
+  if (network === undefined) {
+    throw new Failure('not_found', 'NetworkNotFound', `network ${id} does not exist`, {
+      field: 'network_id',
+      value: id,
+    });
+  }
+  return network;
+}
+
+const PATHS: {
+  readonly [K in Kind]: (object: Objects[K], topology: TopologyReader) => string;
+} = {
+  network: networkPath,
+  subnet: (subnet, topology) =>
+    member(networkPath(networkOf(subnet.network_id, topology)), 'subnets', subnet.id),
+  router: (router) => routerPath(router.id),
+  port: (port, topology) =>
+    member(vpcPath(networkOf(port.network_id, topology).birth_vpc), 'ports_v2', port.id),
+  security_group: (group) => groupPath(group.id),
+  security_group_rule: (rule) => member(groupPath(rule.security_group_id), 'rules', rule.id),
+  floatingip: (floating) => member(ROOT, 'floatingips', floating.id),
+  node: (node) => member(ROOT, 'nodes', node.id),
+};
+
+/**
+ * Where `object` lies; it never changes.
+ * @throws {Failure} `not_found` when the network of a subnet or port is not in `topology`.
+ */
+export function pathOf<K extends Kind>(
+  kind: K,
+  object: Objects[K],
+  topology: TopologyReader,
+): string {
+  return PATHS[kind](object, topology);
+}
+
+/** The collections that lead to an object, from the root. */
+const SHAPES: ReadonlyMap<string, Kind> = new Map([
+  ['networks', 'network'],
+  ['networks/networks_v2', 'network'],
+  ['networks/subnets', 'subnet'],
+  ['networks/networks_v2/subnets', 'subnet'],
+  ['networks/ports_v2', 'port'],
+  ['routers', 'router'],
+  ['security_groups', 'security_group'],
+  ['security_groups/rules', 'security_group_rule'],
+  ['floatingips', 'floatingip'],
+  ['nodes', 'node'],
+]);
+
 /**
  * The change that a node at `path` stands for: its object put in place, or (`value` null) taken
- * away. null: a uniqueness or reference node, which stands for no object of its own.
+ * away. null: a claim, which stands for no object of its own.
  */
-export declare function decodeEntry(path: string, value: string | null): Change | null;
-
-export declare function pathOf(kind: Kind, id: string): string;
+export function decodeEntry(path: string, value: string | null): Change | null {
+  if (!path.startsWith(`${ROOT}/`)) return null;
+  const segments = path.slice(ROOT.length + 1).split('/');
+  if (segments.length % 3 !== 0) return null;
+  const kind = SHAPES.get(segments.filter((_, index) => index % 3 === 0).join('/'));
+  if (kind === undefined) return null;
+  const id = decodeURIComponent(segments.at(-1) ?? '');
+  const object: unknown = value === null ? null : JSON.parse(value);
+  return { kind, id, object } as Change;
+}

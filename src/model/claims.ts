@@ -1,0 +1,181 @@
+/**
+ * Which nodes of the tree an object owns: its own, and the claims that go in and out with it. The
+ * table is all there is to know: creating an object creates these nodes, deleting it deletes
+ * them, changing it makes the difference.
+ */
+import { Failure } from '../base/failure.ts';
+import { parseIp, parsePrefix, prefixContains } from '../address/index.ts';
+import { gatewayInside } from './address-book.ts';
+import type { Kind, Objects, Subnet } from './objects.ts';
+import { ruleKey } from './rule-key.ts';
+import type { TopologyReader } from './topology.ts';
+import {
+  ROOT,
+  allocationPath,
+  externalPath,
+  gatewayPath,
+  groupPath,
+  macPath,
+  member,
+  pathOf,
+  prefixesPath,
+  routerPath,
+  vniPath,
+  vpcPath,
+} from './tree.ts';
+
+export interface Claim {
+  readonly path: string;
+  /** JSON text: who claims. */
+  readonly value: string;
+  /** The node that must be there for the claim to mean anything, unless the claim's own object is. */
+  readonly on?: string;
+}
+
+type ClaimsOf<K extends Kind> = (
+  object: Objects[K],
+  topology: TopologyReader,
+  path: string,
+) => readonly Claim[];
+
+const claim = (path: string, owner: unknown, on?: string): Claim => ({
+  path,
+  value: JSON.stringify(owner),
+  ...(on === undefined ? {} : { on }),
+});
+
+function pathOfId(kind: 'network' | 'subnet', id: string, topology: TopologyReader): string {
+  const object = topology.get(kind, id);
+  if (object === undefined) throw new Failure('not_found', 'HTTPNotFound', `no ${kind} ${id}`);
+  return pathOf(kind, object as never, topology);
+}
+
+/** The subnet of `network` that `address` lies in. */
+export function subnetOf(
+  network: string,
+  address: string,
+  topology: TopologyReader,
+): Subnet | undefined {
+  const ip = parseIp(address);
+  for (const id of topology.find('subnet.by_network', network)) {
+    const subnet = topology.get('subnet', id);
+    if (subnet !== undefined && prefixContains(parsePrefix(subnet.cidr), ip)) return subnet;
+  }
+  return undefined;
+}
+
+/** Where an address of a network is allocated: below the subnet it lies in. */
+function allocationOf(network: string, address: string, topology: TopologyReader): Claim {
+  const subnet = subnetOf(network, address, topology);
+  if (subnet === undefined) {
+    throw new Failure('invalid', 'InvalidIpForNetwork', `no subnet of ${network} has ${address}`);
+  }
+  const on = pathOf('subnet', subnet, topology);
+  return { path: allocationPath(on, address), value: '', on };
+}
+
+const CLAIMS: { readonly [K in Kind]: ClaimsOf<K> } = {
+  network: (network, _, path) => [
+    ...(network.vpc.id === network.id
+      ? [claim(vniPath(network.vpc.vni), network.id), claim(prefixesPath(network.id), [])]
+      : []),
+    ...(network['router:external'] ? [claim(externalPath(path), network.id)] : []),
+    ...(network.router_id
+      ? [
+          claim(
+            member(routerPath(network.router_id), 'second_layer', network.id),
+            network.id,
+            routerPath(network.router_id),
+          ),
+        ]
+      : []),
+  ],
+  subnet: (subnet, _, path) =>
+    gatewayInside(subnet) && subnet.gateway_ip
+      ? [claim(allocationPath(path, subnet.gateway_ip), { subnet: subnet.id })]
+      : [],
+  router: (router, topology) => {
+    const claims: Claim[] = [];
+    if (router.network_id) {
+      const on = vpcPath(router.network_id);
+      claims.push(claim(`${on}/router`, router.id, on));
+    }
+    const gateway = router.external_gateway_info;
+    if (gateway) {
+      const on = externalPath(pathOfId('network', gateway.network_id, topology));
+      claims.push(claim(gatewayPath(router.id), gateway.network_id));
+      claims.push(claim(member(on, 'users', router.id), { router: router.id }, on));
+    }
+    return claims;
+  },
+  port: (port, topology) => {
+    const network = pathOfId('network', port.network_id, topology);
+    return [
+      claim(macPath(network, port.mac_address), port.id, network),
+      ...port.fixed_ips.map((fixed) => {
+        const on = pathOfId('subnet', fixed.subnet_id, topology);
+        return claim(allocationPath(on, fixed.ip_address), { port: port.id }, on);
+      }),
+      ...port.security_groups.map((group) =>
+        claim(member(groupPath(group), 'ports', port.id), port.id, groupPath(group)),
+      ),
+    ];
+  },
+  security_group: (group) =>
+    group.is_default ? [claim(member(ROOT, 'default_groups', group.project_id), group.id)] : [],
+  security_group_rule: (rule) => {
+    const group = groupPath(rule.security_group_id);
+    const remote = rule.remote_group_id;
+    return [
+      claim(member(group, 'rule_keys', ruleKey(rule)), rule.id, group),
+      ...(remote && remote !== rule.security_group_id
+        ? [claim(member(groupPath(remote), 'referrers', rule.id), rule.id, groupPath(remote))]
+        : []),
+    ];
+  },
+  floatingip: (floating, topology) => {
+    const owner = { floatingip: floating.id };
+    const address = allocationOf(
+      floating.floating_network_id,
+      floating.floating_ip_address,
+      topology,
+    );
+    const external = externalPath(pathOfId('network', floating.floating_network_id, topology));
+    const claims = [
+      claim(address.path, owner, address.on),
+      claim(member(external, 'users', floating.id), owner, external),
+    ];
+    const port = floating.port_id ? topology.get('port', floating.port_id) : undefined;
+    if (port && floating.fixed_ip_address && floating.router_id) {
+      const fixed = allocationOf(port.network_id, floating.fixed_ip_address, topology);
+      const gateway = gatewayPath(floating.router_id);
+      claims.push(claim(`${fixed.path}/floatingip`, floating.id, fixed.path));
+      claims.push(claim(member(gateway, 'users', floating.id), floating.id, gateway));
+    }
+    return claims;
+  },
+  node: (node) => [claim(member(ROOT, 'vteps', node.vtep), node.id)],
+};
+
+/** The node above that an object's own node needs. */
+function parentOf<K extends Kind>(kind: K, object: Objects[K], topology: TopologyReader) {
+  if ('security_group_id' in object) return groupPath(object.security_group_id);
+  if (kind === 'subnet' && 'network_id' in object && object.network_id) {
+    return pathOfId('network', object.network_id, topology);
+  }
+  if ('birth_vpc' in object && object.id !== object.birth_vpc) return vpcPath(object.birth_vpc);
+  return undefined;
+}
+
+/** All nodes of an object, its own first; those below others come after them. */
+export function nodesOf<K extends Kind>(
+  kind: K,
+  object: Objects[K],
+  topology: TopologyReader,
+): readonly Claim[] {
+  const path = pathOf(kind, object, topology);
+  return [
+    claim(path, object, parentOf(kind, object, topology)),
+    ...CLAIMS[kind](object, topology, path),
+  ];
+}

@@ -1,0 +1,177 @@
+import { formatPrefix } from '../address/index.ts';
+import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
+import type { NetworkInput, NetworkPatch } from './inputs.ts';
+import type { Network, VpcPointer } from './objects.ts';
+import type { Topology } from './topology.ts';
+import { vniPath } from './tree.ts';
+import {
+  existing,
+  inUse,
+  invalid,
+  inOrder,
+  networkPrefix,
+  newStandard,
+  refusal,
+  revised,
+} from './values.ts';
+
+/** The bytes that VXLAN over IPv4 puts around a packet. */
+const TUNNEL_OVERHEAD = 50;
+const LEAST_MTU = 68;
+
+/** VNIs given out; those below 4096 stay clear of what is easily taken for a VLAN id. */
+const VNIS = { first: 4096, count: 0x1000000 - 4096 };
+
+function freshVni(draft: Draft): number {
+  const start = Math.floor(draft.context.random() * VNIS.count);
+  for (let step = 0; step < VNIS.count; step += 1) {
+    const vni = VNIS.first + ((start + step) % VNIS.count);
+    const used = draft.topology.find('network.by_vni', String(vni)).size > 0;
+    if (!used && !draft.isTaken(vniPath(vni))) return vni;
+  }
+  throw refusal(
+    'exhausted',
+    'NoNetworkAvailable',
+    'vni',
+    VNIS.count,
+    'are all in use',
+    'delete a network',
+  );
+}
+
+function mtuOf(requested: number | undefined, context: PlanContext): number {
+  const most = context.underlayMtu - TUNNEL_OVERHEAD;
+  if (requested === undefined || requested === 0) return most;
+  if (!Number.isInteger(requested) || requested < LEAST_MTU || requested > most) {
+    throw invalid(
+      'mtu',
+      requested,
+      'does not fit the underlay',
+      `give ${LEAST_MTU} to ${most}, or 0`,
+    );
+  }
+  return requested;
+}
+
+/** The VPC of the first-layer network that this router serves. */
+function vpcOfRouter(draft: Draft, routerId: string): VpcPointer {
+  const router = existing(draft.topology, 'router', routerId, 'router_id');
+  if (router.network_id === null) {
+    throw invalid(
+      'router_id',
+      routerId,
+      'is a router without a first-layer network',
+      'give a router made with network_id',
+      'BadRequest',
+    );
+  }
+  return existing(draft.topology, 'network', router.network_id, 'network_id').vpc;
+}
+
+/**
+ * With `cidr` a first-layer network, which is a VPC; with `router_id` a second-layer network in
+ * that router's VPC; with neither a VPC of its own.
+ */
+export function createNetwork(
+  topology: Topology,
+  input: NetworkInput,
+  context: PlanContext,
+): Plan<Network> {
+  const draft = new Draft(topology, context);
+  const routerId = input.router_id ?? null;
+  const external = input['router:external'] ?? false;
+  if (routerId !== null && input.cidr) {
+    throw invalid('cidr', input.cidr, 'and router_id exclude each other', 'give one of them');
+  }
+  if (routerId !== null && external) {
+    throw invalid('router:external', true, 'and router_id exclude each other', 'give one of them');
+  }
+  const standard = newStandard(input, context);
+  const joined = routerId === null ? null : vpcOfRouter(draft, routerId);
+  const network: Network = {
+    ...standard,
+    name: input.name ?? '',
+    admin_state_up: input.admin_state_up ?? true,
+    shared: input.shared ?? false,
+    mtu: mtuOf(input.mtu, context),
+    'router:external': external,
+    port_security_enabled: input.port_security_enabled ?? true,
+    cidr: input.cidr ? formatPrefix(networkPrefix(input.cidr)) : null,
+    router_id: routerId,
+    vpc: joined ?? { id: standard.id, vni: freshVni(draft) },
+    birth_vpc: joined?.id ?? standard.id,
+  };
+  draft.create('network', network);
+  return draft.plan(network);
+}
+
+/** What has a gateway or a floating ip on an external network. */
+function externalUsers(topology: Topology, network: Network): string[] {
+  return [
+    ...[...topology.find('router.by_gateway', network.id)].map((id) => `router ${id}`),
+    ...[...topology.find('floatingip.by_network', network.id)].map((id) => `floating ip ${id}`),
+  ];
+}
+
+export function updateNetwork(
+  topology: Topology,
+  id: string,
+  patch: NetworkPatch,
+  context: PlanContext,
+): Plan<Network> {
+  const draft = new Draft(topology, context);
+  const before = existing(topology, 'network', id);
+  const external = patch['router:external'];
+  if (external === false && before['router:external']) {
+    const users = externalUsers(topology, before);
+    if (users.length > 0) {
+      throw inUse(
+        'ExternalNetworkInUse',
+        'external network',
+        id,
+        someOf(users),
+        'remove them first',
+      );
+    }
+  }
+  if (external === true && before.router_id !== null) {
+    throw invalid(
+      'router:external',
+      true,
+      'is not for a second-layer network',
+      'use another network',
+    );
+  }
+  const after = revised(
+    before,
+    { ...patch, mtu: patch.mtu === undefined ? undefined : mtuOf(patch.mtu, context) },
+    context,
+  );
+  draft.update('network', before, after);
+  return draft.plan(after);
+}
+
+/** What keeps a network from being deleted; its subnets do not, they go with it. */
+function* usersOf(topology: Topology, network: Network): Iterable<string> {
+  const ports = topology.find('port.by_network', network.id);
+  if (ports.size > 0) yield `port ${someOf(ports)}`;
+  for (const id of topology.find('router.by_network', network.id)) yield `router ${id}`;
+  const inside = [...topology.find('network.by_vpc', network.id)].filter((id) => id !== network.id);
+  if (inside.length > 0) yield `second-layer network ${someOf(inside)}`;
+  yield* externalUsers(topology, network);
+}
+
+export function deleteNetwork(topology: Topology, id: string, context: PlanContext): Plan<Network> {
+  const draft = new Draft(topology, context);
+  const network = existing(topology, 'network', id);
+  const users = [...usersOf(topology, network)];
+  if (users.length > 0) {
+    throw inUse('NetworkInUse', 'network', id, someOf(users), 'delete what uses it first');
+  }
+  for (const subnet of inOrder(draft, 'subnet', topology.find('subnet.by_network', id))) {
+    draft.delete('subnet', subnet);
+    draft.prefix(network.vpc.id, subnet.cidr, 'remove');
+  }
+  draft.delete('network', network);
+  return draft.plan(network);
+}

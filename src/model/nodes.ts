@@ -1,0 +1,67 @@
+import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
+import type { NodeInput, NodePatch } from './inputs.ts';
+import type { Node } from './objects.ts';
+import type { Topology } from './topology.ts';
+import { addressText, existing, inUse, invalid, refusal, revised } from './values.ts';
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
+
+/** @throws {Failure} `in_use` when another node has it. */
+function vtepOf(topology: Topology, node: string, text: string): string {
+  const vtep = addressText(text, 'vtep');
+  for (const other of topology.find('node.by_vtep', vtep)) {
+    if (other === node) continue;
+    throw refusal('in_use', 'VtepInUse', 'vtep', vtep, `belongs to node ${other}`, 'give another');
+  }
+  return vtep;
+}
+
+export function createNode(topology: Topology, input: NodeInput, context: PlanContext): Plan<Node> {
+  const draft = new Draft(topology, context);
+  if (!NAME.test(input.name)) {
+    throw invalid(
+      'name',
+      input.name.slice(0, 64),
+      'is no node name',
+      'give 1 to 255 letters, digits, dots, dashes and underscores',
+    );
+  }
+  if (topology.get('node', input.name) !== undefined) {
+    throw refusal('in_use', 'NodeExists', 'name', input.name, 'exists already', 'give another');
+  }
+  const node: Node = {
+    id: input.name,
+    vtep: vtepOf(topology, input.name, input.vtep),
+    description: input.description ?? '',
+    created_at: context.now,
+    updated_at: context.now,
+    revision_number: 1,
+  };
+  draft.create('node', node);
+  return draft.plan(node);
+}
+
+export function updateNode(
+  topology: Topology,
+  id: string,
+  patch: NodePatch,
+  context: PlanContext,
+): Plan<Node> {
+  const draft = new Draft(topology, context);
+  const before = existing(topology, 'node', id);
+  const vtep = patch.vtep === undefined ? undefined : vtepOf(topology, id, patch.vtep);
+  const after = revised(before, { ...patch, vtep }, context);
+  draft.update('node', before, after);
+  return draft.plan(after);
+}
+
+export function deleteNode(topology: Topology, id: string, context: PlanContext): Plan<Node> {
+  const draft = new Draft(topology, context);
+  const node = existing(topology, 'node', id);
+  const ports = topology.find('port.by_host', id);
+  if (ports.size > 0) {
+    throw inUse('NodeInUse', 'node', id, `port ${someOf(ports)}`, 'unbind or move its ports first');
+  }
+  draft.delete('node', node);
+  return draft.plan(node);
+}

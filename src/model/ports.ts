@@ -1,0 +1,240 @@
+import { formatIp, formatPrefix, parseIp, parsePrefix } from '../address/index.ts';
+import { defaultGroup } from './security-groups.ts';
+import { Draft, type Plan, type PlanContext } from './draft.ts';
+import { fixedIpsFor } from './fixed-ips.ts';
+import { disassociated } from './floatingips.ts';
+import type { AddressPairInput, PortInput, PortPatch } from './inputs.ts';
+import { claimMac, freshMac, usableMac } from './macs.ts';
+import type { AddressPair, Port, Status } from './objects.ts';
+import type { Topology } from './topology.ts';
+import { existing, inUse, invalid, newStandard, refusal, revised } from './values.ts';
+
+/** Of ports that the network itself makes: no security groups, and not to be deleted by hand. */
+export const GATEWAY_OWNER = 'network:router_gateway';
+
+const isTrusted = (deviceOwner: string): boolean => deviceOwner.startsWith('network:');
+
+function addressPairs(given: readonly AddressPairInput[], mac: string): AddressPair[] {
+  const seen = new Set<string>();
+  return given.map((pair) => {
+    const field = 'allowed_address_pairs.ip_address';
+    const ip_address = pair.ip_address.includes('/')
+      ? formatPrefix(parsePrefix(pair.ip_address, field))
+      : formatIp(parseIp(pair.ip_address, field));
+    const mac_address =
+      pair.mac_address === undefined
+        ? mac
+        : usableMac(pair.mac_address, 'allowed_address_pairs.mac_address');
+    const key = `${ip_address} ${mac_address}`;
+    if (seen.has(key)) {
+      throw invalid(
+        'allowed_address_pairs',
+        key,
+        'is listed twice',
+        'list it once',
+        'DuplicateAddressPairInRequest',
+      );
+    }
+    seen.add(key);
+    return { ip_address, mac_address };
+  });
+}
+
+function groupsGiven(topology: Topology, ids: readonly string[]): string[] {
+  for (const id of ids) existing(topology, 'security_group', id, 'security_groups');
+  return [...new Set(ids)];
+}
+
+/** Pairs and groups mean something only where the port's traffic is checked. */
+function checkSecurity(port: Port, patch: PortPatch): void {
+  if (port.port_security_enabled) return;
+  if (port.allowed_address_pairs.length > 0) {
+    throw refusal(
+      'conflict',
+      'AddressPairAndPortSecurityRequired',
+      'allowed_address_pairs',
+      port.allowed_address_pairs,
+      'need port security',
+      'set port_security_enabled, or allowed_address_pairs to []',
+    );
+  }
+  if (port.security_groups.length === 0) return;
+  const remedy = 'set port_security_enabled, or security_groups to []';
+  throw patch.security_groups === undefined
+    ? refusal(
+        'in_use',
+        'PortSecurityPortHasSecurityGroup',
+        'port_security_enabled',
+        false,
+        `cannot be while the port has security groups`,
+        remedy,
+      )
+    : invalid(
+        'security_groups',
+        port.security_groups,
+        'need port security',
+        remedy,
+        'PortSecurityAndIPRequiredForSecurityGroups',
+      );
+}
+
+/** @throws {Failure} `in_use` for a router's gateway, which only the router may change. */
+function checkNoGateway(topology: Topology, port: Port): void {
+  if (port.device_owner === GATEWAY_OWNER && topology.get('router', port.device_id)) {
+    throw inUse(
+      'ServicePortInUse',
+      'port',
+      port.id,
+      `it is the gateway of router ${port.device_id}`,
+      "change the router's external_gateway_info instead",
+    );
+  }
+}
+
+function checkOwner(deviceOwner: string | undefined): void {
+  if (deviceOwner === GATEWAY_OWNER) {
+    throw invalid(
+      'device_owner',
+      deviceOwner,
+      'is for the ports that routers make',
+      "set a router's external_gateway_info instead",
+    );
+  }
+}
+
+/** Adds a port to the plan. */
+export function draftPort(draft: Draft, input: PortInput): Port {
+  const { topology, context } = draft;
+  const network = existing(topology, 'network', input.network_id, 'network_id');
+  const standard = newStandard(input, context);
+  const deviceOwner = input.device_owner ?? '';
+  const secured = isTrusted(deviceOwner)
+    ? false
+    : (input.port_security_enabled ?? network.port_security_enabled);
+  const mac =
+    input.mac_address === undefined
+      ? freshMac(draft, network)
+      : claimMac(draft, network, input.mac_address);
+  const port: Port = {
+    ...standard,
+    name: input.name ?? '',
+    network_id: network.id,
+    admin_state_up: input.admin_state_up ?? true,
+    mac_address: mac,
+    fixed_ips: fixedIpsFor(draft, { network, port: standard.id, mac, had: [] }, input.fixed_ips),
+    allowed_address_pairs: addressPairs(input.allowed_address_pairs ?? [], mac),
+    port_security_enabled: secured,
+    security_groups:
+      input.security_groups === undefined
+        ? secured && context.defaultSecurityGroup
+          ? [defaultGroup(draft, standard.project_id)]
+          : []
+        : groupsGiven(topology, input.security_groups),
+    device_id: input.device_id ?? '',
+    device_owner: deviceOwner,
+    'binding:host_id': input['binding:host_id'] ?? '',
+    'binding:vnic_type': input['binding:vnic_type'] ?? 'normal',
+    'binding:profile': input['binding:profile'] ?? {},
+    status: 'DOWN',
+  };
+  checkSecurity(port, input);
+  draft.create('port', port);
+  return port;
+}
+
+export function createPort(topology: Topology, input: PortInput, context: PlanContext): Plan<Port> {
+  checkOwner(input.device_owner);
+  const draft = new Draft(topology, context);
+  return draft.plan(draftPort(draft, input));
+}
+
+/** What the agents say, as long as it can still be true of the port as it will be. */
+function statusOf(before: Port, patch: PortPatch): Status | undefined {
+  const host = patch['binding:host_id'];
+  const moved = host !== undefined && (host ?? '') !== before['binding:host_id'];
+  const disabled = patch.admin_state_up === false && before.admin_state_up;
+  return moved || disabled ? 'DOWN' : patch.status;
+}
+
+/** A floating ip stands for a fixed address, which may not be taken away under it. */
+function checkFloating(topology: Topology, port: Port): void {
+  for (const id of topology.find('floatingip.by_port', port.id)) {
+    const address = topology.get('floatingip', id)?.fixed_ip_address;
+    if (port.fixed_ips.some((fixed) => fixed.ip_address === address)) continue;
+    throw invalid(
+      'fixed_ips',
+      port.fixed_ips.map((fixed) => fixed.ip_address),
+      `leave out ${address}, which floating ip ${id} stands for`,
+      `keep ${address}, or disassociate the floating ip first`,
+      'BadRequest',
+    );
+  }
+}
+
+/** Changes a port within the plan. */
+export function redraftPort(draft: Draft, before: Port, patch: PortPatch): Port {
+  const { topology, context } = draft;
+  const network = existing(topology, 'network', before.network_id, 'network_id');
+  const mac =
+    patch.mac_address === undefined || usableMac(patch.mac_address) === before.mac_address
+      ? before.mac_address
+      : claimMac(draft, network, patch.mac_address);
+  const moved = mac !== before.mac_address;
+  const host = patch['binding:host_id'];
+  const profile = patch['binding:profile'];
+  const owner = { network, port: before.id, mac, had: before.fixed_ips };
+  const pairs = moved
+    ? before.allowed_address_pairs.map((pair) =>
+        pair.mac_address === before.mac_address ? { ...pair, mac_address: mac } : pair,
+      )
+    : undefined;
+  const after = revised(
+    before,
+    {
+      ...patch,
+      mac_address: mac,
+      fixed_ips:
+        patch.fixed_ips || moved
+          ? fixedIpsFor(draft, owner, patch.fixed_ips ?? before.fixed_ips)
+          : undefined,
+      allowed_address_pairs: patch.allowed_address_pairs
+        ? addressPairs(patch.allowed_address_pairs, mac)
+        : pairs,
+      security_groups: patch.security_groups && groupsGiven(topology, patch.security_groups),
+      'binding:host_id': host === undefined ? undefined : (host ?? ''),
+      'binding:profile': profile === undefined ? undefined : (profile ?? {}),
+      status: statusOf(before, patch),
+    },
+    context,
+  );
+  checkSecurity(after, patch);
+  checkFloating(topology, after);
+  draft.update('port', before, after);
+  return after;
+}
+
+export function updatePort(
+  topology: Topology,
+  id: string,
+  patch: PortPatch,
+  context: PlanContext,
+): Plan<Port> {
+  const draft = new Draft(topology, context);
+  const before = existing(topology, 'port', id);
+  if (patch.device_owner !== before.device_owner) checkOwner(patch.device_owner);
+  if (patch.fixed_ips ?? patch.device_id ?? patch.device_owner) checkNoGateway(topology, before);
+  return draft.plan(redraftPort(draft, before, patch));
+}
+
+/** Deletes a port; its floating ips stay, without it. */
+export function deletePort(topology: Topology, id: string, context: PlanContext): Plan<Port> {
+  const draft = new Draft(topology, context);
+  const port = existing(topology, 'port', id);
+  checkNoGateway(topology, port);
+  for (const each of topology.find('floatingip.by_port', id)) {
+    const floating = existing(topology, 'floatingip', each);
+    draft.update('floatingip', floating, disassociated(floating, context));
+  }
+  draft.delete('port', port);
+  return draft.plan(port);
+}

@@ -1,0 +1,162 @@
+/** What the plans of every kind share: finding, refusing, stamping. */
+import { Failure, type FailureKind } from '../base/failure.ts';
+import { formatIp, parseIp, parsePrefix, type Ip, type Prefix } from '../address/index.ts';
+import type { Draft, PlanContext } from './draft.ts';
+import type { Kind, Objects, Standard } from './objects.ts';
+import type { TopologyReader } from './topology.ts';
+
+/** Neutron's name for "there is no such object", and what to call it. */
+const MISSING: { readonly [K in Kind]: readonly [code: string, noun: string] } = {
+  network: ['NetworkNotFound', 'network'],
+  subnet: ['SubnetNotFound', 'subnet'],
+  router: ['RouterNotFound', 'router'],
+  port: ['PortNotFound', 'port'],
+  security_group: ['SecurityGroupNotFound', 'security group'],
+  security_group_rule: ['SecurityGroupRuleNotFound', 'security group rule'],
+  floatingip: ['FloatingIPNotFound', 'floating ip'],
+  node: ['NodeNotFound', 'node'],
+};
+
+/**
+ * The object that `field` names.
+ * @throws {Failure} `not_found`.
+ */
+export function existing<K extends Kind>(
+  topology: TopologyReader,
+  kind: K,
+  id: string,
+  field = 'id',
+): Objects[K] {
+  const object = topology.get(kind, id);
+  if (object !== undefined) return object;
+  const [code, noun] = MISSING[kind];
+  throw new Failure('not_found', code, `${field}: ${noun} ${id} could not be found`, {
+    field,
+    value: id,
+    remedy: `give the id of an existing ${noun}`,
+  });
+}
+
+/** A refusal: `<field> <value> <why>`. */
+export function refusal(
+  kind: FailureKind,
+  code: string,
+  field: string,
+  value: unknown,
+  why: string,
+  remedy: string,
+): Failure {
+  const shown = typeof value === 'string' ? `"${value}"` : JSON.stringify(value);
+  return new Failure(kind, code, `${field} ${shown} ${why}`, { field, value, remedy });
+}
+
+export function invalid(
+  field: string,
+  value: unknown,
+  why: string,
+  remedy: string,
+  code = 'InvalidInput',
+): Failure {
+  return refusal('invalid', code, field, value, why, remedy);
+}
+
+/** What an object cannot be deleted or changed for: `<noun> <id> is in use: <by>`. */
+export function inUse(code: string, noun: string, id: string, by: string, remedy: string): Failure {
+  return new Failure('in_use', code, `${noun} ${id} is in use: ${by}`, {
+    field: 'id',
+    value: id,
+    remedy,
+  });
+}
+
+/** An address in its one written form. */
+export function addressText(text: string, field: string): string {
+  return formatIp(parseIp(text, field));
+}
+
+/** An address of the given version. */
+export function addressOf(text: string, field: string, version: 4 | 6): Ip {
+  const ip = parseIp(text, field);
+  if (ip.version !== version) {
+    throw invalid(field, text, `is not an IPv${version} address`, `give an IPv${version} address`);
+  }
+  return ip;
+}
+
+/** A prefix that networks may be made of: neither everything nor multicast nor loopback. */
+export function networkPrefix(text: string, field = 'cidr'): Prefix {
+  const prefix = parsePrefix(text, field);
+  if (prefix.length === 0) {
+    throw invalid(field, text, 'is the whole address space', 'give a prefix length above 0');
+  }
+  const top = (bits: number) => prefix.value >> BigInt((prefix.version === 4 ? 32 : 128) - bits);
+  const special =
+    prefix.version === 4
+      ? [
+          [top(4) === 0xen, 'multicast'],
+          [top(8) === 127n, 'loopback'],
+          [top(8) === 0n, '"this network"'],
+        ]
+      : [
+          [top(8) === 0xffn, 'multicast'],
+          [top(10) === 0x3fan, 'link-local'],
+          [prefix.value <= 1n, 'loopback'],
+        ];
+  for (const [applies, name] of special) {
+    if (applies) throw invalid(field, text, `is ${String(name)} space`, 'give a unicast prefix');
+  }
+  return prefix;
+}
+
+interface OwnedInput {
+  readonly project_id?: string;
+  readonly description?: string;
+  readonly tags?: readonly string[];
+}
+
+/** The standard attributes of a new object. */
+export function newStandard(input: OwnedInput, context: PlanContext): Standard {
+  return {
+    id: context.newId(),
+    project_id: input.project_id ?? context.projectId,
+    description: input.description ?? '',
+    created_at: context.now,
+    updated_at: context.now,
+    revision_number: 1,
+    tags: [...new Set(input.tags)],
+  };
+}
+
+/**
+ * `before` with the given attributes in place: one revision on if that changes anything, else
+ * `before` itself. Attributes that are undefined stay as they are.
+ */
+export function revised<T extends { readonly revision_number: number }>(
+  before: T,
+  attributes: { readonly [A in keyof T]?: T[A] | undefined },
+  context: PlanContext,
+): T {
+  const changed = Object.entries(attributes).filter(
+    ([name, value]) =>
+      value !== undefined && JSON.stringify(value) !== JSON.stringify(before[name as keyof T]),
+  );
+  if (changed.length === 0) return before;
+  return {
+    ...before,
+    ...Object.fromEntries(changed),
+    updated_at: context.now,
+    revision_number: before.revision_number + 1,
+  };
+}
+
+/** The ids in the order of their objects' creation. */
+export function inOrder<K extends 'network' | 'subnet' | 'router' | 'port'>(
+  draft: Draft,
+  kind: K,
+  ids: Iterable<string>,
+): Objects[K][] {
+  const key = (object: Standard) => `${object.created_at} ${object.id}`;
+  return [...ids]
+    .map((id) => existing(draft.topology, kind, id))
+    .sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}

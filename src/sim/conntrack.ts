@@ -167,7 +167,7 @@ export class Conntrack implements Tracker {
 
   /** Forgets the connections of a zone, or all of them. */
   flush(zone: number | null = null): void {
-    for (const [id, { connection }] of [...this.#visible()]) {
+    for (const [id, { connection }] of this.#visible()) {
       if (zone === null || connection.original.zone === zone) this.#entries.set(id, null);
     }
     this.#tidy();
@@ -231,7 +231,7 @@ export class Conntrack implements Tracker {
       case 'invalid':
         tracking.state = CT_STATE.inv;
         return true;
-      case 'restart':
+      default:
         connection.expires = now;
         return false;
     }

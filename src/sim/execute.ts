@@ -18,7 +18,7 @@ import {
   type Operation,
 } from './operations.ts';
 import { isIp } from './prerequisites.ts';
-import type { Execution, Step } from './types.ts';
+import type { StepEvent, Execution, Step } from './types.ts';
 import { AT, fragment, setVlanTci, timeToLive, VLAN_PRESENT_BIT, vlanTci } from './words.ts';
 
 export interface ExecuteOptions {
@@ -50,6 +50,7 @@ interface Packet {
 
 /** One translation: from the ingress, or from a fork. */
 interface Pass {
+  readonly number: number;
   readonly firstStep: number;
   readonly recirculations: number;
   actionSet: readonly Action[];
@@ -121,7 +122,9 @@ const handlers: { readonly [K in Operation['kind']]: Handler<K> } = {
       key[AT.ipHeader] = (key[AT.ipHeader] ?? 0) - 0x100;
       return false;
     }
-    for (const _controller of controllers.length > 0 ? controllers : [0]) walk.toController(frame);
+    for (let times = Math.max(controllers.length, 1); times > 0; times -= 1) {
+      walk.toController(frame);
+    }
     return true;
   },
   push_vlan: (_walk, _operation, { packet: { key, innerVlans } }) => {
@@ -149,6 +152,7 @@ function clearConntrack(key: FlowKey): void {
 
 class Walk {
   readonly steps: Step[] = [];
+  #passes = 0;
   readonly #bridge: SimBridge;
   readonly #options: ExecuteOptions;
 
@@ -165,6 +169,7 @@ class Walk {
     from: Pick<Pass, 'recirculations' | 'actionSet' | 'conntracked'>,
   ): void {
     const pass: Pass = {
+      number: this.#passes,
       firstStep: this.steps.length,
       recirculations: from.recirculations,
       actionSet: from.actionSet,
@@ -174,6 +179,7 @@ class Walk {
       failed: false,
       ended: false,
     };
+    this.#passes += 1;
     const frame = { packet, pass, table, depth };
     this.#visit(table, packet.key[AT.inPort] ?? 0, frame);
     this.#executeActionSet(frame);
@@ -231,13 +237,13 @@ class Walk {
     }
   }
 
-  toController({ packet, depth }: Frame, userdata: readonly number[] = []): void {
-    this.steps.push({ kind: 'controller', depth, key: packet.key.slice(), userdata });
+  toController(frame: Frame, userdata: readonly number[] = []): void {
+    this.#step(frame, { kind: 'controller', key: frame.packet.key.slice(), userdata });
   }
 
   /** A note on something that ends nothing. */
-  report({ depth }: Frame, message: string): void {
-    this.steps.push({ kind: 'error', depth, message });
+  report(frame: Frame, message: string): void {
+    this.#step(frame, { kind: 'error', message });
   }
 
   /** Each bucket works on the packet as it was before the group; returns true when there is none. */
@@ -246,13 +252,13 @@ class Walk {
     if (!this.#withinLimits(frame)) return false;
     const entry = this.#bridge.group(id);
     if (entry === undefined) {
-      this.steps.push({ kind: 'group', depth, group: id, buckets: [] });
+      this.#step(frame, { kind: 'group', group: id, buckets: [] });
       return true;
     }
     const taken = entry.pick(packet.key, this.#bridge);
     if (this.#options.count === true) entry.count(taken, this.#options.length ?? 0);
     const buckets = taken.map(({ bucket }) => bucket.id);
-    this.steps.push({ kind: 'group', depth, group: entry.group, buckets });
+    this.#step(frame, { kind: 'group', group: entry.group, buckets });
     const inner = { ...frame, depth: depth + 1 };
     for (const { operations } of taken) {
       const restore = remember(packet);
@@ -276,7 +282,7 @@ class Walk {
 
   /** `ct`: tracks the packet; with a table, a fork goes on there with what was found. */
   conntrack({ action, exec, markMask, labelMask }: ConntrackOperation, frame: Frame): void {
-    const { packet, pass, depth } = frame;
+    const { packet, pass } = frame;
     const { key, tracking } = packet;
     const zone =
       typeof action.zone === 'number'
@@ -300,23 +306,19 @@ class Walk {
     this.#options.conntrack.track(fork.key, tracking, request, this.#options.now);
     const { state } = tracking;
     const { table } = action;
-    this.steps.push({
-      kind: 'conntrack',
-      depth,
-      zone,
-      committed: action.commit,
-      state,
-      table,
-    });
+    this.#step(frame, { kind: 'conntrack', zone, committed: action.commit, state, table });
     if (table !== null) this.#recirculate(fork, table, frame);
     clearConntrack(key);
     pass.conntracked = false;
   }
 
-  #recirculate(fork: Packet, table: number, { pass, depth }: Frame): void {
+  #recirculate(fork: Packet, table: number, frame: Frame): void {
+    const { pass, depth } = frame;
     if (pass.recirculations >= MAXIMUM_RECIRCULATIONS) {
-      const message = `dropped: more than ${MAXIMUM_RECIRCULATIONS} conntrack forks inside each other`;
-      this.steps.push({ kind: 'error', depth, message });
+      this.report(
+        frame,
+        `dropped: over ${MAXIMUM_RECIRCULATIONS} conntrack forks within each other`,
+      );
       return;
     }
     fork.tracking = { ...fork.tracking };
@@ -333,13 +335,7 @@ class Walk {
     const realPort = key[AT.inPort] ?? 0;
     key[AT.inPort] = inPort;
     const rule = fragment(key) === 0 ? this.#bridge.lookup(table, key) : this.#blind(table, key);
-    this.steps.push({
-      kind: 'table',
-      depth: frame.depth,
-      table,
-      flow: rule?.flow ?? null,
-      key: key.slice(),
-    });
+    this.#step(frame, { kind: 'table', table, flow: rule?.flow ?? null, key: key.slice() });
     key[AT.inPort] = realPort;
     if (rule === null) return;
     if (this.#options.count === true) {
@@ -381,22 +377,23 @@ class Walk {
     const target = this.#bridge.port(port);
     if (target === undefined) this.#suppress(port, 'no_such_port', frame);
     else if (!target.up) this.#suppress(port, 'down', frame);
-    else {
-      const { depth, packet } = frame;
-      this.steps.push({ kind: 'output', depth, port, key: packet.key.slice() });
-    }
+    else this.#step(frame, { kind: 'output', port, key: frame.packet.key.slice() });
   }
 
-  #suppress(port: number, why: 'in_port' | 'no_such_port' | 'down', { depth }: Frame): void {
-    this.steps.push({ kind: 'suppressed', depth, port, why });
+  #suppress(port: number, why: 'in_port' | 'no_such_port' | 'down', frame: Frame): void {
+    this.#step(frame, { kind: 'suppressed', port, why });
+  }
+
+  #step({ depth, pass }: Frame, event: StepEvent): void {
+    this.steps.push({ depth, pass: pass.number, ...event });
   }
 
   /** An error makes a drop of everything that its translation had put out. */
   #void({ firstStep }: Pass): void {
     for (const [index, step] of this.steps.entries()) {
       if (index >= firstStep && step.kind === 'output') {
-        const { depth, port } = step;
-        this.steps[index] = { kind: 'suppressed', depth, port, why: 'error' };
+        const { depth, pass, port } = step;
+        this.steps[index] = { kind: 'suppressed', depth, pass, port, why: 'error' };
       }
     }
   }

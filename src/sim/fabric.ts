@@ -13,7 +13,7 @@ import { field, type FlowKey } from '../openflow/fields.ts';
 import { PORT } from '../openflow/flow.ts';
 import { newKey, readField, writeField } from '../openflow/key.ts';
 import type { SimBridge } from './bridge.ts';
-import { Conntrack, type Tracker } from './conntrack.ts';
+import type { Conntrack, Tracker } from './conntrack.ts';
 import { execute } from './execute.ts';
 import { hashOf } from './group.ts';
 import type { Execution, SimPort } from './types.ts';

@@ -46,24 +46,18 @@ export class GroupEntry {
 
   /** The buckets that `key` takes, in order; none: no live bucket. */
   pick(key: FlowKey, surroundings: Surroundings): readonly LiveBucket[] {
-    switch (this.group.type) {
-      case 'all':
-      case 'indirect':
-        return this.buckets;
-      case 'fast_failover': {
-        const first = this.buckets.find(({ bucket }) => alive(bucket, surroundings, 0));
-        return first === undefined ? [] : [first];
-      }
-      case 'select': {
-        const hash = (key[AT.dpHash] ?? 0) || hashOf(key);
-        const { length } = this.#slots;
-        for (let step = 0; step < length; step += 1) {
-          const choice = this.#slots[(hash + step) % length];
-          if (choice !== undefined && alive(choice.bucket, surroundings, 0)) return [choice];
-        }
-        return [];
-      }
-    }
+    const { type } = this.group;
+    if (type === 'all' || type === 'indirect') return this.buckets;
+    const candidates = type === 'select' ? this.#fromSlot(key) : this.buckets;
+    const chosen = candidates.find(({ bucket }) => alive(bucket, surroundings, 0));
+    return chosen === undefined ? [] : [chosen];
+  }
+
+  /** The slots from the one that the packet hashes to, once round. */
+  #fromSlot(key: FlowKey): readonly LiveBucket[] {
+    if (this.#slots.length === 0) return [];
+    const first = ((key[AT.dpHash] ?? 0) || hashOf(key)) % this.#slots.length;
+    return [...this.#slots.slice(first), ...this.#slots.slice(0, first)];
   }
 
   count(taken: readonly LiveBucket[], bytes: number): void {

@@ -13,14 +13,21 @@ export interface SimPort {
   readonly mac?: string;
 }
 
-/**
- * Steps in the order the packet meets them, depth first. `depth` is the nesting of resubmits,
- * groups, clones and conntrack forks, 0 at the top.
- */
-export type Step =
+/** Where a step stands. */
+interface Place {
+  /** Nesting of resubmits, groups, clones and conntrack forks, 0 at the top. */
+  readonly depth: number;
+  /** 0 for the packet that came in; each conntrack fork has the next number, in the order they run. */
+  readonly pass: number;
+}
+
+/** Steps in the order the packet meets them, depth first: a fork before what follows its `ct`. */
+export type Step = Place & StepEvent;
+
+/** What happens at a step. */
+export type StepEvent =
   | {
       readonly kind: 'table';
-      readonly depth: number;
       readonly table: number;
       /** null: no flow matches. */
       readonly flow: Flow | null;
@@ -29,14 +36,12 @@ export type Step =
     }
   | {
       readonly kind: 'group';
-      readonly depth: number;
       readonly group: Group | number;
       /** Ids of the buckets taken; empty: no live bucket, or no such group. */
       readonly buckets: readonly number[];
     }
   | {
       readonly kind: 'conntrack';
-      readonly depth: number;
       readonly zone: number;
       readonly committed: boolean;
       /** ct_state of the fork, or after the commit. */
@@ -45,13 +50,11 @@ export type Step =
     }
   | {
       readonly kind: 'output';
-      readonly depth: number;
       readonly port: number;
       readonly key: FlowKey;
     }
   | {
       readonly kind: 'controller';
-      readonly depth: number;
       readonly key: FlowKey;
       readonly userdata: readonly number[];
     }
@@ -61,11 +64,10 @@ export type Step =
    */
   | {
       readonly kind: 'suppressed';
-      readonly depth: number;
       readonly port: number;
       readonly why: 'in_port' | 'no_such_port' | 'down' | 'error';
     }
-  | { readonly kind: 'error'; readonly depth: number; readonly message: string };
+  | { readonly kind: 'error'; readonly message: string };
 
 export interface Execution {
   readonly steps: readonly Step[];

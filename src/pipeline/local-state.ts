@@ -92,25 +92,36 @@ export class LocalState implements LocalReader {
 
   /**
    * Plugs a port, or moves it to another interface.
-   * @param plugged.vid the vid that is stored with the interface; null for one plugged anew.
+   * @param plugged.vid the vid that is stored with the interface; null for an interface plugged
+   *   anew, which gets a new one; absent: the port keeps the vid it had, if any.
    * @throws {Failure} `exhausted` when all vids are in use.
    */
   attach(
     portId: string,
     plugged: { readonly ofport: number; readonly interface: string; readonly vid?: number | null },
   ): Attachment {
-    const vid = this.#vidFor(portId, plugged.vid ?? null);
+    const vid = this.#vidFor(portId, plugged);
     const attachment = { vid, ofport: plugged.ofport, interface: plugged.interface };
     this.#attachments.set(portId, attachment);
     return attachment;
   }
 
-  #vidFor(portId: string, stored: number | null): number {
-    const held = this.#attachments.get(portId)?.vid ?? this.#awaited.get(portId);
+  #vidFor(
+    portId: string,
+    plugged: { readonly ofport: number; readonly interface: string; readonly vid?: number | null },
+  ): number {
+    const present = this.#attachments.get(portId);
+    const held = present?.vid ?? this.#awaited.get(portId);
     this.#awaited.delete(portId);
-    if (held !== undefined && (stored === null || stored === held)) return held;
+    const same =
+      present?.ofport === plugged.ofport && present.interface === plugged.interface
+        ? present.vid
+        : null;
+    const stored = plugged.vid === undefined ? (held ?? null) : (plugged.vid ?? same);
+    if (held !== undefined && stored === held) return held;
+    const vid = stored !== null && this.#vids.reserve(stored) ? stored : this.#vids.take();
     if (held !== undefined) this.#vids.give(held);
-    return stored !== null && this.#vids.reserve(stored) ? stored : this.#vids.take();
+    return vid;
   }
 
   /** Unplugs a port; its vid goes to the end of the queue. */

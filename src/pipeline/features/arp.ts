@@ -1,0 +1,88 @@
+/**
+ * ARP is answered by the switch, with the VPC's one MAC for every address of the sender's subnet,
+ * used or not: the VPC is one router and nothing is flooded. Nobody gets an answer for an address
+ * that is its own, else duplicate address detection would find a duplicate.
+ */
+import { parsePrefix } from '../../address/index.ts';
+import { match, move, output, setField, sub, type MatchValue } from '../../openflow/build.ts';
+import { PORT, type Action } from '../../openflow/flow.ts';
+import { vpcIsHere, vpcOfNetwork } from '../facts.ts';
+import type { Feature } from '../feature.ts';
+import { PRIORITY } from '../priorities.ts';
+import { inSubnet, MAC } from '../registers.ts';
+import {
+  cookie,
+  dropFlow,
+  isSingle,
+  localPort,
+  parseAddressOrPrefix,
+  prefixValue,
+} from './shared.ts';
+
+const ARP_RESPONDER = 10;
+const REQUEST = 1;
+const REPLY = 2;
+
+/** Turns a request into its answer; reg15 is free and carries the asked address across. */
+const ANSWER: readonly Action[] = [
+  move(sub('eth_src'), sub('eth_dst')),
+  setField('eth_src', MAC.vpc),
+  setField('arp_op', REPLY),
+  move(sub('arp_sha'), sub('arp_tha')),
+  setField('arp_sha', MAC.vpc),
+  move(sub('arp_tpa'), sub('reg15')),
+  move(sub('arp_spa'), sub('arp_tpa')),
+  move(sub('reg15'), sub('arp_spa')),
+  output(PORT.inPort),
+];
+
+export const arpResponder: Feature = {
+  name: 'arpResponder',
+  bridge: 'br-int',
+  over: { kind: 'subnet' },
+  compile(subnetId, view, local, emit) {
+    const subnet = view.get('subnet', subnetId);
+    if (subnet?.ip_version !== 4) return;
+    const vpc = view.fact(vpcOfNetwork, subnet.network_id);
+    if (vpc === undefined || !view.fact(vpcIsHere, vpc)) return;
+    const arp_tpa = prefixValue(parsePrefix(subnet.cidr));
+    emit.flow({
+      table: ARP_RESPONDER,
+      priority: PRIORITY.arp.answer,
+      cookie: cookie(local, 'routing', { vpc }),
+      match: match('arp', { ...inSubnet(subnetId), arp_op: REQUEST, arp_tpa }),
+      actions: ANSWER,
+    });
+  },
+};
+
+export const arpOwnAddress: Feature = {
+  name: 'arpOwnAddress',
+  bridge: 'br-int',
+  over: { attached: true },
+  compile(portId, view, local, emit) {
+    const here = localPort(portId, view, local);
+    if (here === null) return;
+    const { port, vpc, vid } = here;
+    const drop = (values: Readonly<Record<string, MatchValue>>) =>
+      emit.flow(
+        dropFlow(
+          ARP_RESPONDER,
+          'own_address_probe',
+          cookie(local, 'port', { vpc, vid }),
+          match('arp', { reg12: vid, ...values }),
+        ),
+      );
+    for (const { ip_address } of port.fixed_ips) {
+      const address = parseAddressOrPrefix(ip_address);
+      if (address.version === 4) drop({ arp_tpa: address.value });
+    }
+    // A pair's address may be held by another port now: only a probe or an announcement is silenced.
+    for (const { ip_address } of port.allowed_address_pairs) {
+      const address = parseAddressOrPrefix(ip_address);
+      if (address.version !== 4) continue;
+      drop({ arp_spa: 0, arp_tpa: prefixValue(address) });
+      if (isSingle(address)) drop({ arp_spa: address.value, arp_tpa: address.value });
+    }
+  },
+};

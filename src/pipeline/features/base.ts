@@ -1,0 +1,194 @@
+/** The rows that every node has whatever its topology: passes, misses, connection tracking. */
+import {
+  ct,
+  ctState,
+  gotoTable,
+  load,
+  match,
+  type MatchValue,
+  type Protocol,
+} from '../../openflow/build.ts';
+import type { Action, Match } from '../../openflow/flow.ts';
+import type { ModuleName } from '../cookies.ts';
+import { DROPS } from '../drops.ts';
+import type { Emit, Feature } from '../feature.ts';
+import type { LocalReader } from '../local.ts';
+import { PRIORITY } from '../priorities.ts';
+import {
+  MARKED_SOURCE,
+  METADATA,
+  metadataClear,
+  metadataSet,
+  RECEIVER_ZONE,
+  SENDER_ZONE,
+} from '../registers.ts';
+import { cookie, dropFlow, FAMILIES, TRACKED } from './shared.ts';
+
+interface Row {
+  readonly table: number;
+  readonly priority: number;
+  readonly module: ModuleName;
+  readonly match: Match;
+  readonly actions: readonly Action[];
+}
+
+const pass = (
+  table: number,
+  next: number,
+  module: ModuleName = 'base',
+  before: Action[] = [],
+): Row => ({
+  table,
+  priority: PRIORITY.miss,
+  module,
+  match: match(null),
+  actions: [...before, gotoTable(next)],
+});
+
+/** A pass for IP only, in both families. */
+const passIp = (table: number, next: number, module: ModuleName): Row[] =>
+  FAMILIES.map((family) => ({ ...pass(table, next, module), match: match(family.ip) }));
+
+const PASSES: readonly Row[] = [
+  pass(60, 65),
+  pass(65, 66),
+  pass(66, 67),
+  pass(67, 68),
+  pass(68, 70, 'security'),
+  pass(70, 72, 'security'),
+  ...passIp(74, 80, 'security'),
+  pass(80, 104, 'vip'),
+  pass(100, 101),
+  pass(101, 120),
+  pass(104, 105),
+  pass(105, 110),
+  pass(115, 120),
+  pass(133, 135, 'base', [load(0, 'in_port')]),
+  pass(135, 140),
+  pass(140, 148),
+  ...passIp(148, 150, 'security'),
+  pass(150, 152, 'security'),
+  ...passIp(154, 155, 'security'),
+  pass(155, 159),
+  ...passIp(159, 160, 'base'),
+];
+
+/** What a tunnel packet's source MAC asks for; the plain ones pass. */
+const MARKED: readonly Row[] = (
+  [
+    [MARKED_SOURCE.direct, 130],
+    [MARKED_SOURCE.externalGateway, 101],
+    [MARKED_SOURCE.networkLoadBalancer, 120],
+  ] as const
+).map(([source, next]) => ({
+  table: 100,
+  priority: PRIORITY.markedSource,
+  module: 'base',
+  match: match(null, { eth_src: source }),
+  actions: [gotoTable(next)],
+}));
+
+const each = (
+  protocols: readonly Protocol[],
+  table: number,
+  priority: number,
+  module: ModuleName,
+  actions: readonly Action[],
+  values: Readonly<Record<string, MatchValue>> = {},
+): Row[] =>
+  protocols.map((protocol) => ({
+    table,
+    priority,
+    module,
+    match: match(protocol, values),
+    actions,
+  }));
+
+/** The two sides of connection tracking: in the sender's zone, in the receiver's. */
+const SIDES = [
+  {
+    zone: SENDER_ZONE,
+    dispatch: { table: 70, priority: PRIORITY.dispatchEgress },
+    base: 71,
+    rules: 72,
+    commit: { table: 80, priority: PRIORITY.commitEgress, module: 'vip' as const },
+    past: 104,
+    newOnly: { metadata: metadataSet(METADATA.secured) },
+  },
+  {
+    zone: RECEIVER_ZONE,
+    dispatch: { table: 150, priority: PRIORITY.dispatchIngress },
+    base: 151,
+    rules: 152,
+    commit: { table: 155, priority: PRIORITY.commitIngress, module: 'base' as const },
+    past: 159,
+    newOnly: {},
+  },
+] as const;
+
+const IP = FAMILIES.map((family) => family.ip);
+
+const TRACKING: readonly Row[] = SIDES.flatMap((side) => {
+  const { zone, dispatch, base, rules, commit, past, newOnly } = side;
+  const { known, related } = PRIORITY.connection;
+  const state = (text: string) => ({ ct_state: ctState(text) });
+  const commitThenPast = [ct({ zone, commit: true }), gotoTable(past)];
+  return [
+    ...each(TRACKED, dispatch.table, dispatch.priority, 'security', [
+      ct({ zone, table: base, nat: {} }),
+    ]),
+    ...each(IP, base, known, 'security', [gotoTable(rules)], { ...state('+new'), ...newOnly }),
+    ...each(IP, base, known, 'security', [gotoTable(past)], state('-new+est')),
+    ...each(IP, base, related, 'security', [gotoTable(past)], state('-new+rel')),
+    ...each(IP, base, related, 'security', commitThenPast, state('+new+rel')),
+    ...each(TRACKED, commit.table, commit.priority, commit.module, commitThenPast),
+  ];
+});
+
+/** A port without port security is not tracked at all. */
+const UNSECURED: Row = {
+  table: 68,
+  priority: PRIORITY.unsecured,
+  module: 'security',
+  match: match(null, { metadata: metadataClear(METADATA.secured) }),
+  actions: [gotoTable(104)],
+};
+
+const ROWS: readonly Row[] = [...PASSES, ...MARKED, ...TRACKING, UNSECURED];
+
+function emitDrops(local: LocalReader, emit: Emit): void {
+  for (const { bridge, table, priority, code } of DROPS) {
+    if (bridge === 'br-int' && priority === PRIORITY.miss) {
+      emit.flow(dropFlow(table, code, cookie(local, 'base'), match(null)));
+    }
+  }
+  const security = cookie(local, 'security');
+  for (const table of [71, 151]) {
+    for (const ip of IP) {
+      emit.flow(
+        dropFlow(table, 'invalid_connection', security, match(ip, { ct_state: ctState('+inv') })),
+      );
+    }
+  }
+  emit.flow(dropFlow(74, 'dhcp_server', security, match('udp', { udp_src: 67, udp_dst: 68 })));
+  emit.flow(dropFlow(74, 'dhcp_server', security, match('udp6', { udp_src: 547, udp_dst: 546 })));
+  emit.flow(dropFlow(74, 'router_advertisement', security, match('icmp6', { icmpv6_type: 134 })));
+  emit.flow(
+    dropFlow(
+      120,
+      'not_on_this_node',
+      cookie(local, 'base'),
+      match(null, { metadata: metadataSet(METADATA.fromRemote) }),
+    ),
+  );
+}
+
+export const base: Feature = {
+  name: 'base',
+  bridge: 'br-int',
+  over: { node: true },
+  compile(_key, _topology, local, emit) {
+    for (const { module, ...row } of ROWS) emit.flow({ ...row, cookie: cookie(local, module) });
+    emitDrops(local, emit);
+  },
+};

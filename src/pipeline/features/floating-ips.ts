@@ -1,0 +1,92 @@
+/**
+ * The compute node's half of floating ips: what the external gateway sends on to a floating ip gets
+ * the fixed one back (101), what leaves the VPC from a fixed ip takes the floating one (115). Both
+ * lie outside the port's conntrack zone.
+ */
+import { parseIp } from '../../address/index.ts';
+import type { FloatingIp } from '../../model/objects.ts';
+import { gotoTable, match, setField } from '../../openflow/build.ts';
+import type { Feature, View } from '../feature.ts';
+import type { LocalReader } from '../local.ts';
+import { PRIORITY } from '../priorities.ts';
+import { inVpc, METADATA, metadataSet } from '../registers.ts';
+import { cookie, localPort, type LocalPort } from './shared.ts';
+
+interface Mapping extends LocalPort {
+  readonly floating: bigint;
+  readonly fixed: bigint;
+}
+
+function mappingOf(floatingIp: FloatingIp, view: View, local: LocalReader): Mapping | null {
+  const { port_id, fixed_ip_address, floating_ip_address } = floatingIp;
+  if (port_id === null || fixed_ip_address === null) return null;
+  const here = localPort(port_id, view, local);
+  if (here === null) return null;
+  if (!here.port.fixed_ips.some((fixed) => fixed.ip_address === fixed_ip_address)) return null;
+  const floating = parseIp(floating_ip_address);
+  const fixed = parseIp(fixed_ip_address);
+  if (floating.version !== 4 || fixed.version !== 4) return null;
+  return { ...here, floating: floating.value, fixed: fixed.value };
+}
+
+/** The mappings among `ids` that this node has, the oldest floating ip first. */
+function mappings(ids: ReadonlySet<string>, view: View, local: LocalReader): Mapping[] {
+  return [...ids]
+    .flatMap((id) => view.get('floatingip', id) ?? [])
+    .map((floatingIp) => ({ floatingIp, age: `${floatingIp.created_at} ${floatingIp.id}` }))
+    .sort((a, b) => (a.age < b.age ? -1 : 1))
+    .flatMap(({ floatingIp }) => mappingOf(floatingIp, view, local) ?? []);
+}
+
+function* firstBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Iterable<T> {
+  const seen = new Set<K>();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (!seen.has(key)) yield item;
+    seen.add(key);
+  }
+}
+
+const owner = (local: LocalReader, { vpc, vid }: Mapping) => cookie(local, 'routing', { vpc, vid });
+
+export const floatingIpArrivals: Feature = {
+  name: 'floatingIpArrivals',
+  bridge: 'br-int',
+  over: { index: 'floatingip.by_address' },
+  compile(address, view, local, emit) {
+    const all = mappings(view.find('floatingip.by_address', address), view, local);
+    // The record's row names no VPC; where external networks overlap, the later ones must.
+    for (const mapping of firstBy(all, ({ vpc }) => vpc)) {
+      const first = mapping === all[0];
+      emit.flow({
+        table: 101,
+        priority: first ? PRIORITY.floatingIp.any : PRIORITY.floatingIp.ofVpc,
+        cookie: owner(local, mapping),
+        match: match('ip', { ...(first ? {} : inVpc(mapping.vpc)), ip_dst: mapping.floating }),
+        actions: [setField('ip_dst', mapping.fixed), gotoTable(120)],
+      });
+    }
+  },
+};
+
+export const floatingIpDepartures: Feature = {
+  name: 'floatingIpDepartures',
+  bridge: 'br-int',
+  over: { index: 'floatingip.by_port' },
+  compile(portId, view, local, emit) {
+    const all = mappings(view.find('floatingip.by_port', portId), view, local);
+    for (const mapping of firstBy(all, ({ fixed }) => fixed)) {
+      emit.flow({
+        table: 115,
+        priority: PRIORITY.translate,
+        cookie: owner(local, mapping),
+        match: match('ip', {
+          ...inVpc(mapping.vpc),
+          metadata: metadataSet(METADATA.external),
+          ip_src: mapping.fixed,
+        }),
+        actions: [setField('ip_src', mapping.floating), gotoTable(120)],
+      });
+    }
+  },
+};

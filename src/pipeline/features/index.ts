@@ -1,0 +1,32 @@
+/** All features; their order carries no meaning. */
+import type { Feature } from '../feature.ts';
+import { arpOwnAddress, arpResponder } from './arp.ts';
+import { base } from './base.ts';
+import { floatingIpArrivals, floatingIpDepartures } from './floating-ips.ts';
+import { addresses, localPorts } from './forwarding.ts';
+import { input, quietInput } from './input.ts';
+import { remoteGroupAddresses, remoteGroupMatches } from './remote-groups.ts';
+import { externalRoutes, subnetRoutes } from './routing.ts';
+import { securityGroups } from './security-groups.ts';
+import { tunnelEntry, unknownTunnels } from './tunnel.ts';
+import { uplink } from './uplink.ts';
+
+export const FEATURES: readonly Feature[] = [
+  base,
+  quietInput,
+  input,
+  arpResponder,
+  arpOwnAddress,
+  tunnelEntry,
+  unknownTunnels,
+  securityGroups,
+  remoteGroupAddresses,
+  remoteGroupMatches,
+  subnetRoutes,
+  externalRoutes,
+  floatingIpArrivals,
+  floatingIpDepartures,
+  addresses,
+  localPorts,
+  uplink,
+];

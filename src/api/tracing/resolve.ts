@@ -3,6 +3,7 @@ import { formatIp, tryParseIp } from '../../address/index.ts';
 import { Failure } from '../../base/failure.ts';
 import type { Port } from '../../model/objects.ts';
 import type { Topology } from '../../model/topology.ts';
+import { claimantsOf, ownersOf, vpcOfPort } from '../../trace/names.ts';
 
 /** Candidates that an error names; the rest is counted. */
 const LISTED = 8;
@@ -22,7 +23,7 @@ const portsOf = (topology: Topology, ids: Iterable<string>): Port[] =>
 
 /** A port in words that tell it from others: name, uuid, address, VPC. */
 export function describePort(topology: Topology, port: Port): string {
-  const vpc = vpcOf(topology, port);
+  const vpc = vpcOfPort(topology, port);
   const network = vpc === undefined ? undefined : topology.get('network', vpc);
   const addresses = port.fixed_ips.map((fixed) => fixed.ip_address).join(', ');
   return [
@@ -35,10 +36,6 @@ export function describePort(topology: Topology, port: Port): string {
     .filter(Boolean)
     .join(' ');
 }
-
-/** The VPC that a port is in. */
-export const vpcOf = (topology: Topology, port: Port): string | undefined =>
-  topology.get('network', port.network_id)?.vpc.id;
 
 function ambiguous(topology: Topology, side: Side, asked: string, ports: readonly Port[]): Failure {
   const listed = ports.slice(0, LISTED).map((port) => describePort(topology, port));
@@ -69,14 +66,6 @@ function byName(topology: Topology, asked: string): Port[] {
     ...topology.find('port.by_name', asked),
   ]);
   return portsOf(topology, ids);
-}
-
-const claimants = (topology: Topology, vpc: string, address: string): Port[] =>
-  portsOf(topology, topology.find('port.by_address', `${vpc} ${address}`));
-
-/** Every port, in any VPC, that has or claims the address. */
-export function ownersOf(topology: Topology, address: string): Port[] {
-  return [...topology.keysOf('network.by_vpc')].flatMap((vpc) => claimants(topology, vpc, address));
 }
 
 /** An address in its canonical form, null for what is none. */
@@ -115,5 +104,5 @@ export function resolveTo(topology: Topology, asked: string, vpc: string): Named
   if (named.length === 1) return { asked, ports: named, address: null };
   const address = canonical(asked);
   if (address === null) throw unknown('to', asked, 'no VM and no port is called that');
-  return { asked, ports: claimants(topology, vpc, address), address };
+  return { asked, ports: claimantsOf(topology, vpc, address), address };
 }

@@ -13,12 +13,6 @@ import { remediesFor, type Refusal, type Remedy } from './remedies.ts';
 /** Obstacles that are removed one after another before giving up. */
 const ROUNDS = 6;
 
-/** What the API decides beside the topology. */
-export interface Policy {
-  readonly defaultSecurityGroup: boolean;
-  readonly underlayMtu: number;
-}
-
 export interface FixInput {
   /** The whole topology: names are looked up in it, nothing is changed. */
   readonly names: Topology;
@@ -27,16 +21,15 @@ export interface FixInput {
   readonly from: { readonly port: Port; readonly address: Ip };
   readonly to: { readonly port: Port | null; readonly address: Ip };
   readonly probe: Probe;
-  readonly policy: Policy;
   /** Why the trace's packet is dropped. */
   readonly reason: Reason;
   /** Compiles a topology and follows the first packet through it; null: delivered. */
   obstacle(topology: Topology): Reason | null;
 }
 
-const END_OF: Readonly<Record<string, 'from' | 'to'>> = {
-  NO_EGRESS_RULE: 'from',
-  NO_INGRESS_RULE: 'to',
+const END_OF: Readonly<Partial<Record<string, 'from' | 'to'>>> = {
+  no_egress_rule: 'from',
+  no_ingress_rule: 'to',
 };
 
 function copyOf(topology: Topology): Topology {
@@ -59,8 +52,11 @@ function copyOf(topology: Topology): Topology {
   return copy;
 }
 
-/** Ids that no stored object has. */
-function planContext(policy: Policy, projectId: string, serial: () => number): PlanContext {
+/**
+ * Ids that no stored object has. Default groups are off: with them a new group allows more, so
+ * what gets through here gets through there.
+ */
+function planContext(projectId: string, serial: () => number): PlanContext {
   return {
     now: '1970-01-01T00:00:00Z',
     projectId,
@@ -68,7 +64,8 @@ function planContext(policy: Policy, projectId: string, serial: () => number): P
     random: () => 0.5,
     isClaimed: () => false,
     version: () => 0,
-    ...policy,
+    defaultSecurityGroup: false,
+    underlayMtu: 1500,
   };
 }
 
@@ -132,7 +129,7 @@ function advance(
   const refusal = refusalOf(input, obstacle, made);
   const port = refusal === null ? undefined : topology.get('port', refusal.portId);
   if (refusal === null || port === undefined) return null;
-  const context = planContext(input.policy, port.project_id, serial);
+  const context = planContext(port.project_id, serial);
   for (const remedy of remediesFor(topology, input.names, refusal)) {
     const changed = copyOf(topology);
     if (!accepted(remedy, changed, context)) continue;

@@ -1,0 +1,97 @@
+/** Where and why a run ends that delivers nothing to where it should. */
+import { dropCode } from '../pipeline/drops.ts';
+import { tableName } from '../pipeline/tables.ts';
+import type { Fabric, FabricRun, LossCode, Visit } from '../sim/fabric.ts';
+import type { Step } from '../sim/types.ts';
+import type { ReasonCode } from './reasons.ts';
+
+export interface Ending {
+  readonly code: ReasonCode;
+  readonly node: string;
+  /** null: outside the flow tables. */
+  readonly table: number | null;
+  /** `table 72 RULES_EGRESS of br-int` */
+  readonly place: string;
+  readonly detail: string;
+}
+
+const SUPPRESSED: Readonly<
+  Record<Extract<Step, { kind: 'suppressed' }>['why'], ReasonCode | null>
+> = {
+  in_port: 'output_to_in_port',
+  no_such_port: 'no_such_interface',
+  down: 'link_down',
+  // The error itself follows.
+  error: null,
+};
+
+/** null: the steps of the last visit say more. */
+const LOST: Readonly<Record<LossCode, ReasonCode | null>> = {
+  no_destination: 'lost_in_underlay',
+  own_address: 'lost_in_underlay',
+  no_vtep: 'lost_in_underlay',
+  no_uplink: 'uplinks_down',
+  no_tunnel_port: 'lost_in_underlay',
+  not_mine: 'lost_in_underlay',
+  underlay_drop: null,
+  loop: 'switch_error',
+};
+
+const placeOf = (visit: Visit, table: number): string =>
+  `table ${table} ${tableName(table, visit.bridge)} of ${visit.bridge}`;
+
+/** What ends the packet in one step, null for a step that does not. */
+function endOfStep(step: Step, visit: Visit, at: number, fabric: Fabric): Ending | null {
+  const { node, bridge } = visit;
+  const end = (code: ReasonCode, detail = ''): Ending => ({
+    code,
+    node,
+    table: at,
+    place: placeOf(visit, at),
+    detail,
+  });
+  switch (step.kind) {
+    case 'table': {
+      if (step.flow === null) {
+        const empty = fabric.nodes.get(node)?.bridges[bridge].flows().length === 0;
+        return empty ? { ...end('no_flows'), table: null, place: bridge } : end('no_matching_flow');
+      }
+      if (step.flow.actions.length > 0) return null;
+      return end(dropCode(step.flow, bridge) ?? 'foreign_drop');
+    }
+    case 'group': {
+      const id = typeof step.group === 'number' ? step.group : step.group.id;
+      return step.buckets.length === 0 ? end('no_live_bucket', `group ${id}`) : null;
+    }
+    case 'suppressed': {
+      const code = SUPPRESSED[step.why];
+      return code === null ? null : end(code, `port ${step.port}`);
+    }
+    case 'controller':
+      return end('sent_to_agent');
+    case 'error':
+      return end('switch_error', step.message);
+    case 'conntrack':
+    case 'output':
+      return null;
+  }
+}
+
+/** The last thing that ended the packet; undefined when every copy of it was delivered. */
+export function endingOf(run: FabricRun, fabric: Fabric): Ending | undefined {
+  let last: Ending | undefined;
+  for (const [index, visit] of run.visits.entries()) {
+    let table = 0;
+    for (const step of visit.execution.steps) {
+      if (step.kind === 'table') table = step.table;
+      last = endOfStep(step, visit, table, fabric) ?? last;
+    }
+    for (const loss of run.losses) {
+      const code = loss.visit === index ? LOST[loss.code] : null;
+      if (code !== null) {
+        last = { code, node: loss.node, table: null, place: visit.bridge, detail: loss.why };
+      }
+    }
+  }
+  return last;
+}

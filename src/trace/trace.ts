@@ -1,0 +1,371 @@
+/** A whole trace: the request, its answer, and the request of the connection that stands. */
+import { formatIp, parseMac, tryParseIp, type Ip } from '../address/index.ts';
+import type { FlowKey } from '../openflow/fields.ts';
+import type { Port } from '../model/objects.ts';
+import type { Topology } from '../model/topology.ts';
+import type { Delivery, Fabric, FabricRun } from '../sim/fabric.ts';
+import type { Tracker } from '../sim/conntrack.ts';
+import { endingOf, type Ending } from './ending.ts';
+import { hopsOf } from './hops.ts';
+import { groupNames, ownersOf, portName, vpcName, vpcOfPort, type NodeNumbers } from './names.ts';
+import { destinationOf, formatProbe, replyKey, requestKey } from './probe.ts';
+import { REASONS, type Facts, type ReasonCode } from './reasons.ts';
+import { stopsOf } from './stops.ts';
+import type { Endpoint, Leg, Probe, Reason, Trace } from './types.ts';
+
+export interface Subject {
+  readonly topology: Topology;
+  readonly fabric: Fabric;
+  /** undefined: nothing is known of the node. */
+  numbers(node: string): NodeNumbers | undefined;
+  readonly from: { readonly asked: string; readonly port: Port; readonly address: Ip | null };
+  readonly to: {
+    readonly asked: string;
+    /** Named as a port: only there the packet is delivered. Else whoever claims the address. */
+    readonly exact: boolean;
+    readonly ports: readonly Port[];
+    readonly address: Ip | null;
+  };
+  readonly probe: Probe;
+  readonly source: string;
+}
+
+const UNKNOWN: NodeNumbers = {
+  attachment: () => undefined,
+  portOf: () => undefined,
+  portAt: () => undefined,
+  vpcOf: () => undefined,
+};
+
+/** A port that sends, and what it sends to whom. */
+interface Shot {
+  readonly direction: Leg['direction'];
+  readonly connection: Leg['connection'];
+  readonly sender: Port;
+  readonly source: Ip;
+  readonly receiver: Port | null;
+  readonly destination: Ip;
+  readonly key: FlowKey;
+  /** Whether this delivery is the right one. */
+  arrives(delivery: Delivery, port: Port): boolean;
+}
+
+interface Shown {
+  readonly leg: Leg;
+  readonly delivery: Delivery | undefined;
+  readonly receiver: Port | undefined;
+}
+
+/** What is wrong with the sender before any table sees the packet. */
+function senderFault(subject: Subject, port: Port): ReasonCode | null {
+  const node = port['binding:host_id'];
+  if (node === '') return 'port_unbound';
+  if (subject.topology.get('node', node) === undefined) return 'node_unknown';
+  if (!port.admin_state_up) return 'port_down';
+  if (subject.numbers(node)?.attachment(port.id) === undefined) return 'port_not_plugged';
+  return null;
+}
+
+/** The MAC that a port uses with an address: an address pair may bring its own. */
+function macFor(port: Port, address: Ip): bigint {
+  const text = formatIp(address);
+  const pair = port.allowed_address_pairs.find((candidate) => candidate.ip_address === text);
+  return parseMac(pair?.mac_address ?? port.mac_address);
+}
+
+class Tracer {
+  readonly #subject: Subject;
+  readonly #conntrack: (node: string) => Tracker;
+
+  constructor(subject: Subject) {
+    this.#subject = subject;
+    this.#conntrack = subject.fabric.scratch();
+  }
+
+  #numbers(node: string): NodeNumbers {
+    return this.#subject.numbers(node) ?? UNKNOWN;
+  }
+
+  portAt(node: string, ofport: number): Port | undefined {
+    const id = this.#numbers(node).portAt(ofport);
+    return id === undefined ? undefined : this.#subject.topology.get('port', id);
+  }
+
+  /** Sends one packet and tells its way. */
+  leg(shot: Shot): Shown {
+    const { fabric, topology } = this.#subject;
+    const { direction, connection, sender } = shot;
+    const fault = senderFault(this.#subject, sender);
+    const node = sender['binding:host_id'];
+    const attachment = this.#numbers(node).attachment(sender.id);
+    if (attachment === undefined || !fabric.nodes.has(node)) {
+      const place = node === '' ? '' : 'br-int';
+      const ending = { code: fault ?? 'no_flows', node, table: null, place, detail: '' };
+      const reason = this.#reason(shot, ending, true);
+      const leg = {
+        direction,
+        connection,
+        verdict: 'dropped',
+        reason,
+        hops: [],
+        stops: [],
+      } as const;
+      return { leg, delivery: undefined, receiver: undefined };
+    }
+    const run = fabric.send(node, attachment.ofport, shot.key, { conntrack: this.#conntrack });
+    const hops = hopsOf(run, { topology, numbers: (name) => this.#numbers(name) });
+    const delivery = run.deliveries.find((candidate) => {
+      const port = this.portAt(candidate.node, candidate.ofport);
+      return port !== undefined && shot.arrives(candidate, port);
+    });
+    const ends = {
+      sender: portName(sender),
+      interface: attachment.interface,
+      portAt: (name: string, ofport: number) => {
+        const port = this.portAt(name, ofport);
+        return port === undefined ? `ofport ${ofport}` : portName(port);
+      },
+    };
+    const reason =
+      delivery === undefined
+        ? fault === null
+          ? this.#reason(shot, this.#ending(run, shot), false)
+          : this.#reason(shot, { ...this.#ending(run, shot), code: fault }, true)
+        : null;
+    return {
+      leg: {
+        direction,
+        connection,
+        verdict: delivery === undefined ? 'dropped' : 'delivered',
+        reason,
+        hops: hops.hops,
+        stops: stopsOf(run, fabric, hops, ends, delivery),
+      },
+      delivery,
+      receiver: delivery && this.portAt(delivery.node, delivery.ofport),
+    };
+  }
+
+  #ending(run: FabricRun, shot: Shot): Ending {
+    const [stray] = run.deliveries;
+    if (stray !== undefined) {
+      const port = this.portAt(stray.node, stray.ofport);
+      const table = run.visits.at(-1)?.execution.steps.findLast((step) => step.kind === 'table');
+      const back = port?.id === shot.sender.id;
+      return {
+        code: back ? 'answered_by_network' : 'delivered_elsewhere',
+        node: stray.node,
+        table: table?.kind === 'table' ? table.table : null,
+        place: 'br-int',
+        detail: port === undefined ? `ofport ${stray.ofport}` : portName(port),
+      };
+    }
+    return (
+      endingOf(run, this.#subject.fabric) ?? {
+        code: 'switch_error',
+        node: shot.sender['binding:host_id'],
+        table: null,
+        place: 'br-int',
+        detail: 'the packet ended without a trace',
+      }
+    );
+  }
+
+  /** The owner of the address in another VPC, where nobody in the sender's has it. */
+  #stranger(shot: Shot, code: ReasonCode): Port | undefined {
+    const { topology } = this.#subject;
+    if (!FOREIGN.has(code)) return undefined;
+    const own = vpcOfPort(topology, shot.sender);
+    const candidates = shot.receiver
+      ? [shot.receiver]
+      : ownersOf(topology, formatIp(shot.destination));
+    return candidates.find((port) => vpcOfPort(topology, port) !== own);
+  }
+
+  #reason(shot: Shot, ending: Ending, ofSender: boolean): Reason {
+    const { topology, probe } = this.#subject;
+    const { sender, receiver } = shot;
+    const stranger = this.#stranger(shot, ending.code);
+    const code = stranger === undefined ? ending.code : 'other_vpc';
+    const source = formatIp(shot.source);
+    const destination = formatIp(shot.destination);
+    const vpcOf = (port: Port): string => vpcName(topology, vpcOfPort(topology, port) ?? 'none');
+    const receiverName = receiver === null ? `address ${destination}` : portName(receiver);
+    const facts: Facts = {
+      packet: `${formatProbe(probe)} from ${source} to ${destination}`,
+      sender: portName(sender),
+      receiver: receiverName,
+      subject: ofSender ? portName(sender) : receiverName,
+      subjectAddress: ofSender ? source : destination,
+      senderGroups: groupNames(topology, sender),
+      receiverGroups: receiver === null ? 'no security group' : groupNames(topology, receiver),
+      source,
+      destination,
+      vpc: vpcOf(sender),
+      node: ending.node,
+      receiverNode: receiver?.['binding:host_id'] ?? '',
+      place: ending.place,
+      detail:
+        stranger === undefined ? ending.detail : `${portName(stranger)} of VPC ${vpcOf(stranger)}`,
+    };
+    return reasonOf(code, facts, ending);
+  }
+}
+
+/** Codes that mean something else when the address is another VPC's. */
+const FOREIGN: ReadonlySet<ReasonCode> = new Set([
+  'no_route',
+  'no_such_address',
+  'delivered_elsewhere',
+]);
+
+function reasonOf(code: ReasonCode, facts: Facts, at: Pick<Ending, 'node' | 'table'>): Reason {
+  const spec = REASONS[code];
+  const message = spec.message(facts);
+  return {
+    code,
+    message: `${message.charAt(0).toUpperCase()}${message.slice(1)}.`,
+    table: at.table,
+    node: at.node,
+    object: spec.object(facts),
+    cure: spec.cure(facts),
+  };
+}
+
+function endpoint(
+  subject: Subject,
+  asked: string,
+  port: Port | undefined,
+  address: Ip | null,
+): Endpoint {
+  const { topology } = subject;
+  const shown = address === null ? '' : formatIp(address);
+  if (port === undefined) return { asked, port: null, address: shown };
+  const node = port['binding:host_id'];
+  const attachment = subject.numbers(node)?.attachment(port.id);
+  const fixed =
+    port.fixed_ips.find((candidate) => candidate.ip_address === shown) ?? port.fixed_ips[0];
+  return {
+    asked,
+    address: shown,
+    port: {
+      id: port.id,
+      name: port.name,
+      device_id: port.device_id,
+      mac: port.mac_address,
+      interface: attachment?.interface ?? '',
+      node,
+      vtep: topology.get('node', node)?.vtep ?? '',
+      vid: attachment?.vid ?? 0,
+      subnet: fixed?.subnet_id ?? '',
+      security_groups: port.security_groups.map((id) => ({
+        id,
+        name: topology.get('security_group', id)?.name ?? '',
+      })),
+    },
+  };
+}
+
+/** A port that has a floating ip gets what is sent to it under the fixed address. */
+function translated(topology: Topology, port: Port, outside: string): string | undefined {
+  for (const id of topology.find('floatingip.by_port', port.id)) {
+    const floating = topology.get('floatingip', id);
+    if (floating?.floating_ip_address === outside) return floating.fixed_ip_address ?? undefined;
+  }
+  return undefined;
+}
+
+const wrap = (subject: Subject, legs: readonly Leg[], receiver: Port | undefined): Trace => {
+  const { from, to, probe, source } = subject;
+  const [first] = legs;
+  return {
+    from: endpoint(subject, from.asked, from.port, from.address),
+    to: endpoint(subject, to.asked, receiver ?? to.ports[0], to.address),
+    probe,
+    source,
+    verdict: first?.verdict ?? 'dropped',
+    reason: first?.reason ?? null,
+    fix: [],
+    legs,
+  };
+};
+
+/** No packet can be made where the ends share no family. */
+function withoutPacket(subject: Subject): Trace {
+  const { topology, from, to, probe } = subject;
+  const lacking = from.address === null ? from.port : to.ports[0];
+  const [receiver] = to.ports;
+  const node = from.port['binding:host_id'];
+  const facts: Facts = {
+    packet: formatProbe(probe),
+    sender: portName(from.port),
+    receiver: receiver === undefined ? `address ${to.asked}` : portName(receiver),
+    subject: portName(from.port),
+    subjectAddress: '',
+    senderGroups: groupNames(topology, from.port),
+    receiverGroups: '',
+    source: '',
+    destination: to.asked,
+    vpc: vpcName(topology, vpcOfPort(topology, from.port) ?? ''),
+    node,
+    receiverNode: receiver?.['binding:host_id'] ?? '',
+    place: '',
+    detail: lacking === undefined ? '' : `: ${portName(lacking)} has no IPv${probe.family} address`,
+  };
+  const reason = reasonOf('families_differ', facts, { node, table: null });
+  const leg = {
+    direction: 'request',
+    connection: 'new',
+    verdict: 'dropped',
+    reason,
+    hops: [],
+    stops: [],
+  } as const;
+  return wrap(subject, [leg], undefined);
+}
+
+/**
+ * Follows a probe and its answer through the fabric: request of a new connection, and once that is
+ * delivered the reply and a request of the established connection. `fix` is left empty.
+ */
+export function trace(subject: Subject): Trace {
+  const { topology, from, to, probe } = subject;
+  if (from.address === null || to.address === null) return withoutPacket(subject);
+  const source = from.address;
+  const destination = to.address;
+  const tracer = new Tracer(subject);
+  const outside = formatIp(destination);
+  const request = (connection: Leg['connection']): Shot => ({
+    direction: 'request',
+    connection,
+    sender: from.port,
+    source,
+    receiver: to.ports[0] ?? null,
+    destination,
+    key: requestKey(probe, macFor(from.port, source), source, destination, connection === 'new'),
+    arrives(delivery, port) {
+      if (to.exact ? port.id !== to.ports[0]?.id : port.id === from.port.id) return false;
+      const received = destinationOf(delivery.key, probe.family);
+      const inside = to.exact ? undefined : translated(topology, port, outside);
+      return (inside === undefined ? destination : tryParseIp(inside))?.value === received;
+    },
+  });
+  const first = tracer.leg(request('new'));
+  const { delivery, receiver } = first;
+  if (delivery === undefined || receiver === undefined) return wrap(subject, [first.leg], receiver);
+  const answered = destinationOf(delivery.key, probe.family);
+  const back: Ip = { version: probe.family, value: answered };
+  const reply = tracer.leg({
+    direction: 'reply',
+    connection: 'established',
+    sender: receiver,
+    source: back,
+    receiver: from.port,
+    destination: source,
+    key: replyKey(probe, macFor(receiver, back), delivery.key),
+    arrives: (candidate, port) =>
+      port.id === from.port.id && destinationOf(candidate.key, probe.family) === source.value,
+  });
+  const again = tracer.leg(request('established'));
+  return wrap(subject, [first.leg, reply.leg, again.leg], receiver);
+}

@@ -37,6 +37,7 @@ export interface NatSpec {
   readonly direction?: 'src' | 'dst';
   readonly address?: { readonly from: bigint; readonly to: bigint; readonly version: 4 | 6 };
   readonly port?: { readonly from: number; readonly to: number };
+  readonly flags?: readonly ('persistent' | 'hash' | 'random')[];
 }
 
 /** Actions and instructions as one list, the way ovs-ofctl prints them. No action at all is `drop`. */

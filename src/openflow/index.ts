@@ -3,3 +3,4 @@ export * from './fields.ts';
 export * from './flow.ts';
 export * from './identity.ts';
 export * from './key.ts';
+export * from './text/index.ts';

@@ -1,0 +1,229 @@
+/** Actions that change the packet or its metadata. */
+import { setField, VLAN_PRESENT } from '../build.ts';
+import { field } from '../fields.ts';
+import type { Action, Subfield } from '../flow.ts';
+import {
+  declareAction,
+  requireField,
+  requireWritable,
+  type ActionContext,
+  type ActionDeclaration,
+  type ActionFormat,
+  type ActionReader,
+} from './action.ts';
+import { formatSubfield, parseField, parseSubfield } from './names.ts';
+import { checkPrerequisite } from './prerequisites.ts';
+import { parseInteger, parseNumber, split, TextError, trim, type Item, type Span } from './span.ts';
+import { formatActionValue, hex, parseValue, type Masked } from './values.ts';
+
+const bitsFrom = (first: number, bits: number) => ((1n << BigInt(bits)) - 1n) << BigInt(first);
+
+/** Bits that one NXAST_REG_LOAD can carry. */
+const loadBits = 64;
+
+/**
+ * The loads that write `value` under `mask`: one a run of ones, 64 bits at most, lowest first. Such
+ * is how a masked set_field travels before OpenFlow 1.5, and how a switch prints it.
+ */
+function loadsOf(target: Subfield, { value, mask }: Masked): Action[] {
+  const loads: Action[] = [];
+  let first = 0;
+  while (mask >> BigInt(first) !== 0n) {
+    if (((mask >> BigInt(first)) & 1n) === 0n) {
+      first += 1;
+      continue;
+    }
+    let bits = 1;
+    while (bits < loadBits && ((mask >> BigInt(first + bits)) & 1n) === 1n) bits += 1;
+    loads.push({
+      kind: 'load',
+      value: (value >> BigInt(first)) & bitsFrom(0, bits),
+      target: { field: target.field, first, bits },
+    });
+    first += bits;
+  }
+  return loads;
+}
+
+/** The two sides of `VALUE->FIELD`. */
+function arrow(value: Span): [Span, Span] {
+  const [left, right] = split(value, '->');
+  if (right === undefined) throw new TextError(value.at, 'expected VALUE->FIELD');
+  return [trim(left), trim(right)];
+}
+
+function readSetField({ value }: Item, context: ActionContext): readonly Action[] {
+  const [text, name] = arrow(value);
+  const target = parseField(name);
+  const whole = { field: target, first: 0, bits: target.bits };
+  requireWritable(whole, name.at, context);
+  if (target.name === 'vlan_vid' && context.layers !== null && !context.tagged) {
+    throw new TextError(name.at, 'vlan_vid needs a VLAN tag: push_vlan first, or match one');
+  }
+  const masked = parseValue(text, target, context.options);
+  if (masked.mask === 0n) throw new TextError(text.at, 'the mask leaves nothing to set');
+  if (target.name === 'vlan_tci') context.tagged = (masked.value & BigInt(VLAN_PRESENT)) !== 0n;
+  return masked.mask === target.exact
+    ? [{ kind: 'set_field', field: target, ...masked }]
+    : loadsOf(whole, masked);
+}
+
+function readLoad({ value }: Item, context: ActionContext): readonly Action[] {
+  const [text, name] = arrow(value);
+  const target = parseSubfield(name);
+  requireWritable(target, name.at, context);
+  const number = parseNumber(text, target.bits, target.field.name);
+  return loadsOf(target, {
+    value: number << BigInt(target.first),
+    mask: bitsFrom(target.first, target.bits),
+  });
+}
+
+function readMove({ value }: Item, context: ActionContext): Action {
+  const [from, to] = arrow(value);
+  const source = parseSubfield(from);
+  const target = parseSubfield(to);
+  requireField(source.field, from.at, context);
+  requireWritable(target, to.at, context);
+  if (source.bits !== target.bits) {
+    throw new TextError(to.at, `move of ${source.bits} bits into ${target.bits}`);
+  }
+  return { kind: 'move', source, target };
+}
+
+/** In OpenFlow 1.5 every load is a set_field, with a mask where it is not the whole field. */
+function writeLoad(
+  { value, target }: { value: bigint; target: Subfield },
+  { version, unresolved }: ActionFormat,
+): string {
+  if (version === 13) return `load:${hex(value)}->${formatSubfield(target)}`;
+  const mask = bitsFrom(target.first, target.bits);
+  const masked = { value: value << BigInt(target.first), mask };
+  return `set_field:${formatActionValue(masked, target.field, unresolved)}->${target.field.name}`;
+}
+
+/** An older action that is a set_field by another name, and prints as one. */
+function setsField(name: string): ActionReader['read'] {
+  const target = field(name);
+  return ({ value }, context) => {
+    requireWritable({ field: target, first: 0, bits: target.bits }, value.at, context);
+    const masked = parseValue(value, target, context.options);
+    return setField(name, masked.value);
+  };
+}
+
+function setsPort(side: 'src' | 'dst'): ActionReader['read'] {
+  return ({ value, key }, context) => {
+    const protocol = (['tcp', 'udp', 'sctp'] as const).find(
+      (name) => context.layers !== null && checkPrerequisite(name, context.layers),
+    );
+    if (protocol === undefined) {
+      throw new TextError(key.at, `${key.text} needs a match on tcp, udp or sctp`);
+    }
+    return setField(`${protocol}_${side}`, parseInteger(value, 'port', 0, 65535));
+  };
+}
+
+function setsTos({ value, key }: Item, context: ActionContext): Action {
+  requireField(field('ip_dscp'), key.at, context);
+  const tos = parseInteger(value, 'TOS', 0, 255);
+  if ((tos & 3) !== 0) throw new TextError(value.at, `TOS ${tos} has its ECN bits set`);
+  return setField('ip_dscp', tos >> 2);
+}
+
+/** `mod_…` pushes a tag where there is none yet, `set_…` wants one. */
+function setsVlan(name: 'vlan_vid' | 'vlan_pcp', push: boolean): ActionReader['read'] {
+  return ({ value, key }, context) => {
+    if (!push && !context.tagged) {
+      throw new TextError(key.at, `${key.text} needs a VLAN tag: push_vlan first, or match one`);
+    }
+    const [top, present] = name === 'vlan_vid' ? [4095, VLAN_PRESENT] : [7, 0];
+    const set = setField(name, parseInteger(value, name, 0, top) | present);
+    const tagged = context.tagged;
+    context.tagged = true;
+    return tagged ? set : [{ kind: 'push_vlan', etherType: 0x8100 }, set];
+  };
+}
+
+function readPopVlan(_item: Item, context: ActionContext): Action {
+  context.tagged = false;
+  return { kind: 'pop_vlan' };
+}
+
+function readPushVlan({ value }: Item, context: ActionContext): Action {
+  const etherType = parseInteger(value, 'Ethernet type', 0, 65535);
+  if (etherType !== 0x8100 && etherType !== 0x88a8) {
+    throw new TextError(value.at, `expected 0x8100 or 0x88a8, found "${value.text}"`);
+  }
+  context.tagged = true;
+  return { kind: 'push_vlan', etherType };
+}
+
+function readDecTtl({ value, key, form }: Item, context: ActionContext): Action {
+  requireField(field('nw_ttl'), key.at, context);
+  if (form === 'word') return { kind: 'dec_ttl', controllers: [] };
+  const controllers = [...value.text.matchAll(/[^, ]+/g)].map((part) =>
+    parseInteger({ text: part[0], at: value.at + part.index }, 'controller id', 0, 65535),
+  );
+  if (controllers.length === 0) throw new TextError(value.at, 'expected a controller id');
+  return { kind: 'dec_ttl', controllers };
+}
+
+function readWriteMetadata({ value }: Item): Action {
+  const [text, under] = split(value, '/');
+  const mask = under ? parseNumber(under, 64, 'the mask of metadata') : field('metadata').exact;
+  return { kind: 'write_metadata', value: parseNumber(text, 64, 'metadata'), mask };
+}
+
+export const rewriteActions: readonly ActionDeclaration[] = [
+  declareAction(
+    'set_field',
+    {
+      set_field: readSetField,
+      mod_dl_src: setsField('eth_src'),
+      mod_dl_dst: setsField('eth_dst'),
+      mod_nw_src: setsField('ip_src'),
+      mod_nw_dst: setsField('ip_dst'),
+      mod_nw_ecn: setsField('nw_ecn'),
+      mod_nw_tos: setsTos,
+      mod_tp_src: setsPort('src'),
+      mod_tp_dst: setsPort('dst'),
+      set_tunnel: setsField('tun_id'),
+      set_tunnel64: setsField('tun_id'),
+      mod_vlan_vid: setsVlan('vlan_vid', true),
+      mod_vlan_pcp: setsVlan('vlan_pcp', true),
+      set_vlan_vid: setsVlan('vlan_vid', false),
+      set_vlan_pcp: setsVlan('vlan_pcp', false),
+    },
+    (action, format) => {
+      const { field: target, value, mask } = action;
+      if (format.version === 13 && mask !== target.exact) {
+        const loads = loadsOf({ field: target, first: 0, bits: target.bits }, { value, mask });
+        return loads.map((load) => (load.kind === 'load' ? writeLoad(load, format) : '')).join(',');
+      }
+      const text = formatActionValue({ value, mask }, target, format.unresolved);
+      return `set_field:${text}->${target.name}`;
+    },
+  ),
+  declareAction('load', { load: readLoad }, writeLoad),
+  declareAction(
+    'move',
+    { move: readMove },
+    ({ source, target }) => `move:${formatSubfield(source)}->${formatSubfield(target)}`,
+  ),
+  declareAction(
+    'push_vlan',
+    { push_vlan: readPushVlan },
+    ({ etherType }) => `push_vlan:0x${etherType.toString(16)}`,
+  ),
+  declareAction('pop_vlan', { pop_vlan: readPopVlan, strip_vlan: readPopVlan }, () => 'pop_vlan'),
+  declareAction('dec_ttl', { dec_ttl: readDecTtl }, ({ controllers }) =>
+    controllers.length === 0 ? 'dec_ttl' : `dec_ttl(${controllers.join(',')})`,
+  ),
+  declareAction(
+    'write_metadata',
+    { write_metadata: readWriteMetadata },
+    ({ value, mask }) =>
+      `write_metadata:${hex(value)}${mask === field('metadata').exact ? '' : `/${hex(mask)}`}`,
+  ),
+];

@@ -1,0 +1,17 @@
+export {
+  formatActions,
+  formatFlow,
+  formatMatch,
+  parseActions,
+  parseFlow,
+  parseFlows,
+  parseMatch,
+  parsePacket,
+  type FlowCounters,
+  type FormatOptions,
+  type ParsedFlows,
+} from './flow.ts';
+export { formatGroup, parseGroups, type ParsedGroups } from './group.ts';
+export type { LineError } from './lines.ts';
+export { formatMeter, parseMeters } from './meter.ts';
+export type { PortOptions } from './ports.ts';

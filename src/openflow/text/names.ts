@@ -1,0 +1,58 @@
+import { FIELDS, type Field } from '../fields.ts';
+import type { Subfield } from '../flow.ts';
+import { parseInteger, TextError, type Span } from './span.ts';
+
+const byName = new Map<string, Field>();
+for (const field of FIELDS.values()) {
+  for (const name of [field.name, field.matchName, field.nxm, ...field.aliases]) {
+    // Where a name stands for several fields (tp_src) they share one place: the first will do.
+    if (!byName.has(name)) byName.set(name, field);
+  }
+}
+
+/** The field that text calls `name`: its own, its match, its NXM or OXM name, or another alias. */
+export function fieldByName(name: string): Field | undefined {
+  return byName.get(name);
+}
+
+export function parseField(span: Span): Field {
+  const found = byName.get(span.text);
+  if (found === undefined) {
+    throw new TextError(span.at, `expected the name of a field, found "${span.text}"`);
+  }
+  return found;
+}
+
+const subfieldForm = /^([^[]+)(?:\[(?:(\d+)(?:\.\.(\d+))?)?\])?$/;
+
+/** `NAME`, `NAME[]`, `NAME[bit]` or `NAME[first..last]`. */
+export function parseSubfield(span: Span): Subfield {
+  const parts = subfieldForm.exec(span.text);
+  if (parts === null) {
+    throw new TextError(
+      span.at,
+      `expected FIELD[], FIELD[bit] or FIELD[first..last], found "${span.text}"`,
+    );
+  }
+  const [, name = '', from, to = from] = parts;
+  const field = parseField({ text: name, at: span.at });
+  if (from === undefined || to === undefined) return { field, first: 0, bits: field.bits };
+  const inside = (text: string) =>
+    parseInteger(
+      { text: String(Number(text)), at: span.at + name.length + 1 },
+      `a bit of ${name}`,
+      0,
+      field.bits - 1,
+    );
+  const first = inside(from);
+  const last = inside(to);
+  if (last < first) {
+    throw new TextError(span.at + name.length + 1, `bits ${first}..${last} run backwards`);
+  }
+  return { field, first, bits: last - first + 1 };
+}
+
+export function formatSubfield({ field, first, bits }: Subfield): string {
+  if (first === 0 && bits === field.bits) return `${field.nxm}[]`;
+  return bits === 1 ? `${field.nxm}[${first}]` : `${field.nxm}[${first}..${first + bits - 1}]`;
+}

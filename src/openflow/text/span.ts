@@ -1,0 +1,141 @@
+/**
+ * Pieces of a line that know where they stand in it, so that every error has a column. The
+ * grammar is ovs-ofctl's: items separated by commas or white space, each `key`, `key=value`,
+ * `key:value` or `key(value)`; brackets nest and quotes shield.
+ */
+export interface Span {
+  readonly text: string;
+  /** Offset of the first character in the line, from 0. */
+  readonly at: number;
+}
+
+/** An error at an offset of the line; the entry points turn it into a Failure or a list entry. */
+export class TextError extends Error {
+  readonly at: number;
+
+  constructor(at: number, message: string) {
+    super(message);
+    this.at = at;
+  }
+}
+
+export interface Item {
+  readonly key: Span;
+  /** Empty when there is none. */
+  readonly value: Span;
+  readonly form: 'word' | 'value' | 'call';
+  /** The item as written. */
+  readonly whole: Span;
+}
+
+export function slice(span: Span, from: number, to = span.text.length): Span {
+  return { text: span.text.slice(from, to), at: span.at + from };
+}
+
+/** Without white space at both ends. */
+export function trim(span: Span): Span {
+  const lead = span.text.length - span.text.trimStart().length;
+  return { text: span.text.trim(), at: span.at + lead };
+}
+
+const isGap = (char: string | undefined) => char === ',' || isSpace(char);
+const isSpace = (char: string | undefined) => char !== undefined && ' \t\r\n'.includes(char);
+
+/** The offset where the value that begins at `from` ends: before a gap, or before the `)` that closes it. */
+function valueEnd(span: Span, from: number, closing: boolean): number {
+  let depth = 0;
+  for (let index = from; index < span.text.length; index += 1) {
+    const char = span.text[index];
+    if (char === '"') {
+      const end = span.text.indexOf('"', index + 1);
+      if (end < 0) throw new TextError(span.at + index, 'expected a closing quote');
+      index = end;
+    } else if (char === '(') depth += 1;
+    else if (char === ')') {
+      if (depth === 0 && closing) return index;
+      if (depth === 0) throw new TextError(span.at + index, 'unexpected ")"');
+      depth -= 1;
+    } else if (depth === 0 && !closing && isGap(char)) return index;
+  }
+  if (depth > 0 || closing) {
+    throw new TextError(span.at + span.text.length, 'expected ")" before the end');
+  }
+  return span.text.length;
+}
+
+/** The items of a list, in order. */
+export function* items(span: Span): Generator<Item> {
+  const { text } = span;
+  let index = 0;
+  while (index < text.length) {
+    if (isGap(text[index])) {
+      index += 1;
+      continue;
+    }
+    const start = index;
+    if (text[index] === '"') index = valueEnd(span, index, false);
+    while (index < text.length && !isGap(text[index]) && !':=('.includes(text[index] ?? '')) {
+      index += 1;
+    }
+    const key = slice(span, start, index);
+    const mark = text[index];
+    if (mark === undefined || isGap(mark)) {
+      yield { key, value: slice(span, index, index), form: 'word', whole: key };
+      continue;
+    }
+    if (key.text === '') throw new TextError(key.at, `expected a name before "${mark}"`);
+    const end = valueEnd(span, index + 1, mark === '(');
+    const value = slice(span, index + 1, end);
+    index = mark === '(' ? end + 1 : end;
+    const form = mark === '(' ? 'call' : 'value';
+    yield { key, value, form, whole: slice(span, start, index) };
+  }
+}
+
+/** The two sides of the first `mark`; the second is undefined when there is none. */
+export function split(span: Span, mark: string): [Span, Span | undefined] {
+  const at = span.text.indexOf(mark);
+  if (at < 0) return [span, undefined];
+  return [slice(span, 0, at), slice(span, at + mark.length)];
+}
+
+const numberForm = /^(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)$/i;
+
+/**
+ * A number in decimal, 0x hexadecimal or, as C reads a leading 0, octal.
+ * @param what Names it in the message: `priority`.
+ */
+export function parseNumber(span: Span, bits: number, what: string): bigint {
+  const { text } = span;
+  if (!numberForm.test(text)) {
+    throw new TextError(span.at, `expected a number for ${what}, found "${text}"`);
+  }
+  const value = BigInt(/^0[0-7]+$/.test(text) ? `0o${text.slice(1)}` : text.toLowerCase());
+  if (value >> BigInt(bits) !== 0n) {
+    throw new TextError(span.at, `${what} ${text} does not fit in ${bits} bits`);
+  }
+  return value;
+}
+
+/** As {@link parseNumber}, for widths of 32 bits or less, within `low` … `high`. */
+export function parseInteger(span: Span, what: string, low: number, high: number): number {
+  const value = parseNumber(span, 64, what);
+  if (value < BigInt(low) || value > BigInt(high)) {
+    throw new TextError(span.at, `${what} ${span.text} is outside ${low} to ${high}`);
+  }
+  return Number(value);
+}
+
+const bytesForm = /^([0-9a-f]{2}[. ]?)*$/i;
+
+/** Bytes as pairs of hex digits, dots between them allowed. */
+export function parseBytes(span: Span, what: string): number[] {
+  if (!bytesForm.test(span.text)) {
+    throw new TextError(span.at, `expected pairs of hex digits for ${what}, found "${span.text}"`);
+  }
+  return (span.text.match(/[0-9a-f]{2}/gi) ?? []).map((pair) => Number.parseInt(pair, 16));
+}
+
+export function formatBytes(bytes: readonly number[]): string {
+  return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('.');
+}

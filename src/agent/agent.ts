@@ -5,6 +5,7 @@
  * difference.
  */
 import type { BaseLogger } from 'pino';
+import { formatIp, parseIp } from '../address/index.ts';
 import { Failure } from '../base/failure.ts';
 import type { AgentMessage, AgentQuery, Plugged, ServerMessage } from '../model/stream.ts';
 import { Topology, indexKey } from '../model/topology.ts';
@@ -62,7 +63,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const kept = await datapath.kept();
   const now = Math.floor(Date.now() / 1000);
   const epoch = chooseEpoch(kept, pipeline, now, options.newEpoch ?? false);
-  const identity = { ...opened, node, vtep: options.vtep, epoch };
+  const vtep = formatIp(parseIp(options.vtep, 'vtep'));
+  const identity = { ...opened, node, vtep, epoch };
   const agent = new Agent(options, new NodeNumbers(identity, pipeline, kept), connect);
   try {
     await agent.started;
@@ -198,7 +200,7 @@ class Agent implements RunningAgent {
       (error: unknown) => {
         this.#working = null;
         this.#unsure = true;
-        this.#log.error({ error, retry: this.#retry }, 'could not change the switch');
+        this.#log.error({ err: error, retry: this.#retry }, 'could not change the switch');
         if (this.#closed) return;
         this.#retryTimer = setTimeout(() => {
           this.#retryTimer = null;

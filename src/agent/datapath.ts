@@ -39,7 +39,7 @@ export interface Datapath {
   /** Makes bridges, tunnel port and uplinks where they are missing; changes nothing that fits. */
   open(): Promise<Omit<NodeIdentity, 'epoch'>>;
   interfaces(): Promise<readonly Interface[]>;
-  /** Plugs an interface for a port bound here; only a simulated datapath does it by itself. */
+  /** Plugs an interface for exactly these ports; only a simulated datapath does it by itself. */
   ensurePlugged(portIds: ReadonlySet<string>): Promise<void>;
   /** Calls `listener` when `interfaces` may answer something else; the returned function stops it. */
   watch(listener: () => void): () => void;

@@ -107,7 +107,7 @@ export class Stream {
     try {
       message = parseServerMessage(text);
     } catch (error) {
-      this.#log.error({ error }, 'the server sent a bad message');
+      this.#log.error({ err: error }, 'the server sent a bad message');
       link.close(CLOSE.invalidMessage, 'bad message');
       return;
     }

@@ -122,7 +122,7 @@ export class AgentHub implements SessionOwner {
       .then(() => this.#welcome(session, message))
       .catch((error: unknown) => {
         const reason = error instanceof Failure ? error.message : 'the server failed';
-        this.#log.warn({ node: message.node, vtep: message.vtep, error }, 'refused an agent');
+        this.#log.warn({ node: message.node, vtep: message.vtep, err: error }, 'refused an agent');
         session.send({ type: 'refused', reason });
         session.close(CLOSE.refused, reason);
       });

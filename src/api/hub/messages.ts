@@ -23,7 +23,7 @@ const SCHEMAS = {
     Type.Object(
       {
         type: Type.Literal('hello'),
-        node: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' }),
+        node: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$' }),
         vtep: Type.String({ minLength: 2, maxLength: 45 }),
         revision: Type.Union([Revision, Type.Null()]),
         store: Type.Union([Name, Type.Null()]),

@@ -6,7 +6,6 @@
  * its node's agent goes away its ports stay as they are, for their traffic goes on.
  */
 import type { BaseLogger } from 'pino';
-import { Failure } from '../../base/failure.ts';
 import type { Change, Port } from '../../model/objects.ts';
 import { PLANNERS } from '../../model/plan.ts';
 import type { Runtime } from '../runtime.ts';
@@ -152,24 +151,27 @@ export class PortStatus {
 
   #write(id: string, status: 'ACTIVE' | 'DOWN'): void {
     this.#writing += 1;
-    this.#runtime
-      .execute((topology, context) => {
+    void this.#tryWrite(id, status).finally(() => {
+      this.#writing -= 1;
+      this.#onIdle();
+    });
+  }
+
+  async #tryWrite(id: string, status: 'ACTIVE' | 'DOWN'): Promise<void> {
+    // The commit that asks for this is still being told to others.
+    await Promise.resolve();
+    try {
+      await this.#runtime.execute((topology, context) => {
         const port = topology.get('port', id);
         if (port === undefined || port.status === status || this.#rightful(port) !== status) {
           throw new Moot();
         }
         return PLANNERS.port.update(topology, id, { status }, context);
-      })
-      .catch((error: unknown) => {
-        if (error instanceof Moot) return;
-        if (error instanceof Failure && error.kind === 'not_found') return;
-        this.#log.error({ port: id, status, error }, 'could not write the status of a port');
-      })
-      .finally(() => {
-        this.#writing -= 1;
-        this.#onIdle();
-      })
-      .catch(() => undefined);
+      });
+    } catch (error) {
+      if (error instanceof Moot) return;
+      this.#log.error({ port: id, status, err: error }, 'could not write the status of a port');
+    }
   }
 
   #rightful(port: Port): 'ACTIVE' | 'DOWN' {

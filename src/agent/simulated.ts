@@ -1,0 +1,180 @@
+/**
+ * The simulated switch as a datapath. It lives as long as this object, so an agent that is started
+ * again on it finds its flows, interfaces and numbers as it would with a real switch.
+ */
+import { formatIp, formatMac, parseIp } from '../address/index.ts';
+import { Failure } from '../base/failure.ts';
+import type { AgentDump, AgentQuery } from '../model/stream.ts';
+import { PORT } from '../openflow/flow.ts';
+import type { BridgeProgram } from '../openflow/flow.ts';
+import type { BridgeDelta } from '../pipeline/feature.ts';
+import type { NodeIdentity } from '../pipeline/local.ts';
+import { Conntrack, SimBridge } from '../sim/index.ts';
+import type { SimNode, SimPort } from '../sim/index.ts';
+import { dumpFlows, dumpGroups, dumpPorts } from '../sim/dump.ts';
+import { NOTHING_KEPT } from './datapath.ts';
+import type { BridgeName, Datapath, Interface, KeptState } from './datapath.ts';
+
+export interface SimulatedOptions {
+  readonly node: string;
+  readonly vtep: string;
+  /** Names of br-phy's uplinks. */
+  readonly uplinks?: readonly string[];
+  /** VLAN of the underlay, null: untagged. */
+  readonly vlan?: number | null;
+}
+
+/** Longest name of a Linux interface. */
+const NAME_LENGTH = 15;
+const TUNNEL_OFPORT = 1;
+
+const DUMPS = { flows: dumpFlows, groups: dumpGroups, ports: dumpPorts } as const;
+
+/** A locally administered MAC for br-phy, from the low bits of the VTEP address. */
+function macOf(vtep: string): string {
+  return formatMac((0x0en << 40n) | (parseIp(vtep).value & 0xff_ffff_ffffn));
+}
+
+export class SimulatedDatapath implements Datapath {
+  /** Its bridges, for a fabric that joins several nodes. */
+  readonly sim: SimNode;
+  readonly #options: Required<SimulatedOptions>;
+  readonly #interfaces = new Map<string, Interface>();
+  readonly #listeners = new Set<() => void>();
+  #nextOfport = TUNNEL_OFPORT + 1;
+  #kept = NOTHING_KEPT;
+
+  constructor(options: SimulatedOptions) {
+    const vtep = formatIp(parseIp(options.vtep, 'vtep'));
+    this.#options = { uplinks: ['dpdk_phy0', 'dpdk_phy1'], vlan: 101, ...options, vtep };
+    const mac = macOf(vtep);
+    const local = { ofport: PORT.local, kind: 'local', up: true, mac } as const;
+    this.sim = {
+      name: options.node,
+      vtep,
+      mac,
+      bridges: {
+        'br-int': new SimBridge('br-int', [
+          { ...local, name: 'br-int', mac: macOf(vtep).replace(/^0e/, '0a') },
+          { ...this.#tunnel(), kind: 'tunnel', up: true, localIp: vtep },
+        ]),
+        'br-phy': new SimBridge('br-phy', [
+          { ...local, name: 'br-phy' },
+          ...this.#uplinks().map((it): SimPort => ({ ...it, kind: 'uplink', up: true })),
+        ]),
+      },
+      conntrack: new Conntrack(),
+    };
+  }
+
+  open(): Promise<Omit<NodeIdentity, 'epoch'>> {
+    const { node, vtep, vlan } = this.#options;
+    return Promise.resolve({
+      node,
+      vtep,
+      vlan,
+      tunnel: this.#tunnel(),
+      uplinks: this.#uplinks(),
+    });
+  }
+
+  interfaces(): Promise<readonly Interface[]> {
+    return Promise.resolve([...this.#interfaces.values()]);
+  }
+
+  ensurePlugged(portIds: ReadonlySet<string>): Promise<void> {
+    for (const id of this.#interfaces.keys()) if (!portIds.has(id)) this.#remove(id);
+    for (const id of portIds) if (!this.#interfaces.has(id)) this.#add(id);
+    return Promise.resolve();
+  }
+
+  /** Pulls an interface out and in again, as when its VM is started anew. */
+  replug(portId: string): void {
+    this.#remove(portId);
+    this.#add(portId);
+    for (const listener of this.#listeners) listener();
+  }
+
+  watch(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  flush(zones: readonly number[]): Promise<void> {
+    for (const zone of zones) this.sim.conntrack.flush(zone);
+    return Promise.resolve();
+  }
+
+  kept(): Promise<KeptState> {
+    return Promise.resolve(this.#kept);
+  }
+
+  keep(state: KeptState): Promise<void> {
+    this.#kept = state;
+    for (const [id, it] of this.#interfaces) {
+      const vid = state.vids[id] ?? null;
+      if (vid !== it.vid) this.#interfaces.set(id, { ...it, vid });
+    }
+    return Promise.resolve();
+  }
+
+  program(bridge: BridgeName): Promise<BridgeProgram> {
+    return Promise.resolve(this.sim.bridges[bridge].program());
+  }
+
+  apply(bridge: BridgeName, delta: BridgeDelta): Promise<void> {
+    this.sim.bridges[bridge].apply(delta, Date.now());
+    return Promise.resolve();
+  }
+
+  /** @throws {Failure} not_found: no such bridge. */
+  async dump({ what, bridge: name, generation }: AgentQuery): Promise<AgentDump> {
+    if (name !== 'br-int' && name !== 'br-phy') {
+      throw new Failure('not_found', 'BridgeNotFound', `there is no bridge ${name} here`, {
+        field: 'bridge',
+        value: name,
+        remedy: 'br-int or br-phy',
+      });
+    }
+    const bridge = this.sim.bridges[name];
+    return bridge.generation === generation
+      ? { generation, unchanged: true }
+      : { generation: bridge.generation, text: DUMPS[what](bridge, Date.now()) };
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #tunnel() {
+    return { ofport: TUNNEL_OFPORT, name: `vf-${this.#options.vtep}`.slice(0, NAME_LENGTH) };
+  }
+
+  #uplinks() {
+    return this.#options.uplinks.map((name, index) => ({ ofport: index + 1, name }));
+  }
+
+  #add(portId: string): void {
+    const ofport = this.#nextOfport;
+    this.#nextOfport += 1;
+    const name = `vhu${portId.slice(0, 11)}`;
+    const bridge = this.sim.bridges['br-int'];
+    this.#interfaces.set(portId, { port_id: portId, name, ofport, vid: null });
+    bridge.ports.set(ofport, { ofport, name, kind: 'vm', up: true });
+    bridge.generation += 1;
+  }
+
+  #remove(portId: string): void {
+    const it = this.#interfaces.get(portId);
+    if (it === undefined) return;
+    const bridge = this.sim.bridges['br-int'];
+    this.#interfaces.delete(portId);
+    bridge.ports.delete(it.ofport);
+    bridge.generation += 1;
+  }
+}
+
+/** A simulated switch with br-int, its tunnel port, br-phy and two uplinks. */
+export function simulatedDatapath(options: SimulatedOptions): SimulatedDatapath {
+  return new SimulatedDatapath(options);
+}

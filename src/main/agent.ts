@@ -1,0 +1,32 @@
+import { pino } from 'pino';
+import { startAgent } from '../agent/index.ts';
+import { simulatedDatapath } from '../agent/simulated.ts';
+
+export interface RunAgentOptions {
+  readonly node: string;
+  readonly vtep: string;
+  /** The server's URL. */
+  readonly server: string;
+  /** Names of br-phy's uplinks. */
+  readonly uplinks?: readonly string[];
+  /** VLAN of the underlay. */
+  readonly vlan?: number;
+}
+
+/** An agent on a simulated switch of its own, once that holds the node's flows; logs go to stderr. */
+export async function runAgent({
+  node,
+  vtep,
+  server,
+  ...physical
+}: RunAgentOptions): Promise<{ close(): Promise<void> }> {
+  const log = pino(pino.destination({ fd: 2, sync: true })).child({ node });
+  const datapath = simulatedDatapath({ node, vtep, ...physical });
+  const agent = await startAgent({ node, vtep, server, datapath, log });
+  return {
+    close: async () => {
+      await agent.close();
+      await datapath.close();
+    },
+  };
+}

@@ -1,0 +1,193 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { World } from '../../test/support/model-world.ts';
+import { parseIp } from '../address/index.ts';
+import type { Port } from '../model/objects.ts';
+import { explain } from './explain.ts';
+import { imagine, type Imagined } from './imagined.ts';
+import { parseProbe, type ProbeRequest } from './probe.ts';
+import type { Subject } from './trace.ts';
+import type { Leg, Trace } from './types.ts';
+
+const OUT = [0, 60, 65, 66, 67, 68, 70, 71, 72, 74, 80, 104, 105, 110, 115, 120];
+const IN = [133, 135, 140, 148, 150, 151, 152, 154, 155, 159, 160, 165, 180];
+const without = (tables: readonly number[], ...skipped: number[]) =>
+  tables.filter((table) => !skipped.includes(table));
+
+interface Walkthrough {
+  readonly world: World;
+  readonly network: string;
+  readonly subnet: string;
+  readonly group: string;
+  readonly vm1: string;
+  readonly vm2: string;
+  readonly vm3: string;
+}
+
+/** The record's chapter 1: a VPC, a network in it, two ports on node1 and one on node2. */
+function walkthrough(): Walkthrough {
+  const world = new World();
+  world.create('node', { name: 'node1', vtep: '10.163.133.43' });
+  world.create('node', { name: 'node2', vtep: '10.163.133.42' });
+  const vpc = world.create('network', { name: 'ipv4_yanxia_network1_1', cidr: '178.1.0.0/16' });
+  const router = world.create('router', { name: 'router_yanxia_01', network_id: vpc.id });
+  const { id: network } = world.create('network', { name: 'second', router_id: router.id });
+  const { id: subnet } = world.create('subnet', { network_id: network, cidr: '178.1.3.0/24' });
+  const boot = (name: string, address: string, node: string): string =>
+    world.create('port', {
+      network_id: network,
+      name,
+      fixed_ips: [{ ip_address: address }],
+      device_id: `device of ${name}`,
+      device_owner: 'compute:nova',
+      'binding:host_id': node,
+    }).id;
+  const vm1 = boot('vm1', '178.1.3.2', 'node1');
+  const vm2 = boot('vm2', '178.1.3.3', 'node1');
+  const vm3 = boot('vm3', '178.1.3.6', 'node2');
+  const { id: group } = world.create('security_group', { name: 'default' });
+  return { world, network, subnet, group, vm1, vm2, vm3 };
+}
+
+function allowAll(world: World, group: string): void {
+  for (const direction of ['ingress', 'egress'] as const) {
+    for (const [ethertype, remote_ip_prefix] of [
+      ['IPv4', '0.0.0.0/0'],
+      ['IPv6', '::/0'],
+    ] as const) {
+      world.create('security_group_rule', {
+        security_group_id: group,
+        direction,
+        ethertype,
+        remote_ip_prefix,
+      });
+    }
+  }
+}
+
+function subjectOf(
+  world: World,
+  from: string,
+  to: string,
+  request: ProbeRequest = {},
+  nodes: Imagined = imagine(world.topology),
+): Subject {
+  const family = request.family ?? 4;
+  const addressOf = (port: Port) => {
+    const found = port.fixed_ips.find((fixed) => fixed.ip_address.includes(':') === (family === 6));
+    return found === undefined ? null : parseIp(found.ip_address);
+  };
+  const sender = world.get('port', from);
+  const receiver = world.topology.get('port', to);
+  return {
+    ...nodes,
+    topology: world.topology,
+    from: { asked: sender.name, port: sender, address: addressOf(sender) },
+    to: {
+      asked: to,
+      exact: receiver !== undefined,
+      ports: receiver === undefined ? [] : [receiver],
+      address: receiver === undefined ? parseIp(to) : addressOf(receiver),
+    },
+    probe: parseProbe(request, family),
+    source: 'intent',
+  };
+}
+
+const visits = (leg: Leg | undefined): string[] =>
+  (leg?.hops ?? []).map((hop) => `${hop.node} ${hop.bridge} ${hop.table}`);
+const at = (place: string, tables: readonly number[]): string[] =>
+  tables.map((table) => `${place} ${table}`);
+
+let it1: Walkthrough;
+const run = (from: string, to: string, request: ProbeRequest = {}): Trace =>
+  explain(subjectOf(it1.world, from, to, request));
+
+beforeEach(() => {
+  it1 = walkthrough();
+});
+
+describe('the walkthrough with the security group bound', () => {
+  beforeEach(() => {
+    allowAll(it1.world, it1.group);
+    for (const port of [it1.vm1, it1.vm2, it1.vm3]) {
+      it1.world.update('port', port, { security_groups: [it1.group] });
+    }
+  });
+
+  it('follows VM1 to VM2 through the tables of the record', () => {
+    const traced = run(it1.vm1, it1.vm2);
+    expect(traced.verdict).toBe('delivered');
+    expect(traced.reason).toBeNull();
+    expect(visits(traced.legs[0])).toEqual(at('node1 br-int', [...OUT, ...IN]));
+    expect(traced.legs[0]?.stops.map(({ step, kind, name }) => [step, kind, name])).toEqual([
+      [1, 'vm', 'eth0'],
+      [1, 'vm_port', `vhu${it1.vm1.slice(0, 11)}`],
+      [2, 'br-int', 'br-int'],
+      [3, 'vm_port', `vhu${it1.vm2.slice(0, 11)}`],
+      [4, 'vm', 'eth0'],
+    ]);
+  });
+
+  it('follows VM1 to VM3 over br-phy of both nodes', () => {
+    const traced = run(it1.vm1, it1.vm3);
+    expect(traced.verdict).toBe('delivered');
+    expect(visits(traced.legs[0])).toEqual([
+      ...at('node1 br-int', OUT),
+      'node1 br-phy 0',
+      'node2 br-phy 0',
+      ...at('node2 br-int', [0, 100, 101, 120, ...IN]),
+    ]);
+    expect(traced.legs[0]?.stops.map(({ step, kind, node }) => `${step} ${kind} ${node}`)).toEqual([
+      '1 vm node1',
+      '1 vm_port node1',
+      '2 br-int node1',
+      '3 tunnel_port node1',
+      '4 kernel_route node1',
+      '5 br-phy node1',
+      '5 uplink node1',
+      '6 wire node1',
+      '6 uplink node2',
+      '6 br-phy node2',
+      '7 kernel_route node2',
+      '8 tunnel_port node2',
+      '9 br-int node2',
+      '10 vm_port node2',
+      '10 vm node2',
+    ]);
+  });
+
+  it.each(['icmp', 'tcp/22', 'udp/53'])(
+    'takes the reply and what follows past the rules: %s',
+    (protocol) => {
+      const [request, reply, established] = run(it1.vm1, it1.vm2, { protocol }).legs;
+      expect(request?.verdict).toBe('delivered');
+      expect(reply).toMatchObject({
+        direction: 'reply',
+        connection: 'established',
+        verdict: 'delivered',
+      });
+      expect(established).toMatchObject({ direction: 'request', verdict: 'delivered' });
+      const past = at('node1 br-int', [...without(OUT, 72, 74, 80), ...without(IN, 152, 154, 155)]);
+      expect(visits(reply)).toEqual(past);
+      expect(visits(established)).toEqual(past);
+    },
+  );
+
+  it('tells the group, the state of the connection, the object and what changed', () => {
+    const hops = run(it1.vm1, it1.vm2).legs[0]?.hops ?? [];
+    const hop = (table: number) => hops.find((candidate) => candidate.table === table);
+    expect(hop(0)).toMatchObject({ name: 'INPUT', priority: 30, object: 'port vm1' });
+    expect(hop(0)?.changes).toContain('reg12=0x1');
+    expect(hop(71)?.ct_state).toBe('+new+trk');
+    expect(hop(72)?.object).toBe('security groups of port vm1');
+    expect(hop(120)).toMatchObject({ object: 'port vm2', group: { bucket: 1 } });
+    expect(hop(133)?.note).toMatch(/with in_port 0 it may/);
+    for (const { note, table } of hops) expect(note, `table ${table}`).toBeTruthy();
+  });
+
+  it('answers what 02:… means where the packet leaves the node', () => {
+    const hops = run(it1.vm1, it1.vm3).legs[0]?.hops ?? [];
+    expect(hops.find(({ table }) => table === 120)?.note).toMatch(/02:00:00:00:00:00/);
+    expect(hops.find(({ table }) => table === 101)?.note).toMatch(/external gateway/);
+  });
+});

@@ -30,7 +30,7 @@ export class Listeners {
     const listener: Listener = { onCommit, revision: from, closed: false };
     this.#inTurn(() => {
       for (const commit of backlog) this.#tell(listener, commit);
-      if (!listener.closed) this.#listeners.add(listener);
+      this.#listeners.add(listener);
     });
     return {
       close: () => {

@@ -171,6 +171,32 @@ describe('one process at a time', () => {
   });
 });
 
+test('a write that fails halfway takes back what it and its batch have written', async () => {
+  const dir = newDir();
+  const store = await openLmdbStore(dir);
+  await store.multi([{ op: 'create', path: '/a', value: '1' }]);
+  // Only against its type gets a value past the checks that lmdb does not take.
+  const value = { length: 1 } as unknown as string;
+  const results = await Promise.allSettled([
+    store.multi([{ op: 'set', path: '/a', value: '2' }]),
+    store.multi([
+      { op: 'create', path: '/b', value: '1' },
+      { op: 'create', path: '/c', value },
+    ]),
+  ]);
+  for (const result of results) {
+    expect(result).toMatchObject({ status: 'rejected', reason: { code: 'StoreWriteFailed' } });
+  }
+  const left = { revision: 1, entries: [{ path: '/a', value: '1', version: 0 }] };
+  expect(await store.snapshot('/')).toEqual(left);
+  await store.close();
+  const again = await openLmdbStore(dir);
+  expect(await again.snapshot('/')).toEqual(left);
+  expect(again.revision).toBe(1);
+  expect(await again.multi([{ op: 'create', path: '/b', value: '1' }])).toBe(2);
+  await again.close();
+});
+
 describe('a directory that will not do', () => {
   test('of another format is refused as it is', async () => {
     const dir = newDir();

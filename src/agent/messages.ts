@@ -1,8 +1,8 @@
 /** What an agent believes of a server's message: the envelope, and objects that have their id. */
-import Type from 'typebox';
+import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { Failure } from '../base/failure.ts';
 import type { ServerMessage } from '../model/stream.ts';
+import { parseTyped } from '../api/hub/envelope.ts';
 
 const Revision = Type.Integer({ minimum: 0 });
 const KINDS = [
@@ -44,25 +44,9 @@ const SCHEMAS = {
   ),
 } as const;
 
-const isKnown = (type: unknown): type is keyof typeof SCHEMAS =>
-  typeof type === 'string' && Object.hasOwn(SCHEMAS, type);
-
 /**
  * @returns null for a type that this agent does not know: a newer server's.
  * @throws {Failure} invalid: not a message at all.
  */
-export function parseServerMessage(text: string): ServerMessage | null {
-  const fail = (message: string) => new Failure('invalid', 'ServerMessageInvalid', message);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw fail('a message of the server is not JSON');
-  }
-  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : null;
-  if (!isKnown(type)) return null;
-  const schema = SCHEMAS[type];
-  if (schema.Check(value)) return value as ServerMessage;
-  const [error] = schema.Errors(value);
-  throw fail(`${type}${error?.instancePath ?? ''} ${error?.message ?? 'is malformed'}`);
-}
+export const parseServerMessage = (text: string): ServerMessage | null =>
+  parseTyped(text, SCHEMAS) as ServerMessage | null;

@@ -60,7 +60,12 @@ export class SimulatedDatapath implements Datapath {
         ]),
         'br-phy': new SimBridge('br-phy', [
           { ...local, name: 'br-phy' },
-          ...this.#uplinks().map((it): SimPort => ({ ...it, kind: 'uplink', up: true })),
+          ...this.#uplinks().map(({ ofport, name }): SimPort => ({
+            ofport,
+            name,
+            kind: 'uplink',
+            up: true,
+          })),
         ]),
       },
       conntrack: new Conntrack(),

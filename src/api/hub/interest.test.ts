@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Change, Kind, Objects } from '../../model/objects.ts';
 import { Topology } from '../../model/topology.ts';

@@ -1,8 +1,9 @@
 /** What a server believes of an agent's message: its shape, and nothing beyond. */
-import Type from 'typebox';
+import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Failure } from '../../base/failure.ts';
 import type { AgentDump, AgentMessage } from '../../model/stream.ts';
+import { parseTyped } from './envelope.ts';
 
 const Revision = Type.Integer({ minimum: 0 });
 const Name = Type.String({ minLength: 1, maxLength: 255 });
@@ -63,26 +64,15 @@ const SCHEMAS = {
   ),
 } as const;
 
-const isKnown = (type: unknown): type is keyof typeof SCHEMAS =>
-  typeof type === 'string' && Object.hasOwn(SCHEMAS, type);
-
 /** @throws {Failure} invalid, naming the field of the message that is wrong. */
 export function parseAgentMessage(text: string): AgentMessage {
-  const fail = (message: string) => new Failure('invalid', 'AgentMessageInvalid', message);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw fail('a message is not JSON');
-  }
-  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : null;
-  if (!isKnown(type)) {
-    throw fail(`type of a message must be one of ${Object.keys(SCHEMAS).join(', ')}`);
-  }
-  const schema = SCHEMAS[type];
-  if (schema.Check(value)) return value as AgentMessage;
-  const [error] = schema.Errors(value);
-  throw fail(`${type}${error?.instancePath ?? ''} ${error?.message ?? 'is malformed'}`);
+  const message = parseTyped(text, SCHEMAS);
+  if (message !== null) return message as AgentMessage;
+  throw new Failure(
+    'invalid',
+    'StreamMessageInvalid',
+    `type of a message must be one of ${Object.keys(SCHEMAS).join(', ')}`,
+  );
 }
 
 const Dump = Compile(

@@ -1,7 +1,7 @@
 /** Where agents open their stream, and where a user reads what a node's switch holds. */
 import websocket from '@fastify/websocket';
 import type { FastifyPluginAsync } from 'fastify';
-import Type from 'typebox';
+import { Type } from 'typebox';
 import { Failure } from '../../base/failure.ts';
 import type { AgentDump, AgentQuery } from '../../model/stream.ts';
 import { acceptSocket } from './link.ts';

@@ -166,4 +166,4 @@ export class Session implements Receiver {
   }
 }
 
-const invalid = (message: string) => new Failure('invalid', 'AgentMessageInvalid', message);
+const invalid = (message: string) => new Failure('invalid', 'StreamMessageInvalid', message);

@@ -1,5 +1,6 @@
 export * from './bridge.ts';
 export * from './conntrack.ts';
+export * from './dump.ts';
 export * from './execute.ts';
 export * from './fabric.ts';
 export * from './types.ts';

@@ -7,6 +7,7 @@
 export type FieldFormat =
   | 'decimal'
   | 'hex'
+  | 'flow_label'
   | 'mac'
   | 'ipv4'
   | 'ipv6'
@@ -200,7 +201,7 @@ const declarations: readonly Field[] = [
   }),
   declare('ipv6_label', 49, 20, {
     nxm: 'NXM_NX_IPV6_LABEL',
-    format: 'hex',
+    format: 'flow_label',
     bit: 12,
     needs: 'ipv6',
     aliases: ['OXM_OF_IPV6_FLABEL'],

@@ -12,8 +12,10 @@ export interface ActionContext {
   readonly layers: Layers | null;
   /** Whether the packet bears a VLAN tag at this point, as far as match and actions so far tell. */
   tagged: boolean;
-  /** The actions of a nested list. */
-  nested(span: Span): Action[];
+  /** Whether this is the `exec` of a `ct`, the only place that may write the connection's fields. */
+  readonly inCt: boolean;
+  /** The actions of a nested list; `ct` says that it is the `exec` of one. */
+  readonly nested: (span: Span, ct?: 'ct') => Action[];
 }
 
 export interface ActionFormat {
@@ -51,7 +53,7 @@ export function declareAction<K extends Kind>(
   return {
     kind,
     readers: Object.entries(readers).map(([name, read]) => ({ name, read })),
-    write: write as ActionDeclaration['write'],
+    write,
   };
 }
 
@@ -66,5 +68,14 @@ export function requireField(target: Field, at: number, context: ActionContext):
 /** Refuses to write bits that cannot be written. */
 export function requireWritable(target: Subfield, at: number, context: ActionContext): void {
   if (!target.field.writable) throw new TextError(at, `${target.field.name} cannot be written`);
+  const ofConnection = target.field.name === 'ct_mark' || target.field.name === 'ct_label';
+  if (ofConnection !== context.inCt) {
+    throw new TextError(
+      at,
+      ofConnection
+        ? `${target.field.name} is written in ct(commit,exec(…)) only`
+        : 'exec writes ct_mark and ct_label only',
+    );
+  }
   requireField(target.field, at, context);
 }

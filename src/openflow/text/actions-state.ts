@@ -83,7 +83,7 @@ const ctKeys: Readonly<Record<string, (item: Item, context: ActionContext) => Ct
   table: ({ value }) => ({ table: parseInteger(value, 'table', 0, 254) }),
   zone: ({ value }, context) => ({ zone: readZone(value, context) }),
   nat: (item) => ({ nat: readNat(item) }),
-  exec: ({ value }, context) => ({ exec: context.nested(value) }),
+  exec: ({ value }, context) => ({ exec: context.nested(value, 'ct') }),
   alg: ({ value }) => {
     if (value.text === 'ftp' || value.text === 'tftp') return { alg: value.text };
     throw new TextError(value.at, `expected ftp or tftp, found "${value.text}"`);

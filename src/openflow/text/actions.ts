@@ -86,7 +86,8 @@ export function parseActionsSpan(
     options,
     layers,
     tagged: layers?.tagged ?? false,
-    nested: (inner) => readList(inner, context, false),
+    inCt: false,
+    nested: (inner, ct) => readList(inner, { ...context, inCt: ct !== undefined }, false),
   };
   return readList(span, context, instructions);
 }

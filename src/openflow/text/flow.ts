@@ -32,6 +32,8 @@ export interface FlowCounters {
 }
 
 const defaultPriority = 32768;
+/** Leaves the choice to the switch, which takes table 0. */
+const anyTable = 255;
 const lastCookie = 0xffff_ffff_ffff_ffffn;
 /** In the order in which they print. */
 const flagWords = [
@@ -57,7 +59,8 @@ type Settings = { -readonly [K in keyof Omit<Flow, 'match' | 'actions'>]: Flow[K
 
 const settings: Readonly<Record<string, (flow: Settings, value: Span) => void>> = {
   table: (flow, value) => {
-    flow.table = parseInteger(value, 'table', 0, 254);
+    const table = parseInteger(value, 'table', 0, anyTable);
+    flow.table = table === anyTable ? 0 : table;
   },
   priority: (flow, value) => {
     flow.priority = parseInteger(value, 'priority', 0, 65535);

@@ -62,7 +62,10 @@ export function parseMeters(text: string): {
   readonly meters: readonly Meter[];
   readonly errors: readonly LineError[];
 } {
-  const { values, errors } = eachLine(text.replaceAll(/bands=\s*\n/g, 'bands='), parseMeter);
+  const { values, errors } = eachLine(
+    text.replaceAll(/bands=[ \t]*\n([^\n]*)/g, 'bands=$1\n'),
+    parseMeter,
+  );
   return { meters: values, errors };
 }
 

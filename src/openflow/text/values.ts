@@ -177,7 +177,7 @@ const TCP_FLAGS = {
 };
 
 const decimal = (value: bigint) => value.toString();
-const fourDigits = (value: bigint) => `0x${value.toString(16).padStart(4, '0')}`;
+const digits = (count: number) => (value: bigint) => `0x${value.toString(16).padStart(count, '0')}`;
 const inHex = masked(hex);
 
 const formats: Readonly<Record<FieldFormat, ValueFormat>> = {
@@ -188,7 +188,8 @@ const formats: Readonly<Record<FieldFormat, ValueFormat>> = {
     inAction: masked(decimal, hex),
   },
   hex: { parse: number, inMatch: inHex, inAction: inHex },
-  vlan_tci: { parse: number, inMatch: masked(fourDigits), inAction: inHex },
+  vlan_tci: { parse: number, inMatch: masked(digits(4)), inAction: inHex },
+  flow_label: { parse: number, inMatch: masked(digits(5)), inAction: inHex },
   mac: {
     parse(span) {
       const [value, mask] = split(span, '/');

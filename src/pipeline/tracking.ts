@@ -100,7 +100,7 @@ export class Tracker<R extends Reader> implements View, LocalReader {
     const affected = new Set<R>();
     const queue = [...touched];
     for (let key = queue.pop(); key !== undefined; key = queue.pop()) {
-      for (const reader of [...(this.#readers.get(key) ?? [])]) {
+      for (const reader of this.#readers.get(key) ?? []) {
         if (!('fact' in reader)) affected.add(reader);
         else if (this.#derive(reader)) queue.push(factKey(reader.fact, reader.key));
       }

@@ -128,22 +128,22 @@ const SIDES = [
 
 const IP = FAMILIES.map((family) => family.ip);
 
-const TRACKING: readonly Row[] = SIDES.flatMap((side) => {
+const state = (text: string) => ({ ct_state: ctState(text) });
+
+function tracking(side: (typeof SIDES)[number]): Row[] {
   const { zone, dispatch, base, rules, commit, past, newOnly } = side;
   const { known, related } = PRIORITY.connection;
-  const state = (text: string) => ({ ct_state: ctState(text) });
+  const lookUp = [ct({ zone, table: base, nat: {} })];
   const commitThenPast = [ct({ zone, commit: true }), gotoTable(past)];
   return [
-    ...each(TRACKED, dispatch.table, dispatch.priority, 'security', [
-      ct({ zone, table: base, nat: {} }),
-    ]),
+    ...each(TRACKED, dispatch.table, dispatch.priority, 'security', lookUp),
     ...each(IP, base, known, 'security', [gotoTable(rules)], { ...state('+new'), ...newOnly }),
     ...each(IP, base, known, 'security', [gotoTable(past)], state('-new+est')),
     ...each(IP, base, related, 'security', [gotoTable(past)], state('-new+rel')),
     ...each(IP, base, related, 'security', commitThenPast, state('+new+rel')),
     ...each(TRACKED, commit.table, commit.priority, commit.module, commitThenPast),
   ];
-});
+}
 
 /** A port without port security is not tracked at all. */
 const UNSECURED: Row = {
@@ -154,7 +154,7 @@ const UNSECURED: Row = {
   actions: [gotoTable(104)],
 };
 
-const ROWS: readonly Row[] = [...PASSES, ...MARKED, ...TRACKING, UNSECURED];
+const ROWS: readonly Row[] = [...PASSES, ...MARKED, ...SIDES.flatMap(tracking), UNSECURED];
 
 function emitDrops(local: LocalReader, emit: Emit): void {
   for (const { bridge, table, priority, code } of DROPS) {
@@ -165,9 +165,7 @@ function emitDrops(local: LocalReader, emit: Emit): void {
   const security = cookie(local, 'security');
   for (const table of [71, 151]) {
     for (const ip of IP) {
-      emit.flow(
-        dropFlow(table, 'invalid_connection', security, match(ip, { ct_state: ctState('+inv') })),
-      );
+      emit.flow(dropFlow(table, 'invalid_connection', security, match(ip, state('+inv'))));
     }
   }
   emit.flow(dropFlow(74, 'dhcp_server', security, match('udp', { udp_src: 67, udp_dst: 68 })));

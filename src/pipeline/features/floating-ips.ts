@@ -38,8 +38,8 @@ function mappings(ids: ReadonlySet<string>, view: View, local: LocalReader): Map
     .flatMap(({ floatingIp }) => mappingOf(floatingIp, view, local) ?? []);
 }
 
-function* firstBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Iterable<T> {
-  const seen = new Set<K>();
+function* firstBy<T>(items: Iterable<T>, keyOf: (item: T) => string | bigint): Iterable<T> {
+  const seen = new Set<string | bigint>();
   for (const item of items) {
     const key = keyOf(item);
     if (!seen.has(key)) yield item;

@@ -71,8 +71,7 @@ function endOfStep(step: Step, visit: Visit, at: number, fabric: Fabric): Ending
       return end('sent_to_agent');
     case 'error':
       return end('switch_error', step.message);
-    case 'conntrack':
-    case 'output':
+    default:
       return null;
   }
 }

@@ -1,10 +1,10 @@
 /** Simulated nodes for a trace: their bridges with the ports that a node's agent makes. */
-import { parseIp } from '../address/index.ts';
+import { formatMac, parseIp } from '../address/index.ts';
 import { PORT } from '../openflow/flow.ts';
 import type { Topology } from '../model/topology.ts';
 import { compileAll } from '../pipeline/compiler.ts';
 import { LocalState } from '../pipeline/local-state.ts';
-import type { Attachment, LocalReader, NodeIdentity } from '../pipeline/local.ts';
+import type { Attachment, LocalReader, NodeIdentity, Uplink } from '../pipeline/local.ts';
 import { SimBridge } from '../sim/bridge.ts';
 import { Conntrack } from '../sim/conntrack.ts';
 import { Fabric, type SimNode } from '../sim/fabric.ts';
@@ -22,21 +22,15 @@ const UPLINKS = [
 const VLAN = 101;
 
 /** What a node would be like that no agent tells of: the record's names and numbers. */
-export function imaginedIdentity(
-  node: string,
-  vtep: string,
-  known: { readonly epoch?: number; readonly tunnelOfport?: number } = {},
-): NodeIdentity {
+export function imaginedIdentity(node: string, vtep: string, epoch = 0): NodeIdentity {
+  const name = `vf-${vtep}`.slice(0, INTERFACE_NAME);
   return {
     node,
     vtep,
-    tunnel: {
-      ofport: known.tunnelOfport ?? TUNNEL_OFPORT,
-      name: `vf-${vtep}`.slice(0, INTERFACE_NAME),
-    },
+    tunnel: { ofport: TUNNEL_OFPORT, name },
     uplinks: UPLINKS,
     vlan: VLAN,
-    epoch: known.epoch ?? 0,
+    epoch,
   };
 }
 
@@ -50,11 +44,16 @@ export const vmPort = ({ ofport, interface: name }: Attachment): SimPort => ({
   up: true,
 });
 
-/** A MAC for the LOCAL port of br-phy, told by the VTEP. */
+const uplinkPort = ({ ofport, name }: Uplink): SimPort => ({
+  ofport,
+  name,
+  kind: 'uplink',
+  up: true,
+});
+
+/** A locally administered MAC for the LOCAL port of br-phy, told by the VTEP. */
 function macOf(vtep: string): string {
-  const bits = parseIp(vtep).value & 0xffffffffn;
-  const hex = bits.toString(16).padStart(8, '0');
-  return `0a:00:${hex.match(/../g)?.join(':') ?? ''}`;
+  return formatMac((0x0en << 40n) | (parseIp(vtep).value & 0xff_ffff_ffffn));
 }
 
 /** A node with its bridges, still without flows. */
@@ -69,10 +68,7 @@ export function simNode(identity: NodeIdentity, attachments: Iterable<Attachment
     mac,
     bridges: {
       'br-int': new SimBridge('br-int', [tunnelPort, ...[...attachments].map(vmPort)]),
-      'br-phy': new SimBridge('br-phy', [
-        local,
-        ...uplinks.map((uplink): SimPort => ({ ...uplink, kind: 'uplink', up: true })),
-      ]),
+      'br-phy': new SimBridge('br-phy', [local, ...uplinks.map(uplinkPort)]),
     },
     conntrack: new Conntrack(),
   };

@@ -1,0 +1,1 @@
+export { Tracing, type TraceRequest } from './tracing.ts';

@@ -13,8 +13,8 @@ export const DEFAULT_PROJECT = 'default';
 
 /** Times that a plan is made anew because other servers were quicker. */
 const TRIES = 10;
-/** Longest wait, in ms, for another server's commit to reach the replica before the next try. */
-const CATCH_UP = 200;
+/** Longest wait, in ms, for another server's commit to arrive before the next try. */
+const ARRIVAL = 500;
 /** Changes kept for those who ask what happened since a revision. */
 const KEPT_CHANGES = 50_000;
 
@@ -83,7 +83,7 @@ class StoreRuntime implements Runtime {
   readonly #options: RuntimeOptions;
   readonly #replica = new Replica();
   readonly #listeners = new Set<Listener>();
-  /** Writes on their way to the store, by each path that they change. */
+  /** Paths that are about to change, by writes of ours or of others, until they have. */
   readonly #claims = new Map<string, Promise<void>>();
   readonly #log: Commit[] = [];
   #logged = 0;
@@ -91,7 +91,8 @@ class StoreRuntime implements Runtime {
   #logStart = 0;
   #revision = 0;
   #watch: Watch | undefined;
-  #onCommit: (() => void)[] = [];
+  /** Ends the wait for a path that another server changed; each is a claim, too. */
+  readonly #arrivals = new Map<string, () => void>();
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
@@ -123,6 +124,7 @@ class StoreRuntime implements Runtime {
           const changes = commit.changes.filter((change) => change.path.startsWith(`${ROOT}/`));
           const applied = this.#replica.apply({ revision: commit.revision, changes });
           this.#remember({ revision: commit.revision, changes: applied.changes });
+          this.#arrived(changes.map((change) => change.path));
           this.#publish(commit.revision, applied);
         });
         return;
@@ -157,7 +159,7 @@ class StoreRuntime implements Runtime {
       } catch (error) {
         if (!(error instanceof StoreConflict)) throw unavailable(error);
         if (++tries === TRIES) throw conflict(error);
-        await this.#caughtUp();
+        await this.#learn(error, ops[error.index]);
       }
     }
   }
@@ -216,15 +218,45 @@ class StoreRuntime implements Runtime {
     }
   }
 
-  /** Resolves at the next commit, or after a while: what stood in the way may not be new. */
-  async #caughtUp(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, CATCH_UP * Math.random());
-      this.#onCommit.push(() => {
+  /**
+   * Sees to it that the next plan does not meet `met` again. What another server has put in the way
+   * counts as claimed until it arrives here: an allocation goes elsewhere, all else waits for it.
+   */
+  async #learn(met: StoreConflict, op: TreeOp | undefined): Promise<void> {
+    const { path, reason } = met;
+    const version = this.#replica.version(path);
+    const wanted = op !== undefined && 'version' in op ? op.version : undefined;
+    const unheard = {
+      exists: version === undefined,
+      missing: version !== undefined,
+      version: version === wanted,
+      not_empty: true,
+    }[reason];
+    if (!unheard) return;
+    const arrival = this.#claims.get(path) ?? this.#arrivalOf(path);
+    if (reason !== 'exists') await arrival;
+  }
+
+  /** A claim on `path` until a commit changes it or something below it, or for a while. */
+  #arrivalOf(path: string): Promise<void> {
+    const arrival = new Promise<void>((resolve) => {
+      const arrive = (): void => {
         clearTimeout(timer);
+        this.#arrivals.delete(path);
+        this.#claims.delete(path);
         resolve();
-      });
+      };
+      const timer = setTimeout(arrive, ARRIVAL);
+      this.#arrivals.set(path, arrive);
     });
+    this.#claims.set(path, arrival);
+    return arrival;
+  }
+
+  #arrived(changed: readonly string[]): void {
+    for (const [path, arrive] of this.#arrivals) {
+      if (changed.some((one) => one === path || one.startsWith(`${path}/`))) arrive();
+    }
   }
 
   #remember(commit: Commit): void {
@@ -250,9 +282,6 @@ class StoreRuntime implements Runtime {
         this.#options.onListenerError(error);
       }
     }
-    const waiting = this.#onCommit;
-    this.#onCommit = [];
-    for (const wake of waiting) wake();
   }
 }
 

@@ -1,0 +1,79 @@
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openMemoryStore, type Store } from '../store/index.ts';
+import { parseEndpoint } from './listen.ts';
+import { type Server, startServer } from './server.ts';
+
+let store: Store;
+let server: Server | undefined;
+beforeEach(() => {
+  store = openMemoryStore();
+});
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+  await store.close();
+});
+
+const start = (listen: string, allowRemote = false): Promise<Server> =>
+  startServer({
+    listen,
+    store,
+    auth: 'none',
+    allowRemote,
+    defaultSecurityGroup: true,
+    log: pino({ level: 'silent' }),
+  });
+
+describe('a server', () => {
+  test('answers at the url it names, and no more once it is closed', async () => {
+    server = await start('127.0.0.1:0');
+    expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    const answer = await fetch(`${server.url}/v2.0/networks`);
+    expect(await answer.json()).toEqual({ networks: [] });
+    const { url } = server;
+    await server.close();
+    server = undefined;
+    await expect(fetch(url)).rejects.toThrow();
+  });
+
+  test('names the process that has its port', async () => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const { port } = holder.address() as { port: number };
+    const failure = await start(`127.0.0.1:${port}`).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ kind: 'in_use', code: 'AddressInUse' });
+    expect(String(failure)).toContain(`127.0.0.1:${port} is taken by`);
+    expect(String(failure)).toContain(`(pid ${process.pid})`);
+    holder.close();
+  });
+
+  test('is not open to other machines unless that is allowed', async () => {
+    await expect(start('0.0.0.0:0')).rejects.toMatchObject({ code: 'UnprotectedListen' });
+    server = await start('0.0.0.0:0', true);
+    expect((await fetch(`http://127.0.0.1:${new URL(server.url).port}/healthz`)).status).toBe(200);
+  });
+
+  test('does not start on an address of another machine', async () => {
+    await expect(start('192.0.2.1:0', true)).rejects.toMatchObject({ code: 'CannotListen' });
+  });
+});
+
+describe('an endpoint', () => {
+  test.each([
+    ['127.0.0.1:9797', '127.0.0.1', 9797],
+    ['[::1]:80', '::1', 80],
+    ['localhost:0', 'localhost', 0],
+  ])('%s', (text, host, port) => {
+    expect(parseEndpoint(text)).toEqual({ host, port });
+  });
+
+  test.each(['9797', ':9797', '127.0.0.1', '127.0.0.1:65536', '::1:9797', '[::g]:1', 'a:b', ''])(
+    '"%s" is none',
+    (text) => {
+      expect(() => parseEndpoint(text)).toThrow(`listen "${text}"`);
+    },
+  );
+});

@@ -1,49 +1,71 @@
 import { KEY_WORDS } from './fields.ts';
 import type { Action, Flow, Group, Match } from './flow.ts';
-import { writeField } from './key.ts';
+import { addTerm } from './key.ts';
 
 const values = new Uint32Array(KEY_WORDS);
 const masks = new Uint32Array(KEY_WORDS);
-const touched = new Uint8Array(KEY_WORDS);
+/** Room for two numbers of the flow and, of each word, its index, mask and value in 16-bit halves. */
+const codes = new Uint16Array(2 + KEY_WORDS * 5);
+const maskedWord = 0x80;
 
 /**
- * A text that two matches share exactly when they match the same packets bit for bit, however they
- * are written: in any order of terms, reg0…reg3 or xxreg0, dl_vlan or vlan_tci. Opaque.
+ * Writes the match from `codes[start]` on, in the order of the words, and returns the end. Only the
+ * words that the match touches are visited: a diff asks this of every flow.
  */
-export function matchKey(match: Match): string {
-  let count = 0;
-  for (const { field, value, mask } of match) {
-    const first = field.at >>> 5;
-    const last = (field.at + field.bits - 1) >>> 5;
-    for (let word = first; word <= last; word += 1) {
-      // Kept sorted as it grows: matches are short, and mostly in order.
-      let at = count;
-      while (at > 0 && (touched[at - 1] ?? 0) > word) at -= 1;
-      if (at > 0 && touched[at - 1] === word) continue;
-      touched.copyWithin(at + 1, at, count);
-      touched[at] = word;
-      count += 1;
+function encodeMatch(match: Match, start: number): number {
+  // One bit a word, for words 0…31 and 32…63.
+  let low = 0;
+  let high = 0;
+  for (const term of match) {
+    addTerm(values, masks, term);
+    const { at, bits } = term.field;
+    const last = (at + bits - 1) >>> 5;
+    for (let word = at >>> 5; word <= last; word += 1) {
+      if (word < 32) low |= 1 << word;
+      else high |= 1 << (word - 32);
     }
-    writeField(values, field, value, mask);
-    writeField(masks, field, mask, mask);
   }
-  let key = '';
-  for (let index = 0; index < count; index += 1) {
-    const word = touched[index] ?? 0;
-    const mask = masks[word] ?? 0;
-    if (mask !== 0) {
-      const value = (values[word] ?? 0).toString(36);
-      key += mask === 0xffffffff ? `${word}=${value},` : `${word}=${value}/${mask.toString(36)},`;
+  let end = start;
+  for (let half = 0; half < 2; half += 1) {
+    for (let bits = half === 0 ? low : high; bits !== 0; bits &= bits - 1) {
+      const word = half * 32 + 31 - Math.clz32(bits & -bits);
+      const value = values[word] ?? 0;
+      const mask = masks[word] ?? 0;
+      values[word] = 0;
+      masks[word] = 0;
+      if (mask === 0) continue;
+      if (mask === 0xffffffff) {
+        codes[end++] = word;
+      } else {
+        codes[end++] = word | maskedWord;
+        codes[end++] = mask >>> 16;
+        codes[end++] = mask;
+      }
+      codes[end++] = value >>> 16;
+      codes[end++] = value;
     }
-    values[word] = 0;
-    masks[word] = 0;
   }
-  return key;
+  return end;
 }
 
-/** What a switch tells flows apart by: table, priority and match. */
+function keyOf(end: number): string {
+  return Reflect.apply(String.fromCharCode, null, codes.subarray(0, end));
+}
+
+/**
+ * A string that two matches share exactly when they match the same packets bit for bit, however they
+ * are written: in any order of terms, reg0…reg3 or xxreg0, dl_vlan or vlan_tci. It is meant for maps
+ * within one process: any 16-bit codes, no text.
+ */
+export function matchKey(match: Match): string {
+  return keyOf(encodeMatch(match, 0));
+}
+
+/** What a switch tells flows apart by: table, priority and match. Made as {@link matchKey} is. */
 export function flowKey(flow: Flow): string {
-  return `${flow.table} ${flow.priority} ${matchKey(flow.match)}`;
+  codes[0] = flow.table;
+  codes[1] = flow.priority;
+  return keyOf(encodeMatch(flow.match, 2));
 }
 
 /** Deep equality of the plain data that actions are made of; an absent property equals undefined. */

@@ -1,5 +1,5 @@
 import { KEY_WORDS, type Field, type FlowKey } from './fields.ts';
-import type { Match } from './flow.ts';
+import type { Match, Term } from './flow.ts';
 
 const fullMasks = Array.from({ length: 129 }, (_, bits) => (1n << BigInt(bits)) - 1n);
 
@@ -7,6 +7,12 @@ const fullMasks = Array.from({ length: 129 }, (_, bits) => (1n << BigInt(bits)) 
 export function fieldMask(field: Field): bigint {
   return fullMasks[field.bits] ?? 0n;
 }
+
+/** Takes 64 bits of a bigint apart without making another; writing drops what lies above. */
+const halves = new BigUint64Array(1);
+const words = new Uint32Array(halves.buffer);
+halves[0] = 1n;
+const lowHalf = words[0] === 1 ? 0 : 1;
 
 /** A key of all zeros. */
 export function newKey(): FlowKey {
@@ -38,19 +44,30 @@ export function writeField(key: FlowKey, field: Field, value: bigint, mask?: big
   const { at, bits } = field;
   const word = at >>> 5;
   const last = (at + bits - 1) >>> 5;
-  const shift = 31 - ((at + bits - 1) & 31);
-  const cover = mask ?? fieldMask(field);
+  const under = mask ?? fieldMask(field);
   if (word === last) {
-    const under = Number(cover) << shift;
-    key[word] = ((key[word] ?? 0) & ~under) | ((Number(value) << shift) & under);
+    const shift = 31 - ((at + bits - 1) & 31);
+    put(key, word, Number(value) << shift, Number(under) << shift);
     return;
   }
-  for (let index = last, v = value, m = cover; index >= word; index -= 1) {
-    const under = Number(m & 0xffffffffn);
-    key[index] = ((key[index] ?? 0) & ~under) | (Number(v & 0xffffffffn) & under);
-    v >>= 32n;
-    m >>= 32n;
+  for (let index = last, shift = 0n; index >= word; index -= 2, shift += 64n) {
+    halves[0] = shift === 0n ? value : value >> shift;
+    const low = words[lowHalf] ?? 0;
+    const high = words[1 - lowHalf] ?? 0;
+    halves[0] = shift === 0n ? under : under >> shift;
+    put(key, index, low, words[lowHalf] ?? 0);
+    if (index > word) put(key, index - 1, high, words[1 - lowHalf] ?? 0);
   }
+}
+
+function put(key: FlowKey, index: number, value: number, under: number): void {
+  key[index] = ((key[index] ?? 0) & ~under) | (value & under);
+}
+
+/** Adds one term to a match that is held as bits. */
+export function addTerm(value: FlowKey, mask: FlowKey, term: Term): void {
+  writeField(value, term.field, term.value, term.mask);
+  writeField(mask, term.field, term.mask, term.mask);
 }
 
 /** A match as bits: a packet's key is matched when its bits under `mask` equal `value`, word by word. */
@@ -62,10 +79,7 @@ export interface CompiledMatch {
 export function compileMatch(match: Match): CompiledMatch {
   const value = newKey();
   const mask = newKey();
-  for (const term of match) {
-    writeField(value, term.field, term.value, term.mask);
-    writeField(mask, term.field, term.mask, term.mask);
-  }
+  for (const term of match) addTerm(value, mask, term);
   return { value, mask };
 }
 

@@ -1,0 +1,54 @@
+/** Reads what `ofproto/trace` prints. */
+
+/** One translation: the flows that it met as `table:cookie` (`none` for a miss), and the ports that it put out to. */
+export interface Pass {
+  readonly flows: readonly string[];
+  readonly outputs: readonly number[];
+}
+
+const visit = /^ *(\d+)\. (No match\.|.*cookie (0x[0-9a-f]+))/;
+const unmarked = /^ *(\d+)\. .*priority \d+$/;
+
+/** The port numbers of datapath actions, those inside a clone too. */
+function datapathOutputs(text: string): number[] {
+  const ports: number[] = [];
+  let depth = 0;
+  let start = 0;
+  const item = (raw: string) => {
+    const clone = /^clone\((.*)\)$/s.exec(raw);
+    if (clone !== null) ports.push(...datapathOutputs(clone[1] ?? ''));
+    else if (/^\d+$/.test(raw)) ports.push(Number(raw));
+  };
+  for (let at = 0; at < text.length; at += 1) {
+    if (text[at] === '(') depth += 1;
+    else if (text[at] === ')') depth -= 1;
+    else if (text[at] === ',' && depth === 0) {
+      item(text.slice(start, at));
+      start = at + 1;
+    }
+  }
+  item(text.slice(start));
+  return ports;
+}
+
+/**
+ * The passes in the order printed.
+ * @param ofports OpenFlow port by datapath port.
+ */
+export function readTrace(text: string, ofports: ReadonlyMap<number, number>): Pass[] {
+  return text.split(/^=+\nrecirc\(/m).map((section) => {
+    const flows: string[] = [];
+    let outputs: number[] = [];
+    for (const line of section.split('\n')) {
+      const found = visit.exec(line);
+      if (found !== null) {
+        flows.push(`${found[1]}:${found[3] === undefined ? 'none' : BigInt(found[3])}`);
+      } else if (unmarked.test(line)) throw new Error(`a flow without a cookie: ${line}`);
+      const actions = /^Datapath actions: (.*)$/.exec(line);
+      if (actions !== null) {
+        outputs = datapathOutputs(actions[1] ?? '').map((port) => ofports.get(port) ?? -1);
+      }
+    }
+    return { flows, outputs };
+  });
+}

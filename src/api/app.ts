@@ -4,6 +4,7 @@ import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyRequest,
+  type FastifySchemaValidationError,
 } from 'fastify';
 import { Failure } from '../base/failure.ts';
 import { RESOURCES } from './resources/index.ts';
@@ -29,7 +30,8 @@ export function createApp({ runtime, log, guarded }: AppOptions): FastifyInstanc
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 255 },
     // Fastify's defaults swallow unknown fields and turn "1500" into 1500.
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, verbose: true } },
+    schemaErrorFormatter: ([error]) => complaintOf(error),
   });
   acceptJson(app);
   if (guarded) app.addHook('onRequest', refuseForeignPages);
@@ -50,6 +52,15 @@ export function createApp({ runtime, log, guarded }: AppOptions): FastifyInstanc
   void app.register(discovery(RESOURCES));
   void app.register(resourceRoutes(runtime, RESOURCES), { prefix: '/v2.0' });
   return app;
+}
+
+/** What is wrong with a request that has a schema of its own, outside Neutron's resources. */
+function complaintOf(error?: FastifySchemaValidationError & { data?: unknown }): Failure {
+  const field = error?.instancePath.slice(1).replaceAll('/', '.') || 'the request';
+  const value = shorten(error?.data);
+  const extra = error?.params['additionalProperty'];
+  const why = `${error?.message ?? 'is not valid'}${extra === undefined ? '' : `: ${shorten(extra)}`}`;
+  return badRequest(`Invalid input for ${field}. Reason: ${value} ${why}`, { field, value });
 }
 
 /** Takes every body for JSON whatever its content type says, as Neutron does. */

@@ -39,6 +39,20 @@ describe('a server', () => {
     await expect(fetch(url)).rejects.toThrow();
   });
 
+  test.each([
+    [{ from: 5, to: 'b' }, ['from', '5 must be string']],
+    [{ from: 'a', to: 'b', colour: 'red' }, ['additional properties', '"colour"']],
+  ])('says what is wrong with a trace asked for by %j', async (body, says) => {
+    server = await start('127.0.0.1:0');
+    const answer = await fetch(`${server.url}/tianchi/v1/traces`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+    });
+    expect(answer.status).toBe(400);
+    const { NeutronError } = (await answer.json()) as { NeutronError: { message: string } };
+    for (const word of says) expect(NeutronError.message).toContain(word);
+  });
+
   test('names the process that has its port', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');

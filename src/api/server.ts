@@ -5,6 +5,7 @@ import { createApp } from './app.ts';
 import { AgentHub } from './hub/index.ts';
 import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint, taken } from './listen.ts';
 import { openRuntime, type Runtime } from './runtime.ts';
+import { Tracing } from './tracing/index.ts';
 
 export interface ServerOptions {
   /** HOST:PORT; port 0 takes one that is free. */
@@ -48,6 +49,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const hub = new AgentHub(runtime, log);
   const app = createApp({ runtime, log, guarded: local });
   void app.register(hub.plugin);
+  void app.register(new Tracing(runtime, hub).plugin);
   const close = async (): Promise<void> => {
     hub.close();
     await app.close();

@@ -85,7 +85,7 @@ type Collection = keyof typeof MEMBERS;
 /** What other objects show through this one is not its own. */
 function own(item: Item): Item {
   const { security_group_rules: _rules, subnets: _subnets, ...rest } = item;
-  return rest as Item;
+  return rest;
 }
 
 const slot = (collection: Collection, item: { id: string }): string => `${collection} ${item.id}`;

@@ -25,20 +25,11 @@ export interface ErrorReply {
   };
 }
 
-/** What fastify itself refuses, in our words. */
-const REFUSALS: Readonly<Record<string, (error: Error) => Failure>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: () =>
-    new Failure('invalid', 'RequestEntityTooLarge', `The body is longer than ${BODY_LIMIT} bytes`, {
-      remedy: 'send fewer objects in one request',
-    }),
-  FST_ERR_VALIDATION: (error) => new Failure('invalid', 'HTTPBadRequest', error.message),
-};
-
 /** Bytes of a body: some thousand ports in one request. */
 export const BODY_LIMIT = 4 * 1024 * 1024;
 
 /** Sentence of a failure with its remedy. */
-export function sentence(failure: Failure): string {
+function sentence(failure: Failure): string {
   const { remedy } = failure.details;
   const said = failure.message.replace(/\.$/, '');
   return remedy === undefined || said.includes(remedy) ? `${said}.` : `${said}; ${remedy}.`;
@@ -49,14 +40,19 @@ export function sentence(failure: Failure): string {
  * @returns null for what nobody foresaw: that is for the log, and not for the caller.
  */
 export function replyTo(error: Error & { code?: string; statusCode?: number }): ErrorReply | null {
-  const refused = error.code === undefined ? undefined : REFUSALS[error.code];
-  const failure = error instanceof Failure ? error : refused?.(error);
-  if (failure !== undefined) {
-    const status = STATUS_OF_CODE[failure.code] ?? STATUS[failure.kind];
-    return reply(status, failure.code, sentence(failure));
+  if (error instanceof Failure) {
+    const status = STATUS_OF_CODE[error.code] ?? STATUS[error.kind];
+    return reply(status, error.code, sentence(error));
   }
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return replyTo(tooLarge());
   if (error.statusCode === undefined || error.statusCode >= 500) return null;
   return reply(error.statusCode, 'HTTPBadRequest', `${error.message.replace(/\.$/, '')}.`);
+}
+
+function tooLarge(): Failure {
+  const message = `The body is longer than ${BODY_LIMIT} bytes`;
+  const remedy = 'send fewer objects in one request';
+  return new Failure('invalid', 'RequestEntityTooLarge', message, { field: 'body', remedy });
 }
 
 export const INTERNAL = reply(

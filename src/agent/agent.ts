@@ -269,9 +269,8 @@ class Agent implements RunningAgent {
   #attach({ port_id, name, ofport, vid }: Interface, zones: number[]): void {
     const held = this.local.attachment(port_id);
     if (held?.ofport === ofport && held.interface === name && held.vid === vid) return;
-    // Plugged anew: its old number, and the connections under it, are not its own any more.
-    if (vid === null) this.local.detach(port_id);
     const attachment = this.local.attach(port_id, { ofport, interface: name, vid });
+    // A new number: the connections found under it are somebody else's.
     if (attachment.vid !== vid) zones.push(attachment.vid);
     this.#touched.add(attachmentKey(port_id));
   }

@@ -6,6 +6,7 @@ import { simulatedDatapath } from '../../src/agent/simulated.ts';
 import type { SimulatedDatapath } from '../../src/agent/simulated.ts';
 import type { Datapath } from '../../src/agent/datapath.ts';
 import type { Accept, Connect, Link, Receiver } from '../../src/api/hub/index.ts';
+import type { Runtime } from '../../src/api/runtime.ts';
 import { startServer } from '../../src/api/server.ts';
 import type { Server } from '../../src/api/server.ts';
 import type { Inputs } from '../../src/model/inputs.ts';
@@ -26,26 +27,26 @@ export const serve = (store: Store): Promise<Server> =>
 
 /** Writes as the API does, without HTTP. */
 export class Writer {
-  readonly #server: Server;
+  readonly #runtime: Runtime;
 
-  constructor(server: Server) {
-    this.#server = server;
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
   }
 
   create<K extends Kind>(kind: K, input: Inputs[K]['create']): Promise<Objects[K]> {
-    return this.#server.runtime.execute<Objects[K]>((topology, context) =>
+    return this.#runtime.execute<Objects[K]>((topology, context) =>
       PLANNERS[kind].create(topology, input, context),
     );
   }
 
   update<K extends Kind>(kind: K, id: string, patch: Inputs[K]['update']): Promise<Objects[K]> {
-    return this.#server.runtime.execute<Objects[K]>((topology, context) =>
+    return this.#runtime.execute<Objects[K]>((topology, context) =>
       PLANNERS[kind].update(topology, id, patch, context),
     );
   }
 
   delete(kind: Kind, id: string): Promise<Objects[Kind]> {
-    return this.#server.runtime.execute<Objects[Kind]>((topology, context) =>
+    return this.#runtime.execute<Objects[Kind]>((topology, context) =>
       PLANNERS[kind].delete(topology, id, context),
     );
   }

@@ -216,7 +216,7 @@ describe('the status of a port', () => {
     await quiet();
     a.applied(revision - 1, [mine.id]);
     b.applied(revision);
-    await quiet();
+    await vi.advanceTimersByTimeAsync(5_000);
     expect(status(mine.id)).toBe('DOWN');
     a.applied(revision);
     await quiet();

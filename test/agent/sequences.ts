@@ -1,0 +1,266 @@
+/** Random lives of a small cloud, change by change, with agents that come and go. */
+import * as fc from 'fast-check';
+import type { RunningAgent } from '../../src/agent/index.ts';
+import { AgentHub } from '../../src/api/hub/index.ts';
+import { openRuntime } from '../../src/api/runtime.ts';
+import type { OpenRuntime } from '../../src/api/runtime.ts';
+import { Failure } from '../../src/base/failure.ts';
+import { openMemoryStore } from '../../src/store/index.ts';
+import { RecordedDatapath, Writer, heldAndWanted, log, startNode } from './world.ts';
+
+const NODES = [
+  ['node1', '10.163.133.43'],
+  ['node2', '10.163.133.42'],
+  ['node3', '10.163.133.44'],
+] as const;
+
+interface Seat {
+  readonly name: string;
+  readonly vtep: string;
+  readonly datapath: RecordedDatapath;
+  agent: RunningAgent;
+}
+
+/** One step; numbers pick among what there is, so that any sequence means something. */
+export type Step =
+  | { readonly do: 'network'; readonly cidr: number }
+  | { readonly do: 'subnet'; readonly network: number; readonly cidr: number }
+  | { readonly do: 'router' | 'second_network'; readonly network: number }
+  | { readonly do: 'group' }
+  | { readonly do: 'rule'; readonly group: number; readonly remote: number; readonly shape: number }
+  | {
+      readonly do: 'port';
+      readonly network: number;
+      readonly host: number;
+      readonly groups: readonly number[];
+    }
+  | { readonly do: 'bind'; readonly port: number; readonly host: number }
+  | { readonly do: 'regroup'; readonly port: number; readonly groups: readonly number[] }
+  | { readonly do: 'security'; readonly port: number; readonly on: boolean }
+  | { readonly do: 'admin'; readonly port: number; readonly on: boolean }
+  | { readonly do: 'pair'; readonly port: number; readonly address: number }
+  | {
+      readonly do: 'delete';
+      readonly kind: 'port' | 'security_group_rule' | 'security_group' | 'subnet' | 'network';
+      readonly which: number;
+    }
+  | { readonly do: 'restart'; readonly node: number; readonly newEpoch: boolean };
+
+const index = fc.nat({ max: 7 });
+const one = <const D extends Step['do'], R extends object>(
+  what: D,
+  rest: { [K in keyof R]: fc.Arbitrary<R[K]> },
+) => fc.record({ do: fc.constant(what), ...rest }) as unknown as fc.Arbitrary<Step>;
+
+const groups = fc.uniqueArray(index, { maxLength: 2 });
+
+export const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 1, arbitrary: one('network', { cidr: fc.nat({ max: 3 }) }) },
+  { weight: 2, arbitrary: one('subnet', { network: index, cidr: fc.nat({ max: 7 }) }) },
+  { weight: 1, arbitrary: one('router', { network: index }) },
+  { weight: 1, arbitrary: one('second_network', { network: index }) },
+  { weight: 1, arbitrary: one('group', {}) },
+  { weight: 3, arbitrary: one('rule', { group: index, remote: index, shape: index }) },
+  { weight: 5, arbitrary: one('port', { network: index, host: index, groups }) },
+  { weight: 4, arbitrary: one('bind', { port: index, host: index }) },
+  { weight: 3, arbitrary: one('regroup', { port: index, groups }) },
+  { weight: 1, arbitrary: one('security', { port: index, on: fc.boolean() }) },
+  { weight: 1, arbitrary: one('admin', { port: index, on: fc.boolean() }) },
+  { weight: 1, arbitrary: one('pair', { port: index, address: index }) },
+  {
+    weight: 3,
+    arbitrary: one('delete', {
+      kind: fc.constantFrom(
+        'port',
+        'port',
+        'security_group_rule',
+        'security_group',
+        'subnet',
+        'network',
+      ),
+      which: index,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: one('restart', { node: fc.nat({ max: 2 }), newEpoch: fc.boolean() }),
+  },
+);
+
+const SHAPES = [
+  { protocol: 'icmp' },
+  { protocol: 'tcp', port_range_min: 22, port_range_max: 22 },
+  { protocol: 'tcp', port_range_min: 1000, port_range_max: 1999 },
+  { protocol: 'udp', port_range_min: 53, port_range_max: 53 },
+] as const;
+
+/** A cloud of three nodes in this process, without sockets. */
+export class Cloud {
+  readonly runtime: OpenRuntime;
+  readonly hub: AgentHub;
+  readonly seats: Seat[] = [];
+  readonly #api: Writer;
+
+  private constructor(runtime: OpenRuntime) {
+    this.runtime = runtime;
+    this.hub = new AgentHub(runtime, log);
+    this.#api = new Writer(runtime);
+  }
+
+  static async open(): Promise<Cloud> {
+    const cloud = new Cloud(
+      await openRuntime({
+        store: openMemoryStore(),
+        defaultSecurityGroup: false,
+        underlayMtu: 1500,
+        onListenerError: (error) => {
+          throw error;
+        },
+      }),
+    );
+    for (const [name, vtep] of NODES) {
+      const datapath = new RecordedDatapath(name, vtep);
+      const agent = await startNode(name, vtep, cloud.hub.connect, datapath);
+      cloud.seats.push({ name, vtep, datapath, agent });
+    }
+    return cloud;
+  }
+
+  async close(): Promise<void> {
+    for (const { agent } of this.seats) await agent.close();
+    this.hub.close();
+    this.runtime.close();
+  }
+
+  /** @returns whether the change took place: it may be refused, and must then change nothing. */
+  async take(step: Step): Promise<boolean> {
+    try {
+      await this.#take(step);
+      return true;
+    } catch (error) {
+      if (error instanceof Failure) return false;
+      throw error;
+    }
+  }
+
+  /** For each node what its switch holds and what a full compilation of its topology gives. */
+  async compare() {
+    await this.hub.settled();
+    return Promise.all(
+      this.seats.map(async ({ name, agent, datapath }) => ({
+        name,
+        ...(await heldAndWanted(agent, datapath)),
+      })),
+    );
+  }
+
+  async #take(step: Step): Promise<unknown> {
+    const api = this.#api;
+    switch (step.do) {
+      case 'network':
+        return api.create('network', { name: 'vpc', cidr: `10.${step.cidr}.0.0/16` });
+      case 'subnet': {
+        const network = this.#pick('network', step.network);
+        const vpc = this.runtime.topology.get('network', network)?.vpc.id ?? '';
+        const range = this.runtime.topology.get('network', vpc)?.cidr?.split('.')[1] ?? '9';
+        return step.cidr < 2
+          ? api.create('subnet', { network_id: network, cidr: `fd00:${step.cidr}::/64` })
+          : api.create('subnet', { network_id: network, cidr: `10.${range}.${step.cidr}.0/24` });
+      }
+      case 'router':
+        return api.create('router', { network_id: this.#pick('network', step.network) });
+      case 'second_network':
+        return api.create('network', { router_id: this.#pick('router', step.network) });
+      case 'group':
+        return api.create('security_group', { name: 'group' });
+      case 'rule':
+        return api.create('security_group_rule', {
+          security_group_id: this.#pick('security_group', step.group),
+          direction: step.shape % 2 === 0 ? 'ingress' : 'egress',
+          ethertype: 'IPv4',
+          ...SHAPES[step.shape % SHAPES.length],
+          ...(step.shape < 5
+            ? { remote_group_id: this.#pick('security_group', step.remote) }
+            : { remote_ip_prefix: '10.0.0.0/8' }),
+        });
+      case 'port':
+        return api.create('port', {
+          network_id: this.#pick('network', step.network),
+          'binding:host_id': this.#host(step.host),
+          device_owner: 'compute:nova',
+          security_groups: this.#groups(step.groups),
+        });
+      case 'bind':
+        return this.#port(step.port, { 'binding:host_id': this.#host(step.host) });
+      case 'regroup':
+        return this.#port(step.port, { security_groups: this.#groups(step.groups) });
+      case 'security':
+        return this.#port(step.port, {
+          port_security_enabled: step.on,
+          ...(step.on ? {} : { security_groups: [], allowed_address_pairs: [] }),
+        });
+      case 'admin':
+        return this.#port(step.port, { admin_state_up: step.on });
+      case 'pair':
+        return this.#port(step.port, {
+          allowed_address_pairs:
+            step.address < 2 ? [] : [{ ip_address: `10.${step.address % 4}.2.${step.address}` }],
+        });
+      case 'delete':
+        return api.delete(step.kind, this.#pick(step.kind, step.which));
+      case 'restart':
+        return this.#restart(step.node, step.newEpoch);
+    }
+  }
+
+  async #restart(which: number, newEpoch: boolean): Promise<void> {
+    const seat = this.seats[which];
+    if (seat === undefined) return;
+    await seat.agent.close();
+    const { name, vtep, datapath } = seat;
+    seat.agent = await startNode(name, vtep, this.hub.connect, datapath, { newEpoch });
+  }
+
+  #port(which: number, patch: Parameters<Writer['update']>[2]) {
+    return this.#api.update('port', this.#pick('port', which), patch);
+  }
+
+  /** '' for most numbers beyond the nodes. */
+  #host(which: number): string {
+    return NODES[which % 4]?.[0] ?? '';
+  }
+
+  #groups(which: readonly number[]): string[] {
+    const known = this.runtime.topology.count('security_group');
+    return known === 0
+      ? []
+      : [...new Set(which.map((number) => this.#pick('security_group', number)))];
+  }
+
+  #pick(
+    kind: 'network' | 'router' | 'port' | 'security_group' | 'security_group_rule' | 'subnet',
+    which: number,
+  ): string {
+    const ids = [...this.runtime.topology.all(kind)].map(({ id }) => id);
+    const id = ids[which % Math.max(ids.length, 1)];
+    if (id === undefined) throw new Failure('not_found', 'None', `there is no ${kind} yet`);
+    return id;
+  }
+}
+
+/** What every sequence begins with, so that its changes find something to change. */
+export const PRELUDE: readonly Step[] = [
+  { do: 'network', cidr: 0 },
+  { do: 'network', cidr: 0 },
+  { do: 'subnet', network: 0, cidr: 2 },
+  { do: 'subnet', network: 1, cidr: 2 },
+  { do: 'router', network: 0 },
+  { do: 'second_network', network: 0 },
+  { do: 'subnet', network: 2, cidr: 5 },
+  { do: 'group' },
+  { do: 'group' },
+  { do: 'rule', group: 0, remote: 1, shape: 0 },
+  { do: 'port', network: 0, host: 0, groups: [0] },
+  { do: 'port', network: 0, host: 1, groups: [1] },
+  { do: 'port', network: 1, host: 1, groups: [] },
+];

@@ -152,6 +152,7 @@ function clearConntrack(key: FlowKey): void {
 
 class Walk {
   readonly steps: Step[] = [];
+  readonly final: FlowKey[] = [];
   #passes = 0;
   readonly #bridge: SimBridge;
   readonly #options: ExecuteOptions;
@@ -183,6 +184,7 @@ class Walk {
     const frame = { packet, pass, table, depth };
     this.#visit(table, packet.key[AT.inPort] ?? 0, frame);
     this.#executeActionSet(frame);
+    this.final[pass.number] = packet.key;
     if (pass.failed) this.#void(pass);
   }
 
@@ -440,5 +442,5 @@ export function execute(bridge: SimBridge, key: FlowKey, options: ExecuteOptions
     actionSet: [],
     conntracked: (state & CT_STATE.trk) !== 0,
   });
-  return { steps: walk.steps };
+  return { steps: walk.steps, final: walk.final };
 }

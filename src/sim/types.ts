@@ -71,4 +71,6 @@ export type StepEvent =
 
 export interface Execution {
   readonly steps: readonly Step[];
+  /** By pass: the key when all of it was executed. */
+  readonly final: readonly FlowKey[];
 }

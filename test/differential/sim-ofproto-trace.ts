@@ -4,6 +4,8 @@
 export interface Pass {
   readonly flows: readonly string[];
   readonly outputs: readonly number[];
+  /** The packet in the end, as `ovs-ofctl` writes it; null when nothing changed it. */
+  readonly final: string | null;
 }
 
 const visit = /^ *(\d+)\. (No match\.|.*cookie (0x[0-9a-f]+))/;
@@ -39,16 +41,18 @@ export function readTrace(text: string, ofports: ReadonlyMap<number, number>): P
   return text.split(/^=+\nrecirc\(/m).map((section) => {
     const flows: string[] = [];
     let outputs: number[] = [];
+    let final: string | null = null;
     for (const line of section.split('\n')) {
       const found = visit.exec(line);
       if (found !== null) {
         flows.push(`${found[1]}:${found[3] === undefined ? 'none' : BigInt(found[3])}`);
       } else if (unmarked.test(line)) throw new Error(`a flow without a cookie: ${line}`);
+      final = /^Final flow: (?!unchanged)(.*)$/.exec(line)?.[1] ?? final;
       const actions = /^Datapath actions: (.*)$/.exec(line);
       if (actions !== null) {
         outputs = datapathOutputs(actions[1] ?? '').map((port) => ofports.get(port) ?? -1);
       }
     }
-    return { flows, outputs };
+    return { flows, outputs, final };
   });
 }

@@ -64,7 +64,6 @@ const WATCHED: readonly Field[] = [
   'metadata',
   'eth_src',
   'eth_dst',
-  'vlan_vid',
   'nw_ttl',
   'tun_dst',
   'tun_id',
@@ -82,14 +81,24 @@ const WRITE: Readonly<Partial<Record<string, (value: bigint) => string>>> = {
   hex: (value) => `0x${value.toString(16)}`,
 };
 
+const VLAN = field('vlan_tci');
+const VLAN_PRESENT = 0x1000n;
+
+function vlanChange(before: FlowKey, after: FlowKey): string[] {
+  const tci = readField(after, VLAN);
+  if (tci === readField(before, VLAN)) return [];
+  return [`vlan=${(tci & VLAN_PRESENT) === 0n ? 'none' : tci & 0xfffn}`];
+}
+
 function changesBetween(before: FlowKey, after: FlowKey): string[] {
   const type = Number(readField(before, ETH_TYPE));
   const addresses = type === 0x0800 || type === 0x86dd ? ADDRESSES[type] : [];
-  return [...WATCHED, ...addresses].flatMap((watched) => {
+  const changes = [...WATCHED, ...addresses].flatMap((watched) => {
     const value = readField(after, watched);
     if (value === readField(before, watched)) return [];
     return `${watched.name}=${(WRITE[watched.format] ?? String)(value)}`;
   });
+  return [...changes, ...vlanChange(before, after)];
 }
 
 const groupId = (group: Group | number): number => (typeof group === 'number' ? group : group.id);

@@ -131,6 +131,10 @@ const NOTES: Readonly<Record<number, readonly NoteSpec[]>> = {
       text: 'From outside to a floating ip: met only by what comes out of a tunnel from the gateway, with the floating ip still its destination. From here on the packet is for the fixed address.',
     },
     {
+      match: /nw_dst=/,
+      text: 'The destination lies in a subnet of the VPC itself, so it is no floating ip even where an external network has the same address. Rows for floating ips are met only by what the external gateway sends through the tunnel.',
+    },
+    {
       text: 'No floating ip is meant. The rows above this one translate a floating ip to its fixed address; only what the external gateway sends through the tunnel meets them.',
     },
   ],

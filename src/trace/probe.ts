@@ -125,6 +125,16 @@ export function formatProbe(probe: Probe): string {
     : `${probe.protocol}/${probe.destination_port}`;
 }
 
+/** Destination MACs that a VM derives from the address alone (RFC 1112 §6.4, RFC 2464 §7). */
+function destinationMac(destination: Ip): bigint {
+  const { version, value } = destination;
+  if (version === 6) {
+    return value >> 120n === 0xffn ? 0x3333_0000_0000n | (value & 0xffff_ffffn) : GATEWAY_MAC;
+  }
+  if (value === 0xffff_ffffn) return 0xffff_ffff_ffffn;
+  return value >> 28n === 0xen ? 0x0100_5e00_0000n | (value & 0x7f_ffffn) : GATEWAY_MAC;
+}
+
 const addressFields = (family: 4 | 6) =>
   family === 4
     ? { source: 'ip_src', destination: 'ip_dst' }
@@ -135,10 +145,11 @@ const put = (key: FlowKey, name: string, value: bigint): void =>
 const get = (key: FlowKey, name: string): bigint => readField(key, field(name));
 
 function baseKey(probe: Probe, mac: bigint, source: bigint, destination: bigint): FlowKey {
+  const target = { version: probe.family, value: destination };
   const key = newKey();
   const fields = addressFields(probe.family);
   put(key, 'eth_src', mac);
-  put(key, 'eth_dst', GATEWAY_MAC);
+  put(key, 'eth_dst', destinationMac(target));
   put(key, 'eth_type', ETHERTYPE[probe.family]);
   put(key, fields.source, source);
   put(key, fields.destination, destination);

@@ -260,9 +260,9 @@ export const REASONS: Readonly<Record<ReasonCode, ReasonSpec>> = {
     node,
   ),
   link_down: spec(
-    (f) => `the interface of ${f.receiver} on ${f.node} has no link`,
+    (f) => `the interface of ${f.subject} on ${f.node} has no link`,
     () => 'start the VM, or look at its interface on the node',
-    receiver,
+    subject,
   ),
   uplinks_down: spec(
     (f) => `all uplinks of ${f.node} are down, so nothing leaves the node`,

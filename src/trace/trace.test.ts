@@ -1,97 +1,14 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { World } from '../../test/support/model-world.ts';
-import { parseIp } from '../address/index.ts';
-import type { Port } from '../model/objects.ts';
+import type { World } from '../../test/support/model-world.ts';
+import { allowAll, subjectOf, walkthrough, type Walkthrough } from '../../test/support/traced.ts';
 import { explain } from './explain.ts';
-import { imagine, type Imagined } from './imagined.ts';
-import { parseProbe, type ProbeRequest } from './probe.ts';
-import type { Subject } from './trace.ts';
+import type { ProbeRequest } from './probe.ts';
 import type { Leg, Trace } from './types.ts';
 
 const OUT = [0, 60, 65, 66, 67, 68, 70, 71, 72, 74, 80, 104, 105, 110, 115, 120];
 const IN = [133, 135, 140, 148, 150, 151, 152, 154, 155, 159, 160, 165, 180];
 const without = (tables: readonly number[], ...skipped: number[]) =>
   tables.filter((table) => !skipped.includes(table));
-
-interface Walkthrough {
-  readonly world: World;
-  readonly network: string;
-  readonly subnet: string;
-  readonly group: string;
-  readonly vm1: string;
-  readonly vm2: string;
-  readonly vm3: string;
-}
-
-/** The record's chapter 1: a VPC, a network in it, two ports on node1 and one on node2. */
-function walkthrough(): Walkthrough {
-  const world = new World();
-  world.create('node', { name: 'node1', vtep: '10.163.133.43' });
-  world.create('node', { name: 'node2', vtep: '10.163.133.42' });
-  const vpc = world.create('network', { name: 'ipv4_yanxia_network1_1', cidr: '178.1.0.0/16' });
-  const router = world.create('router', { name: 'router_yanxia_01', network_id: vpc.id });
-  const { id: network } = world.create('network', { name: 'second', router_id: router.id });
-  const { id: subnet } = world.create('subnet', { network_id: network, cidr: '178.1.3.0/24' });
-  const boot = (name: string, address: string, node: string): string =>
-    world.create('port', {
-      network_id: network,
-      name,
-      fixed_ips: [{ ip_address: address }],
-      device_id: `device of ${name}`,
-      device_owner: 'compute:nova',
-      'binding:host_id': node,
-    }).id;
-  const vm1 = boot('vm1', '178.1.3.2', 'node1');
-  const vm2 = boot('vm2', '178.1.3.3', 'node1');
-  const vm3 = boot('vm3', '178.1.3.6', 'node2');
-  const { id: group } = world.create('security_group', { name: 'default' });
-  return { world, network, subnet, group, vm1, vm2, vm3 };
-}
-
-function allowAll(world: World, group: string): void {
-  for (const direction of ['ingress', 'egress'] as const) {
-    for (const [ethertype, remote_ip_prefix] of [
-      ['IPv4', '0.0.0.0/0'],
-      ['IPv6', '::/0'],
-    ] as const) {
-      world.create('security_group_rule', {
-        security_group_id: group,
-        direction,
-        ethertype,
-        remote_ip_prefix,
-      });
-    }
-  }
-}
-
-function subjectOf(
-  world: World,
-  from: string,
-  to: string,
-  request: ProbeRequest = {},
-  nodes: Imagined = imagine(world.topology),
-): Subject {
-  const family = request.family ?? 4;
-  const addressOf = (port: Port) => {
-    const found = port.fixed_ips.find((fixed) => fixed.ip_address.includes(':') === (family === 6));
-    return found === undefined ? null : parseIp(found.ip_address);
-  };
-  const sender = world.get('port', from);
-  const receiver = world.topology.get('port', to);
-  return {
-    ...nodes,
-    topology: world.topology,
-    from: { asked: sender.name, port: sender, address: addressOf(sender) },
-    to: {
-      asked: to,
-      exact: receiver !== undefined,
-      ports: receiver === undefined ? [] : [receiver],
-      address: receiver === undefined ? parseIp(to) : addressOf(receiver),
-    },
-    probe: parseProbe(request, family),
-    source: 'intent',
-  };
-}
 
 const visits = (leg: Leg | undefined): string[] =>
   (leg?.hops ?? []).map((hop) => `${hop.node} ${hop.bridge} ${hop.table}`);

@@ -7,9 +7,10 @@ import type { Delivery, Fabric, FabricRun } from '../sim/fabric.ts';
 import type { Tracker } from '../sim/conntrack.ts';
 import { endingOf, type Ending } from './ending.ts';
 import { hopsOf } from './hops.ts';
-import { groupNames, ownersOf, portName, vpcName, vpcOfPort, type NodeNumbers } from './names.ts';
-import { destinationOf, formatProbe, replyKey, requestKey } from './probe.ts';
-import { REASONS, type Facts, type ReasonCode } from './reasons.ts';
+import { ownersOf, portName, vpcName, vpcOfPort, type NodeNumbers } from './names.ts';
+import { destinationOf, replyKey, requestKey } from './probe.ts';
+import { reasonFor, type Blamed } from './reason.ts';
+import type { ReasonCode } from './reasons.ts';
 import { stopsOf } from './stops.ts';
 import type { Endpoint, Leg, Probe, Reason, Trace } from './types.ts';
 
@@ -62,8 +63,10 @@ function senderFault(subject: Subject, port: Port): ReasonCode | null {
   if (node === '') return 'port_unbound';
   if (subject.topology.get('node', node) === undefined) return 'node_unknown';
   if (!port.admin_state_up) return 'port_down';
-  if (subject.numbers(node)?.attachment(port.id) === undefined) return 'port_not_plugged';
-  return null;
+  const attachment = subject.numbers(node)?.attachment(port.id);
+  if (attachment === undefined) return 'port_not_plugged';
+  const bridge = subject.fabric.nodes.get(node)?.bridges['br-int'];
+  return bridge?.port(attachment.ofport)?.up === false ? 'link_down' : null;
 }
 
 /** The MAC that a port uses with an address: an address pair may bring its own. */
@@ -71,6 +74,11 @@ function macFor(port: Port, address: Ip): bigint {
   const text = formatIp(address);
   const pair = port.allowed_address_pairs.find((candidate) => candidate.ip_address === text);
   return parseMac(pair?.mac_address ?? port.mac_address);
+}
+
+/** A leg whose packet never got to a switch. */
+function unsent(direction: Leg['direction'], connection: Leg['connection'], reason: Reason): Leg {
+  return { direction, connection, verdict: 'dropped', reason, hops: [], stops: [] };
 }
 
 class Tracer {
@@ -98,18 +106,11 @@ class Tracer {
     const fault = senderFault(this.#subject, sender);
     const node = sender['binding:host_id'];
     const attachment = this.#numbers(node).attachment(sender.id);
-    if (attachment === undefined || !fabric.nodes.has(node)) {
+    if (attachment === undefined || !fabric.nodes.has(node) || fault === 'link_down') {
       const place = node === '' ? '' : 'br-int';
       const ending = { code: fault ?? 'no_flows', node, table: null, place, detail: '' };
-      const reason = this.#reason(shot, ending, true);
-      const leg = {
-        direction,
-        connection,
-        verdict: 'dropped',
-        reason,
-        hops: [],
-        stops: [],
-      } as const;
+      const reason = this.#reason(shot, ending, 'sender');
+      const leg = unsent(direction, connection, reason);
       return { leg, delivery: undefined, receiver: undefined };
     }
     const run = fabric.send(node, attachment.ofport, shot.key, { conntrack: this.#conntrack });
@@ -126,12 +127,9 @@ class Tracer {
         return port === undefined ? `ofport ${ofport}` : portName(port);
       },
     };
-    const reason =
-      delivery === undefined
-        ? fault === null
-          ? this.#reason(shot, this.#ending(run, shot), false)
-          : this.#reason(shot, { ...this.#ending(run, shot), code: fault }, true)
-        : null;
+    const ending = delivery === undefined ? this.#ending(run, shot) : null;
+    const blamed = fault === null ? 'receiver' : 'sender';
+    const reason = ending && this.#reason(shot, { ...ending, code: fault ?? ending.code }, blamed);
     return {
       leg: {
         direction,
@@ -182,33 +180,20 @@ class Tracer {
     return candidates.find((port) => vpcOfPort(topology, port) !== own);
   }
 
-  #reason(shot: Shot, ending: Ending, ofSender: boolean): Reason {
+  #reason(shot: Shot, ending: Ending, blamed: Blamed): Reason {
     const { topology, probe } = this.#subject;
     const { sender, receiver } = shot;
     const stranger = this.#stranger(shot, ending.code);
-    const code = stranger === undefined ? ending.code : 'other_vpc';
-    const source = formatIp(shot.source);
-    const destination = formatIp(shot.destination);
-    const vpcOf = (port: Port): string => vpcName(topology, vpcOfPort(topology, port) ?? 'none');
-    const receiverName = receiver === null ? `address ${destination}` : portName(receiver);
-    const facts: Facts = {
-      packet: `${formatProbe(probe)} from ${source} to ${destination}`,
-      sender: portName(sender),
-      receiver: receiverName,
-      subject: ofSender ? portName(sender) : receiverName,
-      subjectAddress: ofSender ? source : destination,
-      senderGroups: groupNames(topology, sender),
-      receiverGroups: receiver === null ? 'no security group' : groupNames(topology, receiver),
-      source,
-      destination,
-      vpc: vpcOf(sender),
-      node: ending.node,
-      receiverNode: receiver?.['binding:host_id'] ?? '',
-      place: ending.place,
-      detail:
-        stranger === undefined ? ending.detail : `${portName(stranger)} of VPC ${vpcOf(stranger)}`,
+    const ends = {
+      sender,
+      receiver,
+      source: formatIp(shot.source),
+      destination: formatIp(shot.destination),
     };
-    return reasonOf(code, facts, ending);
+    if (stranger === undefined) return reasonFor(topology, probe, ends, ending, blamed);
+    const vpc = vpcName(topology, vpcOfPort(topology, stranger) ?? '');
+    const detail = `${portName(stranger)} of VPC ${vpc}`;
+    return reasonFor(topology, probe, ends, { ...ending, code: 'other_vpc', detail });
   }
 }
 
@@ -218,19 +203,6 @@ const FOREIGN: ReadonlySet<ReasonCode> = new Set([
   'no_such_address',
   'delivered_elsewhere',
 ]);
-
-function reasonOf(code: ReasonCode, facts: Facts, at: Pick<Ending, 'node' | 'table'>): Reason {
-  const spec = REASONS[code];
-  const message = spec.message(facts);
-  return {
-    code,
-    message: `${message.charAt(0).toUpperCase()}${message.slice(1)}.`,
-    table: at.table,
-    node: at.node,
-    object: spec.object(facts),
-    cure: spec.cure(facts),
-  };
-}
 
 function endpoint(
   subject: Subject,
@@ -293,35 +265,18 @@ const wrap = (subject: Subject, legs: readonly Leg[], receiver: Port | undefined
 /** No packet can be made where the ends share no family. */
 function withoutPacket(subject: Subject): Trace {
   const { topology, from, to, probe } = subject;
-  const lacking = from.address === null ? from.port : to.ports[0];
-  const [receiver] = to.ports;
-  const node = from.port['binding:host_id'];
-  const facts: Facts = {
-    packet: formatProbe(probe),
-    sender: portName(from.port),
-    receiver: receiver === undefined ? `address ${to.asked}` : portName(receiver),
-    subject: portName(from.port),
-    subjectAddress: '',
-    senderGroups: groupNames(topology, from.port),
-    receiverGroups: '',
-    source: '',
-    destination: to.asked,
-    vpc: vpcName(topology, vpcOfPort(topology, from.port) ?? ''),
-    node,
-    receiverNode: receiver?.['binding:host_id'] ?? '',
+  const [receiver = null] = to.ports;
+  const lacking = from.address === null ? from.port : receiver;
+  const ending: Ending = {
+    code: 'families_differ',
+    node: from.port['binding:host_id'],
+    table: null,
     place: '',
-    detail: lacking === undefined ? '' : `: ${portName(lacking)} has no IPv${probe.family} address`,
+    detail: lacking === null ? '' : `: ${portName(lacking)} has no IPv${probe.family} address`,
   };
-  const reason = reasonOf('families_differ', facts, { node, table: null });
-  const leg = {
-    direction: 'request',
-    connection: 'new',
-    verdict: 'dropped',
-    reason,
-    hops: [],
-    stops: [],
-  } as const;
-  return wrap(subject, [leg], undefined);
+  const ends = { sender: from.port, source: '', receiver, destination: to.asked };
+  const reason = reasonFor(topology, probe, ends, ending);
+  return wrap(subject, [unsent('request', 'new', reason)], undefined);
 }
 
 /**

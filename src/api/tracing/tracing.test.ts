@@ -51,10 +51,12 @@ class Agents {
   plugged(name: string): Plugged[] | undefined {
     const local = this.nodes.get(name)?.local;
     if (local === undefined) return undefined;
-    return [...local.attached()].map((port_id) => ({
-      port_id,
-      ...(local.attachment(port_id) ?? { vid: 0, ofport: 0, interface: '' }),
-    }));
+    const ports: Plugged[] = [];
+    for (const port_id of local.attached()) {
+      const attachment = local.attachment(port_id);
+      if (attachment !== undefined) ports.push({ port_id, ...attachment });
+    }
+    return ports;
   }
 
   epoch(name: string): number | undefined {
@@ -89,9 +91,9 @@ let subnet: string;
 let group: string;
 
 const create = <K extends Kind>(kind: K, input: Inputs[K]['create']): Promise<Objects[K]> =>
-  runtime.execute((topology, context) =>
+  runtime.execute<Objects[K]>((topology, context) =>
     PLANNERS[kind].create(topology, input, context),
-  ) as Promise<Objects[K]>;
+  );
 const update = <K extends Kind>(kind: K, id: string, patch: Inputs[K]['update']) =>
   runtime.execute((topology, context) => PLANNERS[kind].update(topology, id, patch, context));
 

@@ -23,7 +23,7 @@ import { NodeNumbers, chooseEpoch } from './numbers.ts';
 import { Stream, connectTo } from './stream.ts';
 
 /** To be raised with every change of what flows the pipeline makes of the same topology. */
-export const PIPELINE_VERSION = '1';
+const PIPELINE_VERSION = '1';
 
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 10_000;

@@ -317,6 +317,14 @@ describe('a bad agent', () => {
     expect(a.ended).toBeNull();
   });
 
+  test('that says nothing is put out', async () => {
+    const silent = new Puppet(hub);
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(silent.ended).toBeNull();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(silent.ended?.code).toBe(4403);
+  });
+
   test('that never reads is dropped', async () => {
     const network = await vpc('10.0.0.0/24');
     let closed: number | null = null;

@@ -20,6 +20,9 @@ import { networkTopic } from './topics.ts';
 type Hello = Extract<AgentMessage, { type: 'hello' }>;
 type Applied = Extract<AgentMessage, { type: 'applied' }>;
 
+/** How long a link may stay without becoming an agent's. */
+const GREETING_MS = 10_000;
+
 export class AgentHub implements SessionOwner {
   readonly #runtime: Runtime;
   readonly #log: BaseLogger;
@@ -54,6 +57,9 @@ export class AgentHub implements SessionOwner {
   readonly accept: Accept = (link) => {
     const session = new Session(link, this, this.#log);
     this.#greeting.add(session);
+    setTimeout(() => {
+      if (this.#greeting.has(session)) session.close(CLOSE.refused, 'no hello was said');
+    }, GREETING_MS).unref();
     return session;
   };
 

@@ -25,21 +25,28 @@ export interface Hops {
 }
 
 interface FlowText {
+  readonly name: string;
+  readonly note: string | undefined;
   readonly cookie: string;
   readonly match: string;
   readonly actions: string;
 }
 
-/** Flows are shared between traces for as long as a bridge holds them, so they are printed once. */
+/** Flows are shared between traces for as long as a bridge holds them, so they are told once. */
 const texts = new WeakMap<Flow, FlowText>();
 
-function textOf(flow: Flow): FlowText {
+function textOf(flow: Flow, bridge: Visit['bridge']): FlowText {
   let text = texts.get(flow);
   if (text === undefined) {
+    const { table } = flow;
+    const match = formatMatch(flow.match);
+    const actions = formatActions(flow.actions);
     text = {
+      name: tableName(table, bridge),
+      note: noteOf({ bridge, table, match, actions }),
       cookie: `0x${flow.cookie.toString(16)}`,
-      match: formatMatch(flow.match),
-      actions: formatActions(flow.actions),
+      match,
+      actions,
     };
     texts.set(flow, text);
   }
@@ -85,15 +92,25 @@ const VLAN = field('vlan_tci');
 const VLAN_PRESENT = 0x1000n;
 
 function vlanChange(before: FlowKey, after: FlowKey): string[] {
+  if (sameWords(before, after, VLAN)) return [];
   const tci = readField(after, VLAN);
   if (tci === readField(before, VLAN)) return [];
   return [`vlan=${(tci & VLAN_PRESENT) === 0n ? 'none' : tci & 0xfffn}`];
+}
+
+/** Whether the words that hold a field are the same: far cheaper than to read it. */
+function sameWords(before: FlowKey, after: FlowKey, { at, bits }: Field): boolean {
+  for (let word = at >>> 5; word <= (at + bits - 1) >>> 5; word += 1) {
+    if (before[word] !== after[word]) return false;
+  }
+  return true;
 }
 
 function changesBetween(before: FlowKey, after: FlowKey): string[] {
   const type = Number(readField(before, ETH_TYPE));
   const addresses = type === 0x0800 || type === 0x86dd ? ADDRESSES[type] : [];
   const changes = [...WATCHED, ...addresses].flatMap((watched) => {
+    if (sameWords(before, after, watched)) return [];
     const value = readField(after, watched);
     if (value === readField(before, watched)) return [];
     return `${watched.name}=${(WRITE[watched.format] ?? String)(value)}`;
@@ -117,22 +134,12 @@ interface Draft {
 }
 
 function draft(visit: Visit, flow: Flow, key: FlowKey, naming: Naming): Draft {
-  const { cookie, match, actions } = textOf(flow);
+  const { note, ...told } = textOf(flow, visit.bridge);
   const { node, bridge } = visit;
-  const name = tableName(flow.table, bridge);
-  const hop: Writable = {
-    node,
-    bridge,
-    table: flow.table,
-    name,
-    priority: flow.priority,
-    cookie,
-    match,
-    actions,
-  };
+  const { table, priority } = flow;
+  const hop: Writable = { node, bridge, table, priority, ...told };
   const object = objectOf(flow.cookie, naming.topology, naming.numbers(node));
   if (object !== undefined) hop.object = object;
-  const note = noteOf(hop);
   if (note !== undefined) hop.note = note;
   return { flow, key, hop };
 }

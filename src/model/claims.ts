@@ -65,13 +65,17 @@ export function subnetOf(
 }
 
 /** Where an address of a network is allocated: below the subnet it lies in. */
-function allocationOf(network: string, address: string, topology: TopologyReader): Claim {
+function allocationOf(
+  network: string,
+  address: string,
+  topology: TopologyReader,
+): { readonly path: string; readonly on: string } {
   const subnet = subnetOf(network, address, topology);
   if (subnet === undefined) {
     throw new Failure('invalid', 'InvalidIpForNetwork', `no subnet of ${network} has ${address}`);
   }
   const on = pathOf('subnet', subnet, topology);
-  return { path: allocationPath(on, address), value: '', on };
+  return { path: allocationPath(on, address), on };
 }
 
 const CLAIMS: { readonly [K in Kind]: ClaimsOf<K> } = {

@@ -156,8 +156,6 @@ function* usersOf(topology: Topology, network: Network): Iterable<string> {
   const ports = topology.find('port.by_network', network.id);
   if (ports.size > 0) yield `port ${someOf(ports)}`;
   for (const id of topology.find('router.by_network', network.id)) yield `router ${id}`;
-  const inside = [...topology.find('network.by_vpc', network.id)].filter((id) => id !== network.id);
-  if (inside.length > 0) yield `second-layer network ${someOf(inside)}`;
   yield* externalUsers(topology, network);
 }
 

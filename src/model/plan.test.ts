@@ -259,7 +259,7 @@ describe('subnets', () => {
     expect(
       world
         .paths('/allocations/')
-        .map((path) => path.split('/').at(-1))
+        .map((path) => path.slice(path.lastIndexOf('/') + 1))
         .sort(),
     ).toEqual(['178.1.3.8', '178.1.3.9']);
   });
@@ -641,6 +641,15 @@ describe('routers and floating ips', () => {
     world.update('router', router.id, { external_gateway_info: {} });
     expect(world.topology.count('port')).toBe(0);
     world.delete('network', external.id);
+  });
+
+  test('a gateway that moves elsewhere leaves nothing behind', () => {
+    const { world, router, outside } = withExternal();
+    const elsewhere = world.create('network', { 'router:external': true });
+    world.create('subnet', { network_id: elsewhere.id, cidr: '3.1.0.0/24' });
+    world.update('router', router.id, { external_gateway_info: { network_id: elsewhere.id } });
+    expect([...world.topology.all('port')].map((port) => port.network_id)).toEqual([elsewhere.id]);
+    world.delete('network', outside.network_id);
   });
 
   test('a gateway needs an external network with a subnet', () => {

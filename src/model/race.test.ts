@@ -252,6 +252,14 @@ describe('of two servers the later one has to plan again', () => {
     }
   });
 
+  test('a floating ip and its fixed address in the hands of another port by now', () => {
+    const s = scene();
+    const late = s.plan.update('floatingip', s.one.id, { port_id: s.port.id });
+    s.world.update('port', s.port.id, { fixed_ips: [{ ip_address: '10.0.1.9' }] });
+    s.world.create('port', { network_id: s.network.id, fixed_ips: [{ ip_address: '10.0.1.2' }] });
+    expect(() => s.world.run(late)).toThrow(StoreConflict);
+  });
+
   test('two default groups, two VPCs with one VNI', () => {
     const world = new World({ defaultSecurityGroup: true, random: () => 0.5 });
     const plan = new Planned(world);

@@ -89,7 +89,7 @@ function changeGateway(draft: Draft, router: Router, input: GatewayInput): Exter
   const before = router.external_gateway_info;
   const port = gatewayPort(draft.topology, router.id);
   if (before?.network_id === input.network_id && port !== undefined) {
-    const after = input.external_fixed_ips
+    const after = input.external_fixed_ips?.length
       ? redraftPort(draft, port, { fixed_ips: input.external_fixed_ips })
       : port;
     return gatewayOn({ enable_snat: before.enable_snat, ...input }, after);

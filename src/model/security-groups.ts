@@ -5,7 +5,7 @@ import type { Topology } from './topology.ts';
 import { existing, inUse, invalid, newStandard, refusal, revised } from './values.ts';
 
 /** The name that Neutron keeps for a project's own default group. */
-export const DEFAULT_NAME = 'default';
+const DEFAULT_NAME = 'default';
 
 const ETHERTYPES = ['IPv4', 'IPv6'] as const;
 

@@ -1,5 +1,5 @@
 /** Incremental equals full, over seeded random changes of random topologies. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   network,
@@ -29,7 +29,7 @@ const NODE = 'node1';
 function plug(world: World, local: LocalState): DependencyKey[] {
   const touched: DependencyKey[] = [];
   const bound = world.topology.find('port.by_host', NODE);
-  for (const id of [...local.attached()]) {
+  for (const id of local.attached()) {
     if (bound.has(id) && !world.random.chance(0.05)) continue;
     local.detach(id);
     touched.push(attachmentKey(id));
@@ -98,14 +98,14 @@ describe('Compiler', () => {
         world.takeTouched();
         const compiler = new Compiler(world.topology, local);
         compiler.start();
-        let held: Programs = compileAll(world.topology, local);
+        const held: Programs = compileAll(world.topology, local);
         for (let step = 0; step < 40; step += 1) {
           world.step();
           const plugged = plug(world, local);
           const deltas = compiler.refresh([...world.takeTouched(), ...plugged]);
           const full = compileAll(world.topology, local);
           for (const bridge of BRIDGES) {
-            held = { ...held, [bridge]: applied(held[bridge], deltas[bridge]) };
+            held[bridge] = applied(held[bridge], deltas[bridge]);
             // Whole texts only now and then: they take most of the time.
             const compare = step % 20 === 19 ? lines : byKey;
             const wanted = compare(full[bridge]);

@@ -14,7 +14,7 @@ interface Difference<T> {
 }
 
 /** `add` holds what is new or other than before, `remove` what no successor replaces. */
-export function difference<K, T>(
+function difference<K, T>(
   have: ReadonlyMap<K, T>,
   want: ReadonlyMap<K, T>,
   same: (a: T, b: T) => boolean,

@@ -36,7 +36,7 @@ export interface Emit {
 }
 
 /** `attached`: the ports plugged here; `node`: the single unit of the node itself, its key ''. */
-export type Scope =
+type Scope =
   | { readonly kind: Kind }
   | { readonly index: IndexName }
   | { readonly attached: true }

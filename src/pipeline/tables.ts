@@ -5,7 +5,7 @@
  */
 import type { Action } from '../openflow/flow.ts';
 
-export type Stage = 'input' | 'egress' | 'routing' | 'forwarding' | 'ingress' | 'output';
+type Stage = 'input' | 'egress' | 'routing' | 'forwarding' | 'ingress' | 'output';
 
 export interface Table {
   readonly number: number;
@@ -147,7 +147,7 @@ export const TABLES: readonly Table[] = [
 ];
 
 /** br-phy's only table; the record gives it no name. */
-export const UPLINK_TABLE = row(
+const UPLINK_TABLE = row(
   0,
   'UPLINK',
   'output',
@@ -169,7 +169,7 @@ export function tableName(number: number, bridge: 'br-int' | 'br-phy' = 'br-int'
 }
 
 /** Every table that actions lead to, nested ones included. */
-export function targetsOf(actions: readonly Action[]): number[] {
+function targetsOf(actions: readonly Action[]): number[] {
   return actions.flatMap((action): number[] => {
     switch (action.kind) {
       case 'goto_table':

@@ -14,6 +14,13 @@ import { plugged } from '../support/programs.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { World } from '../support/topology.ts';
 
+/** A long dump comes in several replies, each with a header. */
+const flowLines = (dump: string) =>
+  dump
+    .split('\n')
+    .filter((line) => line.startsWith(' cookie='))
+    .join('\n');
+
 requireOrSkip('Open vSwitch', ovsAvailable)('Open vSwitch', () => {
   let ovs: Sandbox;
   beforeAll(async () => {
@@ -25,7 +32,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('Open vSwitch', () => {
   });
   afterAll(() => ovs.stop());
 
-  it.each([1, 2, 3, 4, 5, 6])('takes what the world of seed %i compiles to', (seed) => {
+  it.each([1, 2, 3, 4])('takes what the world of seed %i compiles to', (seed) => {
     const world = new World(seed, { ports: 25, rules: 30 });
     const programs = compileAll(world.topology, plugged(world.topology, 'node1'));
     for (const bridge of BRIDGES) {
@@ -44,7 +51,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('Open vSwitch', () => {
       ovs.ofctl(['-O', 'OpenFlow13', '--bundle', 'add-flows', bridge, '-'], text);
 
       const dumped = parseFlows(
-        ovs.ofctl(['-O', 'OpenFlow13', '--no-names', 'dump-flows', bridge]),
+        flowLines(ovs.ofctl(['-O', 'OpenFlow13', '--no-names', 'dump-flows', bridge])),
       );
       expect(dumped.errors).toEqual([]);
       const held = new Map(dumped.flows.map((flow) => [flowKey(flow), flow]));

@@ -520,8 +520,3 @@ function ruleKey(rule: SecurityGroupRule): string {
     rule.remote_group_id,
   ].join(' ');
 }
-
-/** A random topology as the changes that create it. */
-export function randomTopology(seed: number, options: WorldOptions = {}): Change[] {
-  return new World(seed, options).changes();
-}

@@ -17,12 +17,12 @@ import {
   subnet,
 } from './objects.ts';
 
-export const VPC = 'fa177aca-f909-4a77-9d7b-10551d105cb3';
-export const ROUTER = 'd35d9cd1-3d71-4ccb-a6c3-3ea22a7e111a';
+const VPC = 'fa177aca-f909-4a77-9d7b-10551d105cb3';
+const ROUTER = 'd35d9cd1-3d71-4ccb-a6c3-3ea22a7e111a';
 export const NETWORK = 'cf4b66f8-00b2-43db-ac97-2b3df786c9df';
 export const SUBNET = '56a84738-7ef6-49d5-a68b-bb745d482d50';
 export const GROUP = 'f16f84a8-4250-4913-9d7d-08a584b630aa';
-export const EXTERNAL_NETWORK = 'c0e0d9bd-7a8e-4e7e-9f60-5b29f3c0a001';
+const EXTERNAL_NETWORK = 'c0e0d9bd-7a8e-4e7e-9f60-5b29f3c0a001';
 
 export const VMS = [
   {
@@ -72,7 +72,7 @@ const RULES = [
   { id: 'e65e7619-023a-437b-a11c-14e18808090c', direction: 'ingress', ethertype: 'IPv6' },
 ] as const;
 
-export function walkthroughChanges(): Change[] {
+function walkthroughChanges(): Change[] {
   const externalVpc = { id: EXTERNAL_NETWORK, vni: 0x170c };
   return [
     put('node', node('node1', NODES.node1.vtep)),

@@ -267,19 +267,17 @@ export class Conntrack implements Tracker {
   }
 
   /**
-   * The tuple that replies will bear. A switch picks address and port by a hash; here they are the
-   * first of their range that are free, the port the packet's own if the action names none.
+   * The tuple that replies will bear: the first that is free. A switch picks an address and a port
+   * of a range by a hash; here they are tried from the first on. Without a range the packet keeps
+   * its source port if it can, else takes the next of its class (set_sport_range() in OVS).
    */
   #replyTuple(tuple: Tuple, nat: NatSpec | null, now: number): Tuple | null {
     const plain = reversed(tuple);
     if (nat?.direction === undefined) return plain;
     const end = nat.direction === 'src' ? 'destination' : 'source';
-    const hasPorts = tuple.protocol === IP_PROTO.tcp || tuple.protocol === IP_PROTO.udp;
-    const own = plain[end].port;
-    const ports = hasPorts && nat.port !== undefined ? nat.port : { from: own, to: own };
     for (const address of addresses(nat, plain[end].address)) {
-      for (let port = ports.from; port <= ports.to; port += 1) {
-        const reply = { ...plain, [end]: { address, port } };
+      const translated = { ...plain, [end]: { address, port: plain[end].port } };
+      for (const reply of withPorts(translated, nat)) {
         if (this.#find(idOf(reply), now) === null) return reply;
       }
     }
@@ -379,6 +377,38 @@ export class Conntrack implements Tracker {
   #tidy(): void {
     if (this.#base !== null) return;
     for (const [id, entry] of this.#entries) if (entry === null) this.#entries.delete(id);
+  }
+}
+
+/** As many ports as OVS tries in a row. */
+const PORT_ATTEMPTS = 128;
+/** Without a range, a source port stays within its class. */
+const PORT_CLASSES = [
+  { from: 1, to: 511 },
+  { from: 600, to: 1023 },
+  { from: 1024, to: 65_535 },
+] as const;
+
+/** A reply tuple with the ports that a translation may use. */
+function* withPorts(reply: Tuple, nat: NatSpec): Generator<Tuple> {
+  if (reply.protocol !== IP_PROTO.tcp && reply.protocol !== IP_PROTO.udp) {
+    yield reply;
+    return;
+  }
+  if (nat.port !== undefined) {
+    const end = nat.direction === 'src' ? 'destination' : 'source';
+    for (let port = nat.port.from; port <= nat.port.to; port += 1) {
+      yield { ...reply, [end]: { ...reply[end], port } };
+    }
+    return;
+  }
+  const own = reply.destination.port;
+  const [low, middle, high] = PORT_CLASSES;
+  const range = own < 512 ? low : own < 1024 ? middle : high;
+  const count = range.to - range.from + 1;
+  for (let step = 0; step < Math.min(PORT_ATTEMPTS, count); step += 1) {
+    const port = step === 0 ? own : range.from + ((own - range.from + step) % count);
+    yield { ...reply, destination: { ...reply.destination, port } };
   }
 }
 

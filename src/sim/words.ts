@@ -40,7 +40,7 @@ export const fragment = (key: FlowKey): number => at(key, AT.ipHeader) & 0xff;
 export const sourcePort = (key: FlowKey): number => at(key, AT.ports) >>> 16;
 /** Destination port, or ICMP code. */
 export const destinationPort = (key: FlowKey): number => at(key, AT.ports) & 0xffff;
-export const tcpFlags = (key: FlowKey): number => at(key, AT.tcpFlags) >>> 16;
+export const tcpFlags = (key: FlowKey): number => at(key, AT.tcpFlags) & 0xfff;
 
 export function setVlanTci(key: FlowKey, tci: number): void {
   const index = AT.ethernetTypeAndVlan;

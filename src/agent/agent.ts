@@ -90,6 +90,9 @@ class Agent implements RunningAgent {
   readonly #unwatch: () => void;
   #settleStart: { resolve: () => void; reject: (error: Failure) => void } | null = null;
 
+  /** Of the server that the present link leads to. */
+  #welcome: string | null = null;
+  /** The store that `#received` is a revision of. */
   #store: string | null = null;
   /** Of the newest update received; the updates between it and `#revision` wait in `#inbox`. */
   #received: number | null = null;
@@ -161,7 +164,7 @@ class Agent implements RunningAgent {
   #message(message: ServerMessage): void {
     switch (message.type) {
       case 'welcome':
-        this.#store = message.store;
+        this.#welcome = message.store;
         return;
       case 'refused':
         this.#log.error({ reason: message.reason }, 'the server refuses this node');
@@ -173,6 +176,7 @@ class Agent implements RunningAgent {
       default:
         this.#updated = true;
         this.#received = message.revision;
+        this.#store = this.#welcome;
         this.#inbox.push(message);
         this.#work();
     }
@@ -188,14 +192,20 @@ class Agent implements RunningAgent {
     );
   }
 
+  get #workDue(): boolean {
+    if (this.#closed || this.#received === null) return false;
+    return this.#inbox.length > 0 || this.#interfacesMoved || this.#unsure;
+  }
+
   /** Gets the worker going, unless it is. */
   #work(): void {
-    if (this.#closed || this.#working !== null || this.#retryTimer !== null) return;
-    if (this.#received === null) return;
+    if (!this.#workDue || this.#working !== null || this.#retryTimer !== null) return;
     this.#working = this.#turns().then(
       () => {
         this.#working = null;
         this.#retry = FIRST_RETRY_MS;
+        // What came since the last look at the inbox.
+        this.#work();
       },
       (error: unknown) => {
         this.#working = null;
@@ -212,7 +222,7 @@ class Agent implements RunningAgent {
   }
 
   async #turns(): Promise<void> {
-    while (!this.#closed && (this.#inbox.length > 0 || this.#interfacesMoved || this.#unsure)) {
+    while (this.#workDue) {
       this.#takeInbox();
       if (this.#touched.has(indexKey('port.by_host', this.node))) this.#interfacesMoved = true;
       if (this.#interfacesMoved) await this.#plug();

@@ -205,6 +205,27 @@ describe('a cut link', () => {
   });
 });
 
+test("a revision is never taken for another store's", async () => {
+  const one = await start('node1');
+  await port('node1');
+  await server.hub.settled();
+  const had = one.wire.updates.length;
+  const first = server.runtime.storeId;
+  one.wire.cut(() => Promise.reject(new Error('nobody there')));
+  await server.close();
+  await store.close();
+  store = openMemoryStore();
+  server = await serve(store);
+  one.wire.cutAfter = 'welcome';
+  one.wire.cut(connectTo(server.url));
+  await nextUpdate(one.wire, had);
+  const hellos = one.wire.sent.flatMap((it) => (it.type === 'hello' ? [it.store] : []));
+  expect(hellos).toEqual([null, first, first]);
+  expect(one.wire.updates.slice(had).map(({ type }) => type)).toEqual(['snapshot']);
+  await expectRight(one);
+  expect(one.agent.topology.count('port')).toBe(0);
+});
+
 describe('a restart of the agent', () => {
   test('applies nothing when nothing changed', async () => {
     const one = await start('node1');

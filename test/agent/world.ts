@@ -98,6 +98,8 @@ export class Wire {
   readonly received: ServerMessage[] = [];
   readonly sent: AgentMessage[] = [];
   readonly connect: Connect;
+  /** Cuts the link once, right after the next message of this type. */
+  cutAfter: ServerMessage['type'] | null = null;
   #target: Connect;
   #cut: () => void = () => undefined;
 
@@ -136,8 +138,12 @@ export class Wire {
     return {
       message: (text) => {
         if (!whole) return;
-        this.received.push(JSON.parse(text) as ServerMessage);
+        const message = JSON.parse(text) as ServerMessage;
+        this.received.push(message);
         receiver.message(text);
+        if (message.type !== this.cutAfter) return;
+        this.cutAfter = null;
+        this.#cut();
       },
       closed,
     };

@@ -638,6 +638,10 @@ describe('routers and floating ips', () => {
       enable_snat: false,
       external_fixed_ips: [{ subnet_id: outside.id, ip_address: '2.1.0.50' }],
     });
+    const kept = world.update('router', router.id, {
+      external_gateway_info: { network_id: external.id, external_fixed_ips: [] },
+    });
+    expect(kept).toEqual(moved);
     world.update('router', router.id, { external_gateway_info: {} });
     expect(world.topology.count('port')).toBe(0);
     world.delete('network', external.id);

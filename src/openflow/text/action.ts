@@ -10,8 +10,8 @@ export interface ActionContext {
   readonly options: PortOptions;
   /** What the match fixes; null where the match is not known (a group's bucket): nothing is checked. */
   readonly layers: Layers | null;
-  /** Whether the packet bears a VLAN tag at this point, as far as match and actions so far tell. */
-  tagged: boolean;
+  /** VLAN tags that the packet bears at this point, as far as match and actions so far tell. */
+  tags: number;
   /** Whether this is the `exec` of a `ct`, the only place that may write the connection's fields. */
   readonly inCt: boolean;
   /** The actions of a nested list; `ct` says that it is the `exec` of one. */
@@ -61,7 +61,11 @@ export function declareAction<K extends Kind>(
 export function requireField(target: Field, at: number, context: ActionContext): void {
   const { layers } = context;
   if (layers === null || target.needs === 'none') return;
-  if (checkPrerequisite(target.needs, { ...layers, tagged: context.tagged })) return;
+  const transport = ['tcp', 'udp', 'sctp'].includes(target.needs);
+  if (transport && layers.laterFragment) {
+    throw new TextError(at, `${target.name} is not in a later fragment`);
+  }
+  if (checkPrerequisite(target.needs, { ...layers, tagged: context.tags > 0 })) return;
   throw new TextError(at, `${target.name} needs a match on ${target.needs}`);
 }
 

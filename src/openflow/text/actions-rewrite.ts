@@ -18,6 +18,9 @@ import { formatActionValue, hex, parseValue, type Masked } from './values.ts';
 
 const bitsFrom = (first: number, bits: number) => ((1n << BigInt(bits)) - 1n) << BigInt(first);
 
+/** What Open vSwitch keeps track of (FLOW_MAX_VLAN_HEADERS). */
+const mostTags = 2;
+
 /** Bits that one NXAST_REG_LOAD can carry. */
 const loadBits = 64;
 
@@ -52,17 +55,22 @@ function arrow(value: Span): [Span, Span] {
   return [trim(left), trim(right)];
 }
 
+function requireTag(what: Span, { tags }: ActionContext): void {
+  if (tags > 0) return;
+  throw new TextError(what.at, `${what.text} needs a VLAN tag: push_vlan first, or match one`);
+}
+
 function readSetField({ value }: Item, context: ActionContext): readonly Action[] {
   const [text, name] = arrow(value);
   const target = parseField(name);
   const whole = { field: target, first: 0, bits: target.bits };
   requireWritable(whole, name.at, context);
-  if (target.name === 'vlan_vid' && context.layers !== null && !context.tagged) {
-    throw new TextError(name.at, 'vlan_vid needs a VLAN tag: push_vlan first, or match one');
-  }
+  if (target.name === 'vlan_vid' && context.layers !== null) requireTag(name, context);
   const masked = parseValue(text, target, context.options);
   if (masked.mask === 0n) throw new TextError(text.at, 'the mask leaves nothing to set');
-  if (target.name === 'vlan_tci') context.tagged = (masked.value & BigInt(VLAN_PRESENT)) !== 0n;
+  if (target.name === 'vlan_tci') {
+    context.tags = (masked.value & BigInt(VLAN_PRESENT)) === 0n ? 0 : Math.max(context.tags, 1);
+  }
   return masked.mask === target.exact
     ? [{ kind: 'set_field', field: target, ...masked }]
     : loadsOf(whole, masked);
@@ -134,28 +142,30 @@ function setsTos({ value, key }: Item, context: ActionContext): Action {
 /** `mod_…` pushes a tag where there is none yet, `set_…` wants one. */
 function setsVlan(name: 'vlan_vid' | 'vlan_pcp', push: boolean): ActionReader['read'] {
   return ({ value, key }, context) => {
-    if (!push && !context.tagged) {
-      throw new TextError(key.at, `${key.text} needs a VLAN tag: push_vlan first, or match one`);
-    }
+    if (!push) requireTag(key, context);
     const [top, present] = name === 'vlan_vid' ? [4095, VLAN_PRESENT] : [7, 0];
     const set = setField(name, parseInteger(value, name, 0, top) | present);
-    const tagged = context.tagged;
-    context.tagged = true;
-    return tagged ? set : [{ kind: 'push_vlan', etherType: 0x8100 }, set];
+    if (context.tags > 0) return set;
+    context.tags = 1;
+    return [{ kind: 'push_vlan', etherType: 0x8100 }, set];
   };
 }
 
-function readPopVlan(_item: Item, context: ActionContext): Action {
-  context.tagged = false;
+function readPopVlan({ key }: Item, context: ActionContext): Action {
+  if (context.layers !== null) requireTag(key, context);
+  context.tags = Math.max(context.tags - 1, 0);
   return { kind: 'pop_vlan' };
 }
 
-function readPushVlan({ value }: Item, context: ActionContext): Action {
+function readPushVlan({ key, value }: Item, context: ActionContext): Action {
   const etherType = parseInteger(value, 'Ethernet type', 0, 65535);
   if (etherType !== 0x8100 && etherType !== 0x88a8) {
     throw new TextError(value.at, `expected 0x8100 or 0x88a8, found "${value.text}"`);
   }
-  context.tagged = true;
+  if (context.layers !== null && context.tags >= mostTags) {
+    throw new TextError(key.at, `a packet bears ${mostTags} VLAN tags at most`);
+  }
+  context.tags += 1;
   return { kind: 'push_vlan', etherType };
 }
 

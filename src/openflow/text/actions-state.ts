@@ -72,7 +72,7 @@ function readNat({ value }: Item): NatSpec {
 function readZone(value: Span, context: ActionContext): number | Subfield {
   if (/^[0-9]/.test(value.text)) return parseInteger(value, 'zone', 0, 65535);
   const zone = parseSubfield(value);
-  if (zone.bits > 16) throw new TextError(value.at, `a zone has 16 bits, not ${zone.bits}`);
+  if (zone.bits !== 16) throw new TextError(value.at, `a zone has 16 bits, not ${zone.bits}`);
   requireField(zone.field, value.at, context);
   return zone;
 }
@@ -118,6 +118,13 @@ function readCt({ value, key }: Item, context: ActionContext): Action {
   if (ct.force && !ct.commit) throw new TextError(key.at, 'force needs commit');
   if (ct.exec.some(({ kind }) => !execKinds.has(kind))) {
     throw new TextError(key.at, 'exec takes only actions that set ct_mark or ct_label');
+  }
+  if (ct.commit && layers?.invalid) {
+    throw new TextError(key.at, 'a packet that is +inv cannot be committed');
+  }
+  const version = ct.nat?.address?.version;
+  if (version !== undefined && layers !== null && !checkPrerequisite(`ipv${version}`, layers)) {
+    throw new TextError(key.at, `nat to an IPv${version} address needs a match on IPv${version}`);
   }
   if (ct.alg !== null && layers !== null && !checkPrerequisite(algProtocol[ct.alg], layers)) {
     throw new TextError(key.at, `alg=${ct.alg} needs a match on ${algProtocol[ct.alg]}`);

@@ -85,7 +85,7 @@ export function parseActionsSpan(
   const context: ActionContext = {
     options,
     layers,
-    tagged: layers?.tagged ?? false,
+    tags: layers?.tagged ? 1 : 0,
     inCt: false,
     nested: (inner, ct) => readList(inner, { ...context, inCt: ct !== undefined }, false),
   };

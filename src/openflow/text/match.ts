@@ -47,8 +47,8 @@ interface Bits {
 }
 
 function put(bits: Bits, target: Field, value: bigint, mask: bigint): void {
-  writeField(bits.value, target, value);
-  writeField(bits.mask, target, mask);
+  writeField(bits.value, target, value, target.exact);
+  writeField(bits.mask, target, mask, target.exact);
 }
 
 /** dl_vlan and the priority bits mean a tag that is there, so they set its present bit too. */

@@ -1,4 +1,4 @@
-import { ETH_TYPE, IP_PROTO, VLAN_PRESENT } from '../build.ts';
+import { CT_STATE, ETH_TYPE, IP_PROTO, VLAN_PRESENT } from '../build.ts';
 import { field, type Prerequisite } from '../fields.ts';
 import { readField, type CompiledMatch } from '../key.ts';
 
@@ -8,6 +8,10 @@ export interface Layers {
   readonly ipProto: number | null;
   readonly icmpType: number | null;
   readonly tagged: boolean;
+  /** Conntrack called the packet invalid. */
+  readonly invalid: boolean;
+  /** A fragment that is not the first, which has no transport header. */
+  readonly laterFragment: boolean;
 }
 
 const ND_SOLICIT = 135;
@@ -18,6 +22,8 @@ const ethType = field('eth_type');
 const ipProto = field('ip_proto');
 const icmpType = field('icmpv6_type');
 const vlanTci = field('vlan_tci');
+const ipFrag = field('ip_frag');
+const ctState = field('ct_state');
 
 export function layersOf(bits: CompiledMatch): Layers {
   const known = (target: typeof ethType) =>
@@ -27,6 +33,8 @@ export function layersOf(bits: CompiledMatch): Layers {
     ipProto: known(ipProto),
     icmpType: known(icmpType),
     tagged: (readField(bits.value, vlanTci) & BigInt(VLAN_PRESENT)) !== 0n,
+    invalid: (readField(bits.value, ctState) & BigInt(CT_STATE.inv)) !== 0n,
+    laterFragment: (readField(bits.value, ipFrag) & 2n) !== 0n,
   };
 }
 

@@ -1,6 +1,10 @@
 import type { Trace } from '../types.ts';
+import { drawPicture } from './svg/draw.ts';
+import { pictureOf } from './svg/picture.ts';
 
-/** The traffic model of the first leg as a picture that stands on its own. */
-export function renderSvg(trace: Trace): string {
-  return `<svg xmlns="http://www.w3.org/2000/svg" role="img"><title>${trace.verdict}</title></svg>`;
-}
+/**
+ * The traffic model of the first leg as an SVG document that is legible on its own: nodes, bridges
+ * and tables in the order that the packet meets them, the numbered steps in words, and where and
+ * why it is dropped. The same trace gives the same bytes.
+ */
+export const renderSvg = (trace: Trace): string => drawPicture(pictureOf(trace));

@@ -1,5 +1,5 @@
 /** Phrases and numbers that all printers share. */
-import type { Endpoint, Hop, Leg, Probe, Trace } from '../types.ts';
+import type { Endpoint, Hop, Leg, Probe, Stop, Trace } from '../types.ts';
 
 export const endpointName = (endpoint: Endpoint): string =>
   endpoint.port === null ? endpoint.address : endpoint.port.name || endpoint.port.id;
@@ -45,3 +45,37 @@ export function flowText(hop: Hop): string {
   const match = hop.match === '' ? '' : `,${hop.match}`;
   return `cookie=${hop.cookie}, table=${hop.table}, priority=${hop.priority}${match} actions=${hop.actions}`;
 }
+
+export interface Step {
+  readonly number: number;
+  readonly text: string;
+  readonly dropped: boolean;
+}
+
+/** How the place of a stop is named before what happens there. */
+const NAMED: Readonly<Partial<Record<Stop['kind'], (stop: Stop) => string>>> = {
+  vm_port: ({ name, text }) => `through ${name}, ${text}`,
+  tunnel_port: ({ name, text }) => `${name} ${text}`,
+};
+
+const phrase = (stop: Stop): string => NAMED[stop.kind]?.(stop) ?? stop.text;
+
+/** The numbered steps of the traffic model, one sentence each; places of one number share it. */
+export function stepsOf(leg: Leg): Step[] {
+  const numbers = [...new Set(leg.stops.map(({ step }) => step))];
+  return numbers.map((number) => {
+    const places = leg.stops.filter(({ step }) => step === number);
+    const [first] = places;
+    const text = places
+      .map((place, index) => {
+        const joint = index === 0 ? '' : place.kind === 'vm_port' ? ', ' : '; ';
+        return `${joint}${phrase(place)}`;
+      })
+      .join('');
+    // A name keeps its own first letter.
+    const begun = first !== undefined && text.startsWith(first.name) ? text : capital(text);
+    return { number, text: `${begun}.`, dropped: places.some(({ dropped }) => dropped) };
+  });
+}
+
+export const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;

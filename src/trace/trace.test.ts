@@ -109,6 +109,59 @@ describe('the walkthrough with the security group bound', () => {
   });
 });
 
+describe('beyond the record', () => {
+  const six = (name: string, subnet: string, node: string): string =>
+    it1.world.create('port', {
+      network_id: it1.network,
+      name,
+      fixed_ips: [{ subnet_id: subnet }],
+      security_groups: [it1.group],
+      'binding:host_id': node,
+    }).id;
+
+  beforeEach(() => {
+    allowAll(it1.world, it1.group);
+    for (const port of [it1.vm1, it1.vm2, it1.vm3]) {
+      it1.world.update('port', port, { security_groups: [it1.group] });
+    }
+  });
+
+  it.each(['icmp', 'tcp/80', 'ip/47'])('walks the same tables over IPv6: %s', (protocol) => {
+    const { id } = it1.world.create('subnet', { network_id: it1.network, cidr: '2001:db8::/64' });
+    const [a, b] = [six('a', id, 'node1'), six('b', id, 'node1')];
+    const traced = run(a, b, { family: 6, protocol });
+    expect(traced.legs.map(({ verdict }) => verdict)).toEqual(Array(3).fill('delivered'));
+    const untracked = protocol === 'ip/47' ? [71, 151] : [];
+    expect(visits(traced.legs[0])).toEqual(
+      at('node1 br-int', without([...OUT, ...IN], ...untracked)),
+    );
+  });
+
+  it('finds who claims an address by a pair or a prefix', () => {
+    it1.world.update('port', it1.vm3, {
+      allowed_address_pairs: [{ ip_address: '178.1.3.200' }, { ip_address: '178.1.3.128/26' }],
+    });
+    for (const address of ['178.1.3.200', '178.1.3.140']) {
+      const traced = run(it1.vm1, address);
+      expect(traced).toMatchObject({
+        verdict: 'delivered',
+        to: { address, port: { name: 'vm3' } },
+      });
+      expect(traced.legs[1]?.verdict).toBe('delivered');
+    }
+  });
+
+  it('goes past tracking and rules of a port without port security', () => {
+    it1.world.update('port', it1.vm2, { security_groups: [], port_security_enabled: false });
+    expect(visits(run(it1.vm1, it1.vm2).legs[0])).toEqual(
+      at('node1 br-int', without([...OUT, ...IN], 150, 151, 152, 154, 155)),
+    );
+    expect(visits(run(it1.vm2, it1.vm1).legs[0])).toEqual(
+      at('node1 br-int', without([...OUT, ...IN], 70, 71, 72, 74, 80)),
+    );
+  });
+});
+
 /** Runs the commands of a fix on the model, as the command line would. */
 function obey(world: World, commands: readonly string[]): void {
   const group = (reference: string): string => {

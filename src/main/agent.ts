@@ -1,4 +1,4 @@
-import { pino } from 'pino';
+import { pino, type Level } from 'pino';
 import { startAgent } from '../agent/index.ts';
 import { simulatedDatapath } from '../agent/simulated.ts';
 
@@ -11,6 +11,8 @@ export interface RunAgentOptions {
   readonly uplinks?: readonly string[];
   /** VLAN of the underlay. */
   readonly vlan?: number;
+  /** Least level to log; `info` when left out. */
+  readonly logLevel?: Level;
 }
 
 /** An agent on a simulated switch of its own, once that holds the node's flows; logs go to stderr. */
@@ -18,9 +20,10 @@ export async function runAgent({
   node,
   vtep,
   server,
+  logLevel = 'info',
   ...physical
 }: RunAgentOptions): Promise<{ close(): Promise<void> }> {
-  const log = pino(pino.destination({ fd: 2, sync: true })).child({ node });
+  const log = pino({ level: logLevel }, pino.destination({ fd: 2, sync: true })).child({ node });
   const datapath = simulatedDatapath({ node, vtep, ...physical });
   const agent = await startAgent({ node, vtep, server, datapath, log });
   return {

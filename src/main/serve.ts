@@ -1,11 +1,13 @@
 import { mkdir } from 'node:fs/promises';
-import { pino } from 'pino';
+import { pino, type Level } from 'pino';
 import { type ServerOptions, startServer } from '../api/server.ts';
 import { openLmdbStore } from '../store/index.ts';
 
 export interface ServeOptions extends Omit<ServerOptions, 'store' | 'log'> {
   /** Folder of the embedded store; made when it is not there. */
   readonly store: string;
+  /** Least level to log; `info` when left out. */
+  readonly logLevel?: Level;
 }
 
 /** A server on the embedded store of a folder, which it closes with itself; logs go to stderr. */
@@ -14,7 +16,7 @@ export async function runServer(
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
   await mkdir(options.store, { recursive: true });
   const store = await openLmdbStore(options.store);
-  const log = pino(pino.destination({ fd: 2, sync: true }));
+  const log = pino({ level: options.logLevel ?? 'info' }, pino.destination({ fd: 2, sync: true }));
   try {
     const server = await startServer({ ...options, store, log });
     return {

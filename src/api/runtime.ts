@@ -9,7 +9,7 @@ import { RevisionGone, type Store, StoreConflict, type Watch } from '../store/co
 import { type Applied, Replica } from './replica.ts';
 
 /** Owner of what is made without authentication and without a `project_id`. */
-export const DEFAULT_PROJECT = 'default';
+const DEFAULT_PROJECT = 'default';
 
 /** Times that a plan is made anew because other servers were quicker. */
 const TRIES = 10;
@@ -21,18 +21,18 @@ const KEPT_CHANGES = 50_000;
 /** Plans a change on what it is given alone: it may be called more than once. */
 export type Write<T> = (topology: Topology, context: PlanContext) => Plan<T>;
 
-export interface Commit {
+interface Commit {
   readonly revision: number;
   readonly changes: readonly Change[];
 }
 
-export type Listener = (
+type Listener = (
   revision: number,
   changes: readonly Change[],
   touched: ReadonlySet<DependencyKey>,
 ) => void;
 
-export interface OwnedWrite<T> {
+interface OwnedWrite<T> {
   readonly write: Write<T>;
   /** The owner of what is created, unless the write itself names one. */
   readonly projectId?: string | undefined;

@@ -22,7 +22,7 @@ type Item = Json & { id: string; name?: string };
 const top = mkdtempSync(join(tmpdir(), 'tianchi-kill-'));
 const dir = join(top, 'store');
 let entry = '';
-let child: ChildProcess | undefined;
+const children = new Set<ChildProcess>();
 
 beforeAll(() => {
   entry = compile(
@@ -31,25 +31,31 @@ beforeAll(() => {
   );
 });
 afterAll(() => {
-  child?.kill('SIGKILL');
+  for (const child of children) child.kill('SIGKILL');
   rmSync(top, { recursive: true });
 });
 
-async function start(): Promise<string> {
-  child = spawn(process.execPath, [entry, dir], { stdio: ['ignore', 'pipe', 'ignore'] });
-  if (child.stdout === null) throw new Error('no stdout');
+/** A process that has its code loaded and starts to serve when told: loading takes the longest. */
+function prepare(): ChildProcess {
+  const child = spawn(process.execPath, [entry, dir], { stdio: ['pipe', 'pipe', 'ignore'] });
+  children.add(child);
+  return child;
+}
+
+async function serve(child: ChildProcess): Promise<string> {
+  if (child.stdin === null || child.stdout === null) throw new Error('no pipes');
+  child.stdin.write('serve\n');
   for await (const line of createInterface(child.stdout)) {
     if (line.startsWith('ready ')) return line.slice('ready '.length);
   }
   throw new Error('the server ended before it served');
 }
 
-async function kill(): Promise<void> {
-  const dying = child;
-  if (dying === undefined) return;
-  const gone = once(dying, 'exit');
-  dying.kill('SIGKILL');
-  await gone;
+async function kill(child: ChildProcess): Promise<void> {
+  const dead = once(child, 'exit');
+  child.kill('SIGKILL');
+  await dead;
+  children.delete(child);
 }
 
 /** The answer; null when the server died before giving it. */
@@ -101,7 +107,7 @@ const open = {
   /** Slots that may be empty. */
   removed: new Set<string>(),
 };
-let acknowledged = 0;
+const count = { acknowledged: 0 };
 let serial = 0;
 
 class Client {
@@ -127,7 +133,7 @@ class Client {
     const item = answer.body[MEMBERS[collection]] as Item;
     open.made.delete(name);
     held.set(slot(collection, item), own(item));
-    acknowledged++;
+    count.acknowledged++;
     this.mine.push({ collection, id: item.id });
     return item;
   }
@@ -142,7 +148,7 @@ class Client {
     expect(answer).toMatchObject({ status: 200 });
     open.changed.delete(`${collection} ${id}`);
     held.set(`${collection} ${id}`, own(answer.body[MEMBERS[collection]] as Item));
-    acknowledged++;
+    count.acknowledged++;
     return true;
   }
 
@@ -154,7 +160,7 @@ class Client {
     open.removed.delete(`${collection} ${id}`);
     held.delete(`${collection} ${id}`);
     gone.add(`${collection} ${id}`);
-    acknowledged++;
+    count.acknowledged++;
     this.mine.splice(
       this.mine.findIndex((one) => one.id === id),
       1,
@@ -244,8 +250,15 @@ const implied = (key: string, item: Item): boolean =>
 
 const nameOf = (item: Item): string => String(item.name ?? item['description']);
 
-test(`${ROUNDS} kills under load lose nothing acknowledged and leave nothing half-written`, async () => {
-  let url = await start();
+async function someWrites(writes: number): Promise<void> {
+  const enough = count.acknowledged + writes;
+  while (count.acknowledged < enough) await sleep(5);
+}
+
+const title = `${ROUNDS} kills under load lose nothing acknowledged and leave nothing half-written`;
+test(title, { timeout: 300_000 }, async () => {
+  let server = prepare();
+  let url = await serve(server);
   const first = new Client(url, []);
   const network = await first.make('networks', { cidr: '10.0.0.0/8' });
   const attributes = { network_id: network?.id, cidr: '10.1.0.0/16' };
@@ -258,12 +271,13 @@ test(`${ROUNDS} kills under load lose nothing acknowledged and leave nothing hal
   const mine: Client['mine'][] = Array.from({ length: CLIENTS }, () => []);
   let interrupted = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const before = acknowledged;
     const load = mine.map((list) => new Client(url, list).run(network?.id ?? '', groups));
-    await sleep(100 + Math.random() * 200);
-    await kill();
-    await Promise.all(load);
-    expect(acknowledged).toBeGreaterThan(before);
+    const ended = Promise.all(load);
+    const next = prepare();
+    await Promise.race([someWrites(CLIENTS), ended]);
+    await Promise.race([sleep(Math.random() * 200), ended]);
+    await kill(server);
+    await ended;
     interrupted += open.made.size + open.changed.size + open.removed.size;
 
     const store = await openLmdbStore(dir);
@@ -271,7 +285,8 @@ test(`${ROUNDS} kills under load lose nothing acknowledged and leave nothing hal
     await store.close();
     expect(faultsOf(entries)).toEqual([]);
 
-    url = await start();
+    server = next;
+    url = await serve(server);
     await verify(url, mine);
   }
   // Else the kills did not come while something was being written.

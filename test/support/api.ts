@@ -6,7 +6,7 @@ import { openMemoryStore, type Store } from '../../src/store/index.ts';
 
 export type Json = Record<string, unknown>;
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly body: Json;
   readonly headers: Readonly<Record<string, unknown>>;

@@ -246,7 +246,7 @@ function notAnAttribute(of: AnyResource, names: readonly string[], purpose: stri
 }
 
 /** Whether `wanted`, as written in a query, is what is shown; for a list, whether it is in it. */
-export function equals(shown: unknown, wanted: string): boolean {
+function equals(shown: unknown, wanted: string): boolean {
   if (shown === null || shown === undefined) return /^(|null|none)$/i.test(wanted);
   if (typeof shown === 'boolean') return /^(true|1|yes)$/i.test(wanted) === shown;
   if (Array.isArray(shown)) return shown.some((item) => equals(item, wanted));

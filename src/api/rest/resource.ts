@@ -27,7 +27,7 @@ export interface Attribute<O> {
   readonly index?: IndexName;
 }
 
-export type Attributes<O> = Readonly<Record<string, Attribute<O>>>;
+type Attributes<O> = Readonly<Record<string, Attribute<O>>>;
 
 export interface Resource<K extends Kind = Kind> {
   readonly kind: K;

@@ -54,7 +54,7 @@ function textOf(flow: Flow, bridge: Visit['bridge']): FlowText {
 }
 
 /** As `+new+trk`. */
-export function formatCtState(state: number): string {
+function formatCtState(state: number): string {
   return Object.entries(CT_STATE)
     .filter(([, bit]) => (state & bit) !== 0)
     .map(([name]) => `+${name}`)

@@ -75,7 +75,7 @@ export function simNode(identity: NodeIdentity, attachments: Iterable<Attachment
 }
 
 /** Both directions of a node's numbers, read off its state as it is. */
-export function numbersOf(
+function numbersOf(
   local: LocalReader,
   ports: Iterable<string>,
   vpcs: Iterable<string>,

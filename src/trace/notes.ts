@@ -271,6 +271,3 @@ export function noteOf(
       (spec.actions === undefined || spec.actions.test(hop.actions)),
   )?.text;
 }
-
-/** The tables that have notes. */
-export const NOTED_TABLES: readonly number[] = Object.keys(NOTES).map(Number);

@@ -22,7 +22,7 @@ const portsOf = (topology: Topology, ids: Iterable<string>): Port[] =>
   [...ids].flatMap((id) => topology.get('port', id) ?? []);
 
 /** A port in words that tell it from others: name, uuid, address, VPC. */
-export function describePort(topology: Topology, port: Port): string {
+function describePort(topology: Topology, port: Port): string {
   const vpc = vpcOfPort(topology, port);
   const network = vpc === undefined ? undefined : topology.get('network', vpc);
   const addresses = port.fixed_ips.map((fixed) => fixed.ip_address).join(', ');

@@ -3,6 +3,7 @@ import { formatMac, parseIp } from '../address/index.ts';
 import { PORT } from '../openflow/flow.ts';
 import type { Topology } from '../model/topology.ts';
 import { compileAll } from '../pipeline/compiler.ts';
+import { FEATURES } from '../pipeline/features/index.ts';
 import { LocalState } from '../pipeline/local-state.ts';
 import type { Attachment, LocalReader, NodeIdentity, Uplink } from '../pipeline/local.ts';
 import { SimBridge } from '../sim/bridge.ts';
@@ -103,7 +104,7 @@ export interface Imagined {
 }
 
 /** All nodes of a small topology with every bound port plugged, compiled from scratch. */
-export function imagine(topology: Topology): Imagined {
+export function imagine(topology: Topology, features = FEATURES): Imagined {
   const fabric = new Fabric();
   const numbers = new Map<string, NodeNumbers>();
   const vpcs = [...topology.keysOf('network.by_vpc')];
@@ -114,7 +115,7 @@ export function imagine(topology: Topology): Imagined {
       local.attach(id, { ofport: FIRST_VM_OFPORT + index, interface: interfaceName(id) }),
     );
     const sim = simNode(local.identity, attachments);
-    const programs = compileAll(topology, local);
+    const programs = compileAll(topology, local, features);
     sim.bridges['br-int'].apply(programs['br-int']);
     sim.bridges['br-phy'].apply(programs['br-phy']);
     fabric.nodes.set(node.id, sim);

@@ -83,6 +83,7 @@ const NOTES: Readonly<Record<number, readonly NoteSpec[]>> = {
     },
     { match: /\+rel/, text: 'Belongs to an allowed connection (an ICMP error about it, say).' },
     { actions: DROP, text: 'Connection tracking can make nothing of this packet.' },
+    { text: 'What connection tracking said decides where the packet goes.' },
   ],
   72: [
     {
@@ -177,6 +178,7 @@ const NOTES: Readonly<Record<number, readonly NoteSpec[]>> = {
       actions: /group:/,
       text: "The address is on this node: xxreg1 becomes the receiver's subnet, and the group loads the receiver's vid into reg13 and goes on at 133, where the ingress half begins.",
     },
+    { text: 'Who has the address, and where: one row for every address of the VPC.' },
   ],
   130: [
     {
@@ -224,6 +226,7 @@ const NOTES: Readonly<Record<number, readonly NoteSpec[]>> = {
     },
     { match: /\+rel/, text: 'Belongs to an allowed connection (an ICMP error about it, say).' },
     { actions: DROP, text: 'Connection tracking can make nothing of this packet.' },
+    { text: 'What connection tracking said decides where the packet goes.' },
   ],
   152: [
     {

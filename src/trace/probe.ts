@@ -6,8 +6,8 @@ import { newKey, readField, writeField } from '../openflow/key.ts';
 import type { Probe } from './types.ts';
 
 /** What a VM sends to: the answer to each of its ARP and ND requests. */
-export const GATEWAY_MAC = 0xfeffffffffffn;
-export const DEFAULT_SOURCE_PORT = 40_000;
+const GATEWAY_MAC = 0xfeffffffffffn;
+const DEFAULT_SOURCE_PORT = 40_000;
 const TTL = 64n;
 const ETHERTYPE = { 4: 0x0800n, 6: 0x86ddn } as const;
 const SYN = 0x002n;

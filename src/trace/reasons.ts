@@ -5,7 +5,7 @@
 import type { DropCode } from '../pipeline/drops.ts';
 
 /** Reasons without a drop row. */
-export type TraceCode =
+type TraceCode =
   | 'families_differ'
   | 'node_unknown'
   | 'no_flows'

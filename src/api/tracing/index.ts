@@ -1,1 +1,1 @@
-export { Tracing, type TraceRequest } from './tracing.ts';
+export { Tracing } from './tracing.ts';

@@ -47,10 +47,13 @@ function unitWord({ over }: Feature): string | null {
   return 'index' in over ? over.index : objectKey(over.kind, '').trimEnd();
 }
 
-const featuresByWord = new Map<string, Feature[]>();
-for (const feature of FEATURES) {
-  const word = unitWord(feature);
-  if (word !== null) featuresByWord.set(word, [...(featuresByWord.get(word) ?? []), feature]);
+function byWord(features: readonly Feature[]): ReadonlyMap<string, readonly Feature[]> {
+  const found = new Map<string, Feature[]>();
+  for (const feature of features) {
+    const word = unitWord(feature);
+    if (word !== null) found.set(word, [...(found.get(word) ?? []), feature]);
+  }
+  return found;
 }
 
 interface Unit extends Reader {
@@ -92,18 +95,23 @@ export class Compiler {
   readonly #topology: Topology;
   readonly #local: LocalReader;
   readonly #tracker: Tracker<Unit>;
-  readonly #units = new Map<Feature, Map<string, Unit>>(FEATURES.map((f) => [f, new Map()]));
+  readonly #features: readonly Feature[];
+  readonly #featuresByWord: ReadonlyMap<string, readonly Feature[]>;
+  readonly #units: ReadonlyMap<Feature, Map<string, Unit>>;
   readonly #programs = perBridge((bridge) => new Emission(bridge));
 
-  constructor(topology: Topology, local: LocalReader) {
+  constructor(topology: Topology, local: LocalReader, features = FEATURES) {
     this.#topology = topology;
     this.#local = local;
     this.#tracker = new Tracker(topology, local);
+    this.#features = features;
+    this.#featuresByWord = byWord(features);
+    this.#units = new Map(features.map((feature) => [feature, new Map()]));
   }
 
   /** Compiles everything; call it once. */
   start(): void {
-    for (const feature of FEATURES) {
+    for (const feature of this.#features) {
       for (const key of keysOf(feature, this.#topology, this.#local)) {
         const unit = this.#unit(feature, key);
         this.#compile(unit);
@@ -124,7 +132,7 @@ export class Compiler {
    */
   refresh(touched: Iterable<DependencyKey>): Deltas {
     const keys = new Set(touched);
-    const units = this.#comeAndGone(keys);
+    const units = this.#comingAndGoing(keys);
     for (const unit of this.#tracker.affected(keys)) units.add(unit);
     const before = perBridge((bridge) => new Emission(bridge));
     const after = perBridge((bridge) => new Emission(bridge));
@@ -141,11 +149,11 @@ export class Compiler {
     return perBridge((bridge) => diffKeyed(before[bridge], after[bridge]));
   }
 
-  #comeAndGone(keys: ReadonlySet<DependencyKey>): Set<Unit> {
+  #comingAndGoing(keys: ReadonlySet<DependencyKey>): Set<Unit> {
     const units = new Set<Unit>();
     for (const key of keys) {
       const space = key.indexOf(' ');
-      for (const feature of featuresByWord.get(key.slice(0, space)) ?? []) {
+      for (const feature of this.#featuresByWord.get(key.slice(0, space)) ?? []) {
         const unitKey = key.slice(space + 1);
         const known = this.#units.get(feature)?.has(unitKey) ?? false;
         if (known !== exists(feature, unitKey, this.#topology, this.#local)) {
@@ -191,10 +199,10 @@ function plainView(topology: Topology, local: LocalReader): View {
 }
 
 /** Everything that the bridges of `local`'s node are to hold, from scratch. */
-export function compileAll(topology: Topology, local: LocalReader): Programs {
+export function compileAll(topology: Topology, local: LocalReader, features = FEATURES): Programs {
   const view = plainView(topology, local);
   const programs = perBridge((bridge) => new Emission(bridge));
-  for (const feature of FEATURES) {
+  for (const feature of features) {
     for (const key of keysOf(feature, topology, local)) {
       const emission = new Emission(feature.bridge);
       feature.compile(key, view, local, emission);

@@ -246,11 +246,11 @@ function emitNeighbours(
     const asked = { nd_target: prefixValue(address) };
     rows.ownAddressProbe(fixed ? asked : { ...asked, ipv6_src: 0n });
   }
-  const stateful = port.fixed_ips.some(({ subnet_id }) => {
+  const asksDhcp = port.fixed_ips.some(({ subnet_id }) => {
     const subnet = view.get('subnet', subnet_id);
     return subnet?.ip_version === 6 && subnet.enable_dhcp;
   });
-  if (!stateful) return;
+  if (!asksDhcp) return;
   const client = { ipv6_src: linkLocalFromMac(portMac), udp_src: 546, udp_dst: 547 };
   const values = rows.secured ? { eth_src: portMac, ...client } : client;
   rows.row(PRIORITY.input.asks, V6.udp, values, rows.toAgent(PURPOSE.dhcpv6));

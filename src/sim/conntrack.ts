@@ -5,7 +5,8 @@
  *
  * What a flow key does not carry is missing here: ICMP identifiers (all echos between two
  * addresses are one connection), TCP sequence numbers (every segment is in its window), and the
- * packet quoted in an ICMP error (it is `+inv`; a switch finds its parent and says `+rel`).
+ * packet quoted in an ICMP error (it is `+inv`; a switch finds its parent and says `+rel`). The
+ * remains of a translated connection, which a switch keeps until its sweeper comes by, go at once.
  */
 import { CT_STATE, ETH_TYPE, IP_PROTO } from '../openflow/build.ts';
 import type { FlowKey } from '../openflow/fields.ts';

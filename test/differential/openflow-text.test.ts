@@ -210,9 +210,14 @@ function actionsOf(meets: readonly Prerequisite[]): fc.Arbitrary<string> {
   );
   const six = meets.includes('ipv6');
   const nat = fc.oneof(
-    fc.constantFrom('nat', 'nat(src)', 'nat(dst)'),
+    fc.constantFrom('nat', 'commit,nat(src)', 'commit,nat(dst)'),
     fc
-      .tuple(fc.constantFrom('src', 'dst'), bits(31), fc.nat(9), fc.nat(3))
+      .tuple(
+        fc.constantFrom('src', 'dst'),
+        fc.bigInt({ min: 1n, max: 0x7fffffffn }),
+        fc.nat(9),
+        fc.nat(3),
+      )
       .map(([way, from, more, ports]) => {
         const address = (value: bigint) => {
           const ip = formatIp({ version: six ? 6 : 4, value: six ? value << 64n : value });
@@ -220,7 +225,7 @@ function actionsOf(meets: readonly Prerequisite[]): fc.Arbitrary<string> {
         };
         const to = more === 0 ? '' : `-${address(from + BigInt(more))}`;
         const range = ['', ':80', ':80-90', ':1024-65535'][ports] ?? '';
-        return `nat(${way}=${address(from)}${to}${range})`;
+        return `commit,nat(${way}=${address(from)}${to}${range})`;
       }),
   );
   const ct = fc

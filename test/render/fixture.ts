@@ -137,7 +137,12 @@ const stops = (dropped: boolean, places: readonly Place[]): Stop[] =>
     dropped: dropped && index === places.length - 1,
   }));
 
-function departing({ port, asked }: Endpoint, count: number): Place[] {
+function spanText(path: readonly Hop[]): string {
+  const [first, last] = [path[0]?.table, path.at(-1)?.table];
+  return first === undefined ? 'no table has a flow for it' : `tables ${first} to ${last}`;
+}
+
+function departing({ port, asked }: Endpoint, path: readonly Hop[]): Place[] {
   const node = port?.node ?? '';
   const name = port?.interface ?? '';
   return [
@@ -154,8 +159,8 @@ function departing({ port, asked }: Endpoint, count: number): Place[] {
       node,
       step: 2,
       name: 'br-int',
-      text: `br-int of ${node}: tables 0 to 120`,
-      hops: [0, count],
+      text: `br-int of ${node}: ${spanText(path)}`,
+      hops: [0, path.length],
     },
   ];
 }
@@ -175,7 +180,7 @@ function arriving({ port, asked }: Endpoint, steps: readonly [number, number]): 
 }
 
 /** From br-int of one node to br-int of the other, whose hops begin at `count`. */
-function crossing(from: Endpoint, to: Endpoint, count: number, total: number): Place[] {
+function crossing(from: Endpoint, to: Endpoint, count: number, path: readonly Hop[]): Place[] {
   const [here, there] = [from.port?.node ?? '', to.port?.node ?? ''];
   const [vtep, peer] = [from.port?.vtep ?? '', to.port?.vtep ?? ''];
   const tunnel = `vf-${vtep}`.slice(0, 15);
@@ -249,8 +254,8 @@ function crossing(from: Endpoint, to: Endpoint, count: number, total: number): P
       node: there,
       step: 9,
       name: 'br-int',
-      text: `br-int of ${there}: tables 0 to 180`,
-      hops: [count + 2, total],
+      text: `br-int of ${there}: ${spanText(path.slice(count + 2))}`,
+      hops: [count + 2, path.length],
     },
   ];
 }
@@ -260,7 +265,7 @@ type Ends = readonly [from: Endpoint, to: Endpoint];
 function nearLeg([from, to]: Ends, tables: readonly number[], reason: Reason | null = null): Leg {
   const dropped = reason !== null;
   const path = hops(from.port?.node ?? '', tables, { dropped });
-  const out = departing(from, path.length);
+  const out = departing(from, path);
   return {
     direction: 'request',
     connection: 'new',
@@ -281,7 +286,7 @@ function farLeg([from, to]: Ends, tables: readonly number[], reason: Reason | nu
     ...hops(there, [0], { bridge: 'br-phy' }),
     ...hops(there, tables, { dropped }),
   ];
-  const out = [...departing(from, sent.length), ...crossing(from, to, sent.length, path.length)];
+  const out = [...departing(from, sent), ...crossing(from, to, sent.length, path)];
   return {
     direction: 'request',
     connection: 'new',

@@ -5,10 +5,10 @@ export const endpointName = (endpoint: Endpoint): string =>
   endpoint.port === null ? endpoint.address : endpoint.port.name || endpoint.port.id;
 
 export function endpointText(endpoint: Endpoint): string {
-  const where = endpoint.port === null ? 'no port' : endpoint.port.node || 'not bound';
-  return endpoint.port === null
-    ? `${endpoint.address} (${where})`
-    : `${endpointName(endpoint)} (${endpoint.address} on ${where})`;
+  const { port, address } = endpoint;
+  if (port === null) return `${address} (no port)`;
+  const where = port.node === '' ? ', bound to no node' : ` on ${port.node}`;
+  return `${endpointName(endpoint)} (${address}${where})`;
 }
 
 export const probeText = (probe: Probe): string =>
@@ -16,6 +16,14 @@ export const probeText = (probe: Probe): string =>
 
 export const legTitle = (leg: Leg): string =>
   `${leg.direction}, ${leg.connection === 'new' ? 'new connection' : 'established connection'}`;
+
+const SOURCES: Readonly<Record<string, string>> = {
+  live: 'by the flows in the switches',
+  intent: 'by the flows that the topology asks for',
+};
+
+export const sourceText = (source: string): string =>
+  SOURCES[source] ?? `by the flows of ${source}`;
 
 /** `-> 178.1.3.2` for a reply, as the packet goes. */
 export function legEnds(trace: Trace, leg: Leg): readonly [Endpoint, Endpoint] {

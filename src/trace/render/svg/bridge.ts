@@ -57,11 +57,13 @@ function placeReason(lanes: readonly Lane[], leg: Leg, width: number, minimum: n
   const below = columnBottom(rows) + REASON_GAP;
   let first = Math.max(last, 0);
   while (first > 0 && columnBottom(lanes[first - 1]?.cells.length ?? 0) < below) first -= 1;
-  const end = Math.max(laneX(last, width) + width, minimum - GUTTER);
+  // It reaches under the cross, which stands on the right edge of its table.
+  const end = Math.max(laneX(last, width) + width + GUTTER / 2, minimum - GUTTER / 2);
   const span = end - laneX(first, width);
   // With one column alone its right side would stay empty.
-  if (rows > 0 && lanes.length > 1 && span >= REASON_WIDTH) {
-    return { x: laneX(first, width), y: below, width: span, height: reasonHeight(leg, span) };
+  if (lanes.length > 1) {
+    const wide = Math.max(span, REASON_WIDTH);
+    return { x: laneX(first, width), y: below, width: wide, height: reasonHeight(leg, wide) };
   }
   const x = rows === 0 ? GUTTER + 50 : laneX(last, width) + width + 44;
   const height = reasonHeight(leg, REASON_WIDTH);
@@ -82,7 +84,7 @@ export function planBridge(
   const rows = Math.max(...lanes.map(({ cells }) => cells.length), 1);
   return {
     laneWidth: width,
-    width: Math.max(inner, minimum, reason === null ? 0 : right(reason) + GUTTER),
+    width: Math.max(inner, minimum, reason === null ? 0 : right(reason) + GUTTER / 2),
     height: Math.max(columnBottom(rows), reason === null ? 0 : bottom(reason)) + FOOT,
     reason,
   };
@@ -167,6 +169,13 @@ export interface BridgeEnds {
   readonly last: Rect;
 }
 
+/** The way leads to the cross itself where there is no table. */
+function aroundCross({ x, y }: Point): BridgeEnds {
+  const size = 2 * BADGE_RADIUS;
+  const rect = { x: x - RAIL, y: y - BADGE_RADIUS - 2, width: 2 * RAIL, height: size };
+  return { first: rect, last: rect };
+}
+
 /** Draws the bridge with its tables. */
 export function drawBridge(
   scene: Scene,
@@ -202,6 +211,7 @@ export function drawBridge(
         : { x: right(fatal), y: middle(fatal) };
     const { reason } = plan;
     drawFatal(scene, leg, at, { ...reason, x: rect.x + reason.x, y: rect.y + reason.y });
+    if (placed.length === 0) return aroundCross(at);
   }
   const first = placed[0]?.rect;
   const last = placed.at(-1)?.rect;

@@ -79,10 +79,11 @@ const endsBelow = ({ arrival, departure, sender, receiver }: Station): boolean =
 const hasBridge = ({ bridge, arrival, departure }: Station): boolean =>
   bridge !== null || arrival !== null || departure !== null;
 
-export function planNode(station: Station, leg: Leg, width: number): NodePlan {
+/** @param least Width of the whole node. */
+export function planNode(station: Station, leg: Leg, width: number, least: number): NodePlan {
   const guests = station.sender !== null && station.receiver !== null ? 2 : 1;
   const beside = guests * width + (guests - 1) * GUTTER + 2 * GUTTER;
-  const minimum = Math.max(beside, endsBelow(station) ? REASON_WIDTH : 0);
+  const minimum = Math.max(beside, endsBelow(station) ? REASON_WIDTH : 0, least - 2 * PADDING);
   const bridge = planBridge(station, leg, width, minimum);
   return { station, bridge, width: bridge.width + 2 * PADDING };
 }
@@ -145,7 +146,9 @@ class NodeDrawing {
     this.#leg = leg;
     this.#plan = plan;
     this.#frame = frame;
-    this.#rect = { ...at, width: plan.width, height: frameHeight(frame) };
+    const nowhere = plan.station.ghost && plan.station.node === '';
+    const height = nowhere ? HEAD + frame.vm + PADDING : frameHeight(frame);
+    this.#rect = { ...at, width: plan.width, height };
     this.#bridge = {
       x: at.x + PADDING,
       y: bridgeTop(at.y, frame),
@@ -157,7 +160,9 @@ class NodeDrawing {
   draw(): Sockets {
     const { station } = this.#plan;
     this.#heading();
-    const shown = hasBridge(station);
+    // A node that the packet never reaches has its own bridge, for comparison.
+    const unreached = station.ghost && station.node !== '' && this.#frame.bridge > 0;
+    const shown = hasBridge(station) || unreached;
     const ends = shown
       ? drawBridge(this.#scene, station, this.#leg, this.#bridge, this.#plan.bridge)
       : null;
@@ -178,7 +183,7 @@ class NodeDrawing {
     const x = this.#rect.x + PADDING;
     const y = this.#rect.y + HEAD / 2;
     const width = this.#rect.width - 2 * PADDING;
-    const about = vtep === '' || this.#plan.width < 400 ? '' : `VTEP ${vtep}`;
+    const about = vtep === '' || this.#plan.width < 330 ? '' : `VTEP ${vtep}`;
     const name = node === '' ? 'on no node' : node;
     scene.label(name, x, y, {
       font: BOLD,

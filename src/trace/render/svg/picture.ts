@@ -1,9 +1,17 @@
 /** The whole picture: title, nodes side by side, the steps in words, and what to do about a drop. */
 import type { Leg, Trace } from '../../types.ts';
-import { endpointName, endpointText, legTitle, probeText, stepsOf, type Step } from '../words.ts';
+import {
+  endpointName,
+  endpointText,
+  legTitle,
+  probeText,
+  sourceText,
+  stepsOf,
+  type Step,
+} from '../words.ts';
 import { laneWidth } from './bridge.ts';
-import { lineHeight, widthOf, wrap, type Font } from './measure.ts';
-import { drawNode, frameHeight, frameOf, planNode, type Sockets } from './node.ts';
+import { fit, lineHeight, widthOf, wrap, type Font } from './measure.ts';
+import { drawNode, frameHeight, frameOf, planNode, type NodePlan, type Sockets } from './node.ts';
 import {
   BADGE_RADIUS,
   BOLD,
@@ -36,6 +44,16 @@ export interface Picture {
 
 const ends = (trace: Trace): string => `${endpointName(trace.from)} → ${endpointName(trace.to)}`;
 
+/** Probe and names, both names cut where they do not fit. */
+function headline(trace: Trace, width: number): string {
+  const probe = `${probeText(trace.probe)}: `;
+  const whole = `${probe}${ends(trace)}`;
+  if (widthOf(whole, HEADLINE) <= width) return whole;
+  const half = (width - widthOf(`${probe} → `, HEADLINE)) / 2;
+  const [from, to] = [trace.from, trace.to].map((end) => fit(endpointName(end), HEADLINE, half));
+  return `${probe}${from} → ${to}`;
+}
+
 function drawTitle(scene: Scene, trace: Trace, leg: Leg, width: number): number {
   const pill = { x: MARGIN, y: MARGIN, width: 0, height: PILL.height };
   pill.width = Math.ceil(widthOf(trace.verdict, BOLD)) + 2 * PILL.padding;
@@ -46,11 +64,8 @@ function drawTitle(scene: Scene, trace: Trace, leg: Leg, width: number): number 
     anchor: 'middle',
   });
   const x = right(pill) + 14;
-  scene.label(`${probeText(trace.probe)}: ${ends(trace)}`, x, middle(pill), {
-    font: HEADLINE,
-    width: width - MARGIN - x,
-  });
-  const about = `From ${endpointText(trace.from)} to ${endpointText(trace.to)}: ${legTitle(leg)}, by the flows of ${trace.source}.`;
+  scene.label(headline(trace, width - MARGIN - x), x, middle(pill), { font: HEADLINE });
+  const about = `From ${endpointText(trace.from)} to ${endpointText(trace.to)}: ${legTitle(leg)}, ${sourceText(trace.source)}.`;
   const at = { x: MARGIN, y: bottom(pill) + 10 };
   return scene.paragraph(about, at, width - 2 * MARGIN, { tone: 'muted' });
 }
@@ -132,16 +147,27 @@ function drawFix(scene: Scene, trace: Trace, top: number, width: number): number
   return bottom(rect);
 }
 
+const widthOfNodes = (plans: readonly NodePlan[]): number =>
+  plans.reduce((sum, plan) => sum + plan.width, (plans.length - 1) * GAP);
+
+/** The first node takes what the others leave of the least width. */
+function planNodes({ stations }: Journey, leg: Leg): NodePlan[] {
+  const lane = laneWidth(stations);
+  const [first, ...rest] = stations;
+  if (first === undefined) return [];
+  const others = rest.map((station) => planNode(station, leg, lane, 0));
+  const left = MINIMUM_WIDTH - 2 * MARGIN - (rest.length === 0 ? 0 : widthOfNodes(others) + GAP);
+  return [planNode(first, leg, lane, left), ...others];
+}
+
 /** Lays out the traffic model of the trace's first leg. */
 export function pictureOf(trace: Trace): Picture {
   const scene = new Scene();
   const [leg = EMPTY_LEG] = trace.legs;
   const journey = journeyOf(trace, leg);
-  const lane = laneWidth(journey.stations);
-  const plans = journey.stations.map((station) => planNode(station, leg, lane));
+  const plans = planNodes(journey, leg);
   const frame = frameOf(plans, leg);
-  const nodes = plans.reduce((sum, plan) => sum + plan.width, (plans.length - 1) * GAP);
-  const width = Math.max(MINIMUM_WIDTH, nodes + 2 * MARGIN);
+  const width = widthOfNodes(plans) + 2 * MARGIN;
   const top = drawTitle(scene, trace, leg, width) + 16;
   let x = MARGIN;
   const sockets = plans.map((plan) => {

@@ -40,6 +40,7 @@ function readRange(value: Span): Pick<NatSpec, 'address' | 'port'> {
   if (from === null || to === null || from.version !== to.version || to.value < from.value) {
     throw wrong();
   }
+  if (from.value === 0n) throw new TextError(value.at, 'nat cannot map to the address of zeros');
   const address = { from: from.value, to: to.value, version: from.version };
   if (low === undefined || high === undefined) return { address };
   const [first, last] = [Number(low), Number(high)];
@@ -116,6 +117,9 @@ function readCt({ value, key }: Item, context: ActionContext): Action {
     Object.assign(ct, read(item, context));
   }
   if (ct.force && !ct.commit) throw new TextError(key.at, 'force needs commit');
+  if (!ct.commit && (ct.exec.length > 0 || ct.nat?.direction !== undefined)) {
+    throw new TextError(key.at, 'exec and a nat of its own need commit');
+  }
   if (ct.exec.some(({ kind }) => !execKinds.has(kind))) {
     throw new TextError(key.at, 'exec takes only actions that set ct_mark or ct_label');
   }

@@ -115,6 +115,7 @@ export const pairs: readonly (readonly [given: string, printed: string])[] = [
   ['dl_src=00:00:00:00:00:00/01:00:00:00:00:00,actions=drop', 'dl_src=00:00:00:00:00:00/01:00:00:00:00:00 actions=drop'],
   ['table=255,actions=drop', 'actions=drop'],
   ['in_port=1,in_port=2,actions=drop', 'in_port=2 actions=drop'],
+  ['ip,nw_ecn=2,nw_tos=8,actions=drop', 'ip,nw_tos=8,nw_ecn=2 actions=drop'],
 ];
 
 /** Lines that it refused, and the column where ours finds the fault. */
@@ -146,4 +147,13 @@ export const refused: readonly (readonly [given: string, column: number])[] = [
   ['dl_src=00:00:00:00:00,actions=drop', 8],
   ['ip,in_port=1/2,actions=drop', 12],
   ['in_port="nobody,actions=drop', 9],
+  ['actions=strip_vlan', 9],
+  ['dl_vlan=1,actions=push_vlan:0x88a8,push_vlan:0x8100', 36],
+  ['ip,actions=ct(nat(src=1.2.3.4))', 12],
+  ['ipv6,actions=ct(commit,nat(src=1.2.3.4))', 14],
+  ['ip,actions=ct(commit,nat(src=0.0.0.0))', 30],
+  ['ip,actions=ct(zone=reg13[0..3])', 20],
+  ['ip,ct_state=+inv,actions=ct(commit)', 26],
+  ['tcp,nw_frag=later,actions=set_field:1->tcp_dst', 40],
+  ['ip,actions=ct(commit,exec(set_field:1->reg0))', 40],
 ];

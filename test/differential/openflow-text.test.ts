@@ -150,8 +150,7 @@ function matchOf(words: string, meets: readonly Prerequisite[]): fc.Arbitrary<st
             ),
           ),
         )
-        .map((items) => [
-          ...(words === '' ? [] : [words]),
+        .map((items) => [words, ...items, tag ?? ''].filter((item) => item !== '')),
           ...items,
           ...(tag === null ? [] : [tag]),
         ]),

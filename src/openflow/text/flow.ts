@@ -102,7 +102,7 @@ function parseFlowSpan(line: Span, options: PortOptions): Flow {
   const flow: Settings = { table: 0, priority: defaultPriority, cookie: 0n };
   const bits = newBits();
   for (const item of items(head)) {
-    if (item === undefined || (item.whole.at === line.at && item.whole.text === 'add')) continue;
+    if (item.whole.at === line.at && item.whole.text === 'add') continue;
     if (readSetting(flow, item) || putItem(bits, item, options)) continue;
     throw new TextError(
       item.key.at,

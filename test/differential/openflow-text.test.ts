@@ -151,9 +151,6 @@ function matchOf(words: string, meets: readonly Prerequisite[]): fc.Arbitrary<st
           ),
         )
         .map((items) => [words, ...items, tag ?? ''].filter((item) => item !== '')),
-          ...items,
-          ...(tag === null ? [] : [tag]),
-        ]),
     );
 }
 

@@ -172,6 +172,15 @@ const CASES: readonly Case[] = [
     packets: [IP_PACKET, IP_PACKET.replace('ip_src=10.0.0.1', 'ip_src=10.0.0.7')],
   },
   {
+    name: 'a conjunction that nothing at all completes gives way too',
+    flows: [
+      'table=0,cookie=1,priority=10,ip,ip_src=10.0.0.1,actions=conjunction(5,1/2)',
+      'table=0,cookie=2,priority=10,ip,ip_dst=10.0.0.2,actions=conjunction(5,2/2)',
+      'table=0,cookie=3,priority=5,ip,ip_src=10.0.0.1,actions=output:2',
+    ],
+    packets: [IP_PACKET],
+  },
+  {
     name: 'a conjunction gives way to the next with the same match',
     flows: [
       'table=0,cookie=1,priority=10,ip,ip_src=10.0.0.1,actions=conjunction(5,1/2)',

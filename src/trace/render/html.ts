@@ -2,7 +2,15 @@ import type { Hop, Leg, Trace } from '../types.ts';
 import { escape } from './markup.ts';
 import { renderSvg } from './svg.ts';
 import { PALETTE, type Paint } from './svg/palette.ts';
-import { endpointName, legEnds, legTitle, probeText, stretches, type Stretch } from './words.ts';
+import {
+  endpointName,
+  fatalHop,
+  legEnds,
+  legTitle,
+  probeText,
+  stretches,
+  type Stretch,
+} from './words.ts';
 
 const colours = (scheme: 0 | 1): string =>
   Object.entries(PALETTE)
@@ -31,6 +39,7 @@ table{border-collapse:collapse;width:100%;margin:.75rem 0}
 caption{text-align:left;font-weight:600;padding:.25rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-top:1px solid ${paint('node-edge')};overflow-wrap:anywhere}
 th{font-size:.85rem;color:${paint('muted')}}
+td span{display:inline-block;max-width:100%}
 td:first-child{white-space:nowrap}
 .note{font:13px/1.45 system-ui,sans-serif;color:${paint('muted')}}
 .fatal td{background:${paint('reason')};color:${paint('on-reason')}}
@@ -39,8 +48,9 @@ td:first-child{white-space:nowrap}
 const tag = (name: string, text: string, attributes = ''): string =>
   `<${name}${attributes}>${escape(text)}</${name}>`;
 
-/** A comma or arrow is where a long match may break. */
-const breakable = (text: string): string => escape(text).replaceAll(',', ',<wbr>');
+/** A comma is where a long match may break, and nowhere else while there is room. */
+const breakable = (text: string): string =>
+  (text.match(/[^,]+,?/g) ?? []).map((part) => tag('span', part)).join('');
 
 function groupOf({ group }: Hop): string {
   if (group === undefined) return '';
@@ -73,7 +83,7 @@ ${hops.map((hop) => row(hop, hop === fatal)).join('\n')}
 function legSection(trace: Trace, leg: Leg, open: boolean): string {
   const [from, to] = legEnds(trace, leg);
   const title = `${legTitle(leg)}: ${endpointName(from)} → ${endpointName(to)}, ${leg.verdict}`;
-  const fatal = leg.verdict === 'dropped' ? leg.hops.at(-1) : undefined;
+  const fatal = fatalHop(leg);
   const tables = stretches(leg.hops).map((stretch) => stretchTable(stretch, fatal));
   const none = tables.length === 0 ? ['<p>No table sees the packet.</p>'] : tables;
   const why =

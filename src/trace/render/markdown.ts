@@ -1,5 +1,16 @@
 import type { Hop, Leg, Trace } from '../types.ts';
-import { endpointName, endpointText, flowText, legEnds, legTitle, probeText } from './words.ts';
+import { oneLine } from './markup.ts';
+import {
+  capital,
+  endpointName,
+  endpointText,
+  flowText,
+  legEnds,
+  legTitle,
+  probeText,
+  sourceText,
+  stepsOf,
+} from './words.ts';
 
 /** What a field's dump is filtered by when one looks a hop up by hand. */
 const FILTERS = ['in_port', 'tun_id', 'reg12', 'reg13', 'reg7'] as const;
@@ -11,7 +22,15 @@ function command(hop: Hop): string {
   return `# ovs-ofctl dump-flows ${hop.bridge} -O openflow13 table=${hop.table}${suffix}`;
 }
 
-const fence = (...lines: readonly string[]): string[] => ['```', ...lines, '```', ''];
+/** Prose that no name in it can turn into markup. */
+const prose = (text: string): string => oneLine(text).replace(/[\\`*<>[\]]/g, '\\$&');
+
+const fence = (...lines: readonly string[]): string[] => [
+  '```',
+  ...lines.map((line) => oneLine(line)),
+  '```',
+  '',
+];
 
 function hopSection(hop: Hop): string[] {
   const lines = [`**${hop.name}(table=${hop.table})**`, '', ...fence(command(hop), flowText(hop))];
@@ -23,22 +42,22 @@ function hopSection(hop: Hop): string[] {
   }
   for (const change of hop.changes ?? []) lines.push(`- set \`${change}\``);
   if ((hop.changes ?? []).length > 0) lines.push('');
-  if (hop.note !== undefined) lines.push(hop.note, '');
+  if (hop.note !== undefined) lines.push(prose(hop.note), '');
   return lines;
 }
 
 function trafficModel(leg: Leg): string[] {
-  const steps = leg.stops.map(
-    (stop, index) => `(${index + 1}) ${stop.text}${stop.dropped ? ' **Dropped here.**' : ''}  `,
-  );
-  return [...steps, ''];
+  return stepsOf(leg).flatMap(({ number, text, dropped }) => [
+    `(${number}) ${prose(text)}${dropped ? ' **Dropped here.**' : ''}`,
+    '',
+  ]);
 }
 
 function flowRecord(leg: Leg): string[] {
   const lines: string[] = [];
   let node = '';
   for (const hop of leg.hops) {
-    if (hop.node !== node) lines.push(`### On ${hop.node}`, '');
+    if (hop.node !== node) lines.push(`#### On ${prose(hop.node)}`, '');
     node = hop.node;
     lines.push(...hopSection(hop));
   }
@@ -49,26 +68,26 @@ function legSection(trace: Trace, leg: Leg, chapter: number): string[] {
   const [from, to] = legEnds(trace, leg);
   const title = `${legTitle(leg)}: ${endpointName(from)} → ${endpointName(to)}, ${leg.verdict}`;
   return [
-    `## ${chapter}. ${title[0]?.toUpperCase()}${title.slice(1)}`,
+    `## ${chapter}. ${prose(capital(title))}`,
     '',
-    `## ${chapter}.1 Traffic model`,
+    `### ${chapter}.1 Traffic model`,
     '',
     ...trafficModel(leg),
-    `## ${chapter}.2 Flow tables`,
+    `### ${chapter}.2 Flow tables`,
     '',
     ...flowRecord(leg),
-    ...(leg.reason === null ? [] : [`**Why it is dropped:** ${leg.reason.message}`, '']),
+    ...(leg.reason === null ? [] : [`**Why it is dropped:** ${prose(leg.reason.message)}`, '']),
   ];
 }
 
 /** The trace as the operator's record has it: the traffic model's steps, then table by table. */
 export function renderMarkdown(trace: Trace): string {
   const lines = [
-    `# ${endpointName(trace.from)} → ${endpointName(trace.to)}, ${probeText(trace.probe)}: ${trace.verdict}`,
+    `# ${prose(`${endpointName(trace.from)} → ${endpointName(trace.to)}`)}, ${probeText(trace.probe)}: ${trace.verdict}`,
     '',
-    `- from ${endpointText(trace.from)}`,
-    `- to ${endpointText(trace.to)}`,
-    `- flows: ${trace.source}`,
+    `- from ${prose(endpointText(trace.from))}`,
+    `- to ${prose(endpointText(trace.to))}`,
+    `- ${sourceText(trace.source)}`,
     '',
     ...trace.legs.flatMap((leg, index) => legSection(trace, leg, index + 1)),
   ];

@@ -8,6 +8,9 @@ const HIDDEN =
 /** Text that can do nothing but be read: what is no letter of a line becomes U+FFFD. */
 export const visible = (text: string): string => text.replace(HIDDEN, '\uFFFD');
 
+/** As part of one line. */
+export const oneLine = (text: string): string => visible(text.replace(/\s+/g, ' '));
+
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
   '<': '&lt;',

@@ -1,6 +1,15 @@
 import type { Hop, Leg, Trace } from '../types.ts';
-import { endpointText, legTitle, probeText, stretches } from './words.ts';
-import type { Stretch } from './words.ts';
+import { oneLine } from './markup.ts';
+import {
+  endpointText,
+  fatalHop,
+  legTitle,
+  probeText,
+  sourceText,
+  stepsOf,
+  stretches,
+  type Step,
+} from './words.ts';
 
 export interface TextOptions {
   /** ANSI colours. */
@@ -48,7 +57,7 @@ class Printer {
   /** Text under a tree's branch, wrapped, the first line led by `first`. */
   block(branch: string, first: string, text: string, style: Style | null): void {
     const indent = ' '.repeat(first.length);
-    const parts = wrap(text, this.#columns - branch.length - first.length);
+    const parts = wrap(oneLine(text), this.#columns - branch.length - first.length);
     for (const [index, part] of parts.entries()) {
       const lead = index === 0 ? first : indent;
       this.line(`${branch}${lead}${style === null ? part : this.style(style, part)}`);
@@ -72,7 +81,7 @@ function printHop(printer: Printer, hop: Hop, last: boolean, trunk: string, fata
     .filter((part) => part !== undefined)
     .join(', ');
   const name = printer.style('bold', hop.name.padEnd(22));
-  printer.line(`${trunk}${mark} ${table} ${name} ${printer.style('cyan', about)}`);
+  printer.line(`${trunk}${mark} ${table} ${name} ${printer.style('cyan', oneLine(about))}`);
   const branch = `${trunk}${last ? ' ' : '│'}     `;
   const match = hop.match === '' ? '' : `,${hop.match}`;
   const flow = hop.priority === null ? 'no flow matches' : `priority=${hop.priority}${match}`;
@@ -86,11 +95,13 @@ function printHop(printer: Printer, hop: Hop, last: boolean, trunk: string, fata
   if (hop.note !== undefined) printer.block(branch, '# ', hop.note, 'dim');
 }
 
-function printStretch(printer: Printer, stretch: Stretch, leg: Leg): void {
-  printer.line(`  ${printer.style('bold', `${stretch.node} ${stretch.bridge}`)}`);
-  const dropped = leg.verdict === 'dropped' ? leg.hops.at(-1) : undefined;
-  for (const [index, hop] of stretch.hops.entries()) {
-    printHop(printer, hop, index === stretch.hops.length - 1, '  ', hop === dropped);
+/** A step of the traffic model, and the flows that the packet meets there. */
+function printStep(printer: Printer, step: Step, leg: Leg): void {
+  const number = `(${step.number}) `;
+  printer.block('', number.padStart(5), step.text, 'bold');
+  const dropped = fatalHop(leg);
+  for (const [index, hop] of step.hops.entries()) {
+    printHop(printer, hop, index === step.hops.length - 1, '  ', hop === dropped);
   }
 }
 
@@ -105,15 +116,14 @@ function printWay(printer: Printer, leg: Leg): void {
 /** A trace to read in a terminal: the verdict, the first leg hop by hop, the others as their way. */
 export function renderText(trace: Trace, options: TextOptions): string {
   const printer = new Printer(options);
-  const about = `${probeText(trace.probe)}, ${trace.source}`;
-  printer.line(
-    `${printer.style('bold', endpointText(trace.from))} → ${printer.style('bold', endpointText(trace.to))}, ${about}`,
-  );
+  const ends = `${endpointText(trace.from)} → ${endpointText(trace.to)}`;
+  const about = `${ends}, ${probeText(trace.probe)}, ${sourceText(trace.source)}`;
+  printer.block('', '', about, 'bold');
   printer.line(verdictText(printer, trace.verdict));
   for (const [index, leg] of trace.legs.entries()) {
     printer.line();
     printer.line(`${legTitle(leg)}: ${verdictText(printer, leg.verdict)}`);
-    if (index === 0) for (const stretch of stretches(leg.hops)) printStretch(printer, stretch, leg);
+    if (index === 0) for (const step of stepsOf(leg)) printStep(printer, step, leg);
     else printWay(printer, leg);
     if (leg.reason !== null && leg.reason !== trace.reason) {
       printer.block('', 'why: ', leg.reason.message, null);
@@ -122,9 +132,11 @@ export function renderText(trace: Trace, options: TextOptions): string {
   if (trace.reason !== null) {
     printer.line();
     printer.block('', 'why: ', trace.reason.message, 'red');
+    const { cure } = trace.reason;
+    if (trace.fix.length === 0 && cure !== undefined) printer.block('', 'to cure it: ', cure, null);
   }
   for (const [index, command] of trace.fix.entries()) {
-    printer.line(`${index === 0 ? 'fix: ' : '     '}${command}`);
+    printer.line(`${index === 0 ? 'fix: ' : '     '}${oneLine(command)}`);
   }
   return printer.toString();
 }

@@ -57,6 +57,8 @@ export function flowText(hop: Hop): string {
 export interface Step {
   readonly number: number;
   readonly text: string;
+  /** The table visits that happen there. */
+  readonly hops: readonly Hop[];
   readonly dropped: boolean;
 }
 
@@ -82,8 +84,20 @@ export function stepsOf(leg: Leg): Step[] {
       .join('');
     // A name keeps its own first letter.
     const begun = first !== undefined && text.startsWith(first.name) ? text : capital(text);
-    return { number, text: `${begun}.`, dropped: places.some(({ dropped }) => dropped) };
+    return {
+      number,
+      text: `${begun}.`,
+      hops: places.flatMap((place) => leg.hops.slice(...place.hops)),
+      dropped: places.some(({ dropped }) => dropped),
+    };
   });
 }
 
 export const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+
+/** The table visit that the packet ends in; undefined where it arrives, or ends in no table. */
+export function fatalHop({ stops, hops, reason }: Leg): Hop | undefined {
+  const place = stops.find(({ dropped }) => dropped);
+  const met = place === undefined ? [] : hops.slice(...place.hops);
+  return met.findLast(({ table }) => table === reason?.table) ?? met.at(-1);
+}

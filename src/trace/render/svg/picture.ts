@@ -76,11 +76,15 @@ function drawWires(scene: Scene, journey: Journey, sockets: readonly Sockets[]):
     const to = sockets[index + 1];
     if (from?.departure == null || to?.arrival == null) continue;
     const y = middle(from.departure);
+    const x = (right(from.rect) + to.rect.x) / 2;
     scene.path([
       { x: right(from.departure), y },
-      { x: to.arrival.x, y: middle(to.arrival) },
+      { x: x - BADGE_RADIUS, y },
     ]);
-    const x = (right(from.rect) + to.rect.x) / 2;
+    scene.path([
+      { x: x + BADGE_RADIUS, y },
+      { x: to.arrival.x, y },
+    ]);
     scene.badge(wire.step, { x, y });
     scene.label(wire.name, x, y - 22, { font: BOLD, anchor: 'middle' });
   }

@@ -1,7 +1,7 @@
 /** A leg cut into what is drawn side by side: one station for each stay on a node. */
 import { tableOf, type Table } from '../../../pipeline/tables.ts';
 import type { Endpoint, Hop, Leg, Stop, Trace } from '../../types.ts';
-import { legEnds } from '../words.ts';
+import { fatalHop, legEnds } from '../words.ts';
 
 export interface Cell {
   readonly hop: Hop;
@@ -64,15 +64,9 @@ function laneOf(hops: readonly Hop[], index: number): LaneTitle {
   return 'egress';
 }
 
-/** Which hop of a place the packet ends in: the reason's table where it names one. */
-function fatalHop(hops: readonly Hop[], place: Stop, leg: Leg): Hop | undefined {
-  if (!place.dropped) return undefined;
-  return hops.findLast((hop) => hop.table === leg.reason?.table) ?? hops.at(-1);
-}
-
 function lanesOf(leg: Leg, bridge: Stop): Lane[] {
   const hops = leg.hops.slice(...bridge.hops);
-  const fatal = fatalHop(hops, bridge, leg);
+  const fatal = fatalHop(leg);
   const lanes: { title: LaneTitle; cells: Cell[] }[] = [];
   for (const [index, hop] of hops.entries()) {
     const title = laneOf(hops, index);

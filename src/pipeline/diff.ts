@@ -1,6 +1,6 @@
 /** The difference between two programs of a bridge. */
 import type { BridgeProgram } from '../openflow/flow.ts';
-import { flowKey, sameFlow, sameGroup } from '../openflow/identity.ts';
+import { flowKey, sameContent, sameGroup } from '../openflow/identity.ts';
 import type { Flow, Group, Meter } from '../openflow/flow.ts';
 import type { BridgeDelta } from './feature.ts';
 
@@ -22,7 +22,7 @@ function difference<K, T>(
   const add: T[] = [];
   for (const [key, wanted] of want) {
     const held = have.get(key);
-    if (held === undefined || !same(held, wanted)) add.push(wanted);
+    if (held === undefined || (held !== wanted && !same(held, wanted))) add.push(wanted);
   }
   const remove: T[] = [];
   for (const [key, held] of have) if (!want.has(key)) remove.push(held);
@@ -37,7 +37,7 @@ export interface Keyed {
 
 /** As `diff`, of programs by key. */
 export function diffKeyed(have: Keyed, want: Keyed): BridgeDelta {
-  const flows = difference(have.flows, want.flows, sameFlow);
+  const flows = difference(have.flows, want.flows, sameContent);
   const groups = difference(have.groups, want.groups, sameGroup);
   const meters = difference(have.meters, want.meters, sameMeter);
   return {

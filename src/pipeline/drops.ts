@@ -77,7 +77,7 @@ export const DROPS: readonly Drop[] = [
   drop(110, 9603, 'gateway_only_answers_ping', GATEWAY),
   drop(110, 38403, 'gateway_only_answers_ping', GATEWAY),
   drop(110, 0, 'no_route', 'the VPC has no route to this address'),
-  drop(120, 25, 'no_gateway', 'no gateway serves this network'),
+  drop(120, 40, 'no_gateway', 'no gateway serves this network'),
   drop(
     120,
     24,

@@ -3,7 +3,7 @@
  * register is known here. Default deny at both ends, a union of rules, stateful replies, isolated
  * VPCs with address spaces of their own, nobody speaks with an address that is not theirs.
  */
-import { formatIp, parseIp, parsePrefix, prefixContains } from '../../src/address/index.ts';
+import { parseIp, parsePrefix, prefixContains } from '../../src/address/index.ts';
 import type { Port, SecurityGroupRule } from '../../src/model/objects.ts';
 import type { Topology } from '../../src/model/topology.ts';
 
@@ -58,14 +58,27 @@ const NUMBERS: Readonly<Record<string, number>> = {
 const vpcOf = (topology: Topology, port: Port): string | undefined =>
   topology.get('network', port.network_id)?.vpc.id;
 
-const covers = (range: string, address: string): boolean =>
-  prefixContains(
-    parsePrefix(range.includes('/') ? range : `${range}/${range.includes(':') ? 128 : 32}`),
-    parseIp(address),
-  );
+/** The same few addresses are looked at over and over. */
+function remembered<T>(parse: (text: string) => T): (text: string) => T {
+  const known = new Map<string, T>();
+  return (text) => {
+    const found = known.get(text) ?? parse(text);
+    known.set(text, found);
+    return found;
+  };
+}
+
+const address = remembered(parseIp);
+const range = remembered((text: string) =>
+  parsePrefix(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`),
+);
+
+/** Whether an address is a single address or lies in a prefix. */
+export const covers = (around: string, one: string): boolean =>
+  prefixContains(range(around), address(one));
 
 const sameAddress = (a: string, b: string): boolean =>
-  formatIp(parseIp(a)) === formatIp(parseIp(b));
+  a === b || (a.includes(':') && address(a).value === address(b).value);
 
 const owns = (port: Port, address: string): boolean =>
   port.fixed_ips.some((fixed) => sameAddress(fixed.ip_address, address)) ||

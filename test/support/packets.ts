@@ -5,7 +5,7 @@ import type { FlowKey } from '../../src/openflow/fields.ts';
 import { formatIp, parseIp, parseMac, parsePrefix, prefixRange } from '../../src/address/index.ts';
 import type { Port, SecurityGroupRule } from '../../src/model/objects.ts';
 import type { Topology } from '../../src/model/topology.ts';
-import type { Packet } from './oracle.ts';
+import { covers, type Packet } from './oracle.ts';
 import type { Random } from './random.ts';
 
 const PROTOCOLS: Readonly<Record<string, number>> = {
@@ -74,7 +74,7 @@ export function randomPacket(random: Random, topology: Topology, from: Port): Pa
   const own = sources(random, from);
   if (own.length === 0) return undefined;
   const ports = [...topology.all('port')];
-  const spoof = random.chance(0.06);
+  const spoof = random.chance(0.15);
   const source = random.pick(own);
   const v6 = familyOf(source.address) === 'IPv6';
   const vpc = (port: Port) => topology.get('network', port.network_id)?.vpc.id;
@@ -100,7 +100,7 @@ export function randomPacket(random: Random, topology: Topology, from: Port): Pa
 /** The answer of the port that the packet was delivered to. */
 export function answerOf(packet: Packet, to: Port): Packet {
   const fixed = to.fixed_ips.some(({ ip_address }) => ip_address === packet.destination);
-  const pair = to.allowed_address_pairs[0];
+  const pair = to.allowed_address_pairs.find((lent) => covers(lent.ip_address, packet.destination));
   const echo: Readonly<Record<number, number>> = { 8: 0, 13: 14, 128: 129 };
   const type = packet.icmp === null ? undefined : echo[packet.icmp.type];
   return {

@@ -1,5 +1,8 @@
-/** A node of a test, plugged with what is bound to it. */
+/** A node of a test, plugged with what is bound to it, and what two of its programs differ in. */
 import type { Topology } from '../../src/model/topology.ts';
+import type { BridgeProgram, Flow, Group, Meter } from '../../src/openflow/flow.ts';
+import { flowKey, sameContent, sameGroup } from '../../src/openflow/identity.ts';
+import { formatFlow, formatGroup, formatMeter } from '../../src/openflow/text/index.ts';
 import { LocalState } from '../../src/pipeline/local-state.ts';
 
 /** A node's numbers as an agent on a fresh switch has them; br-int's port 1 is its tunnel. */
@@ -26,4 +29,64 @@ export function plugged(topology: Topology, node: string): LocalState {
     ofport += 1;
   }
   return local;
+}
+
+/** Flows stay the same objects from one comparison to the next. */
+const keys = new WeakMap<Flow, string>();
+
+function keyOf(flow: Flow): string {
+  let key = keys.get(flow);
+  if (key === undefined) keys.set(flow, (key = flowKey(flow)));
+  return key;
+}
+
+interface Form<T> {
+  readonly key: (item: T) => string | number;
+  readonly same: (a: T, b: T) => boolean;
+  readonly text: (item: T) => string;
+}
+
+const FLOW: Form<Flow> = {
+  key: keyOf,
+  same: sameContent,
+  text: (flow) => `cookie=0x${flow.cookie.toString(16)}, ${formatFlow(flow)}`,
+};
+const GROUP: Form<Group> = {
+  key: ({ id }) => id,
+  same: sameGroup,
+  text: (group) => formatGroup(group),
+};
+const METER: Form<Meter> = {
+  key: ({ id }) => id,
+  same: (a, b) => a.unit === b.unit && a.rate === b.rate && a.burst === b.burst,
+  text: formatMeter,
+};
+
+function unlike<T>(held: readonly T[], wanted: readonly T[], { key, same, text }: Form<T>) {
+  const found: string[] = [];
+  const left = new Map<string | number, T>();
+  for (const item of held) {
+    if (left.has(key(item))) found.push(`- twice: ${text(item)}`);
+    left.set(key(item), item);
+  }
+  for (const item of wanted) {
+    const present = left.get(key(item));
+    if (present !== undefined && !same(present, item)) found.push(`- ${text(present)}`);
+    if (present === undefined || !same(present, item)) found.push(`+ ${text(item)}`);
+    left.delete(key(item));
+  }
+  for (const item of left.values()) found.push(`- ${text(item)}`);
+  return found;
+}
+
+/**
+ * What a bridge's program differs in from the one wanted, as text: `-` for what is too much, `+` for
+ * what is missing. Empty when a switch could not tell them apart.
+ */
+export function differences(held: BridgeProgram, wanted: BridgeProgram): string[] {
+  return [
+    ...unlike(held.flows, wanted.flows, FLOW),
+    ...unlike(held.groups, wanted.groups, GROUP),
+    ...unlike(held.meters, wanted.meters, METER),
+  ];
 }

@@ -44,8 +44,8 @@ const V4_REMOTES = ['0.0.0.0/0', '10.0.0.0/24', '10.0.0.4/30', '10.0.1.5/32', '1
 const V6_REMOTES = ['::/0', '2001:db8:0:1::/64', '2001:db8:0:2::4/126'];
 const PORTS = ['tcp', 'udp', 'sctp'];
 const OTHERS = ['gre', 'ah', '112', '4'];
-const V4_PROTOCOLS = [null, 'icmp', ...PORTS, ...OTHERS];
-const V6_PROTOCOLS = [null, 'ipv6-icmp', ...PORTS, ...OTHERS];
+const V4_PROTOCOLS = [null, 'icmp', 'icmp', ...PORTS, ...OTHERS];
+const V6_PROTOCOLS = [null, 'ipv6-icmp', 'ipv6-icmp', ...PORTS, ...OTHERS];
 const RANGES = [
   [22, 22],
   [80, 80],
@@ -304,9 +304,8 @@ export class World {
     const { random } = this;
     if (protocol === null || OTHERS.includes(protocol) || random.chance(0.3)) return [null, null];
     if (PORTS.includes(protocol)) return random.pick(RANGES);
-    return random.chance(0.5)
-      ? [random.pick([0, 3, 8, 128]), 0]
-      : [random.pick([8, 128, 129]), null];
+    const type = protocol === 'icmp' ? random.pick([8, 8, 13, 3]) : random.pick([128, 128, 129]);
+    return [type, random.chance(0.5) ? 0 : null];
   }
 
   addFloatingIp(): Change[] {

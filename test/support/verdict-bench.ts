@@ -12,9 +12,15 @@ import { World } from './topology.ts';
 export const PACKETS = 20;
 export const DELIVERED = 8;
 export const NARROWLY_DROPPED = 4;
-const CANDIDATES = 600;
+const CANDIDATES = 1500;
+/** A world that cannot give enough packets of each kind is grown. */
+const FEWEST_PORTS = 12;
+const MOST_PORTS = 60;
 
 type Count = (what: string) => void;
+
+const sum = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((total, count) => total + count, 0);
 
 function countRule(rule: SecurityGroupRule, count: Count): void {
   const { protocol, port_range_min: low, port_range_max: high } = rule;
@@ -128,7 +134,20 @@ export function check(
   nodesOf: (topology: Topology) => Imagined = imagine,
   count: Count = () => undefined,
 ): { delivered: number; narrow: number; packets: number } {
-  const world = new World(seed, { nodes: 2, ports: 12, rules: 36, groups: 5, vpcs: 2 });
+  for (let ports = FEWEST_PORTS; ; ports += FEWEST_PORTS) {
+    const sent = checkWorld(seed, ports, nodesOf, count);
+    const enough = sent.delivered >= DELIVERED && sent.narrow >= NARROWLY_DROPPED;
+    if ((enough && sent.packets >= PACKETS) || ports >= MOST_PORTS) return sent;
+  }
+}
+
+function checkWorld(
+  seed: number,
+  size: number,
+  nodesOf: (topology: Topology) => Imagined,
+  count: Count,
+): { delivered: number; narrow: number; packets: number } {
+  const world = new World(seed, { nodes: 2, ports: size, rules: 36, groups: 5, vpcs: 2 });
   const { topology } = world;
   const random = new Random(seed ^ 0x5eed);
   const bench = new Bench(topology, nodesOf(topology));
@@ -140,7 +159,7 @@ export function check(
     any: PACKETS - DELIVERED - NARROWLY_DROPPED,
   };
   const took = { delivered: 0, narrow: 0, any: 0 };
-  for (let tried = 0; tried < CANDIDATES; tried += 1) {
+  for (let tried = 0; tried < CANDIDATES && sum(took) < PACKETS; tried += 1) {
     const packet = randomPacket(random, topology, random.pick(ports));
     if (packet === undefined || gateways.has(packet.destination)) continue;
     const judgement = judge(topology, packet);
@@ -164,10 +183,14 @@ export function check(
     const send = bench.connection();
     const seen = send(packet, 'new');
     if (seen !== expected) complain('request', expected, seen);
-    if (fits === 'narrow') count(`fails: ${judgement.obstacles[0]}`);
+    if (fits === 'narrow') {
+      count(`fails: ${judgement.obstacles[0]}`);
+      const elsewhere = ports.some((port) => fixed(port, packet.destination));
+      if (judgement.to === undefined && elsewhere) count('fails: address of another VPC');
+    }
     if (expected === null || judgement.to === undefined) continue;
     countDelivered(topology, packet, judgement, count);
     checkLegs(bench, send, packet, judgement.to, complain, count);
   }
-  return { ...took, packets: took.delivered + took.narrow + took.any };
+  return { ...took, packets: sum(took) };
 }

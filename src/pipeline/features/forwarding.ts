@@ -50,18 +50,21 @@ function byAge(a: Port, b: Port): number {
   return Number(age > other) - Number(age < other);
 }
 
-/** The port that packets to an address go to. */
+const lives = (port: Port): boolean => port.admin_state_up && port['binding:host_id'] !== '';
+
+/**
+ * The port that packets to an address go to. Of the ports that share an address as a pair one that
+ * lives is preferred; a prefix is nobody's while none does, so that a shorter one may serve.
+ */
 function ownerOf(key: string, address: Prefix, view: View): Port | undefined {
-  const claimants = [...view.find('port.by_address', key)].flatMap(
-    (id) => view.get('port', id) ?? [],
-  );
-  return (
-    claimants.find((port) => isFixedIn(port, address)) ??
-    claimants.reduce<Port | undefined>(
-      (oldest, port) => (oldest === undefined || byAge(port, oldest) < 0 ? port : oldest),
-      undefined,
-    )
-  );
+  const claimants = [...view.find('port.by_address', key)]
+    .flatMap((id) => view.get('port', id) ?? [])
+    .filter((port) => subnetFor(port, address, view) !== undefined);
+  const fixed = claimants.find((port) => isFixedIn(port, address));
+  if (fixed !== undefined) return fixed;
+  const living = claimants.filter(lives);
+  const candidates = living.length > 0 || !isSingle(address) ? living : claimants;
+  return candidates.toSorted(byAge)[0];
 }
 
 /** How many other claimed prefixes of the VPC contain this one. */

@@ -83,17 +83,24 @@ export function sameActions(a: readonly Action[], b: readonly Action[]): boolean
   return same(a, b);
 }
 
-/** Whether a switch that holds `a` need not be told `b`: key, cookie, actions, timeouts and flags agree. */
+/** Whether two flows of one table, priority and match agree in the rest: cookie, actions, timeouts, flags. */
+export function sameContent(a: Flow, b: Flow): boolean {
+  return (
+    a.cookie === b.cookie &&
+    (a.idleTimeout ?? 0) === (b.idleTimeout ?? 0) &&
+    (a.hardTimeout ?? 0) === (b.hardTimeout ?? 0) &&
+    sameActions(a.actions, b.actions) &&
+    sameFlags(a.flags ?? [], b.flags ?? [])
+  );
+}
+
+/** Whether a switch that holds `a` need not be told `b`: key and content agree. */
 export function sameFlow(a: Flow, b: Flow): boolean {
   return (
     a === b ||
     (a.table === b.table &&
       a.priority === b.priority &&
-      a.cookie === b.cookie &&
-      (a.idleTimeout ?? 0) === (b.idleTimeout ?? 0) &&
-      (a.hardTimeout ?? 0) === (b.hardTimeout ?? 0) &&
-      sameActions(a.actions, b.actions) &&
-      sameFlags(a.flags ?? [], b.flags ?? []) &&
+      sameContent(a, b) &&
       (a.match === b.match || matchKey(a.match) === matchKey(b.match)))
   );
 }

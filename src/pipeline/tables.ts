@@ -168,23 +168,21 @@ export function tableName(number: number, bridge: 'br-int' | 'br-phy' = 'br-int'
   return tableOf(number, bridge)?.name ?? String(number);
 }
 
-/** Every table that actions lead to, nested ones included. */
-function targetsOf(actions: readonly Action[]): number[] {
-  return actions.flatMap((action): number[] => {
-    switch (action.kind) {
-      case 'goto_table':
-        return [action.table];
-      case 'resubmit':
-        return action.table === null ? [] : [action.table];
-      case 'ct':
-        return [...(action.table === null ? [] : [action.table]), ...targetsOf(action.exec)];
-      case 'clone':
-      case 'write_actions':
-        return targetsOf(action.actions);
-      default:
-        return [];
+/** Looks at every table that actions lead to, nested ones included. */
+function checkTargets(table: Table, actions: readonly Action[]): void {
+  for (const action of actions) {
+    let target: number | null = null;
+    if (action.kind === 'goto_table' || action.kind === 'resubmit') target = action.table;
+    else if (action.kind === 'clone' || action.kind === 'write_actions') {
+      checkTargets(table, action.actions);
+    } else if (action.kind === 'ct') {
+      target = action.table;
+      checkTargets(table, action.exec);
     }
-  });
+    if (target !== null && !table.next.includes(target)) {
+      throw new RangeError(`table ${table.number} ${table.name} may not lead to ${target}`);
+    }
+  }
 }
 
 /**
@@ -197,9 +195,5 @@ export function checkFlow(
 ): void {
   const table = tableOf(flow.table, bridge);
   if (table === undefined) throw new RangeError(`${bridge} has no table ${flow.table}`);
-  for (const target of targetsOf(flow.actions)) {
-    if (!table.next.includes(target)) {
-      throw new RangeError(`table ${table.number} ${table.name} may not lead to ${target}`);
-    }
-  }
+  checkTargets(table, flow.actions);
 }

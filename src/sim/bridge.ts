@@ -114,11 +114,10 @@ export class SimBridge implements Surroundings {
   }
 
   #sorted(): Rule[] {
-    const rules: Rule[] = [];
-    for (const table of this.#tables) if (table !== undefined) rules.push(...table);
-    return rules.sort(
-      (a, b) =>
-        a.flow.table - b.flow.table || b.flow.priority - a.flow.priority || a.since - b.since,
+    return this.#tables.flatMap((table) =>
+      table === undefined
+        ? []
+        : [...table].sort((a, b) => b.flow.priority - a.flow.priority || a.since - b.since),
     );
   }
 }

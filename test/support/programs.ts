@@ -31,15 +31,6 @@ export function plugged(topology: Topology, node: string): LocalState {
   return local;
 }
 
-/** Flows stay the same objects from one comparison to the next. */
-const keys = new WeakMap<Flow, string>();
-
-function keyOf(flow: Flow): string {
-  let key = keys.get(flow);
-  if (key === undefined) keys.set(flow, (key = flowKey(flow)));
-  return key;
-}
-
 interface Form<T> {
   readonly key: (item: T) => string | number;
   readonly same: (a: T, b: T) => boolean;
@@ -47,7 +38,7 @@ interface Form<T> {
 }
 
 const FLOW: Form<Flow> = {
-  key: keyOf,
+  key: flowKey,
   same: sameContent,
   text: (flow) => `cookie=0x${flow.cookie.toString(16)}, ${formatFlow(flow)}`,
 };
@@ -64,16 +55,15 @@ const METER: Form<Meter> = {
 
 function unlike<T>(held: readonly T[], wanted: readonly T[], { key, same, text }: Form<T>) {
   const found: string[] = [];
-  const left = new Map<string | number, T>();
-  for (const item of held) {
-    if (left.has(key(item))) found.push(`- twice: ${text(item)}`);
-    left.set(key(item), item);
-  }
+  const left = new Map(held.map((item) => [key(item), item]));
+  if (left.size < held.length) found.push('- something held twice');
   for (const item of wanted) {
-    const present = left.get(key(item));
-    if (present !== undefined && !same(present, item)) found.push(`- ${text(present)}`);
-    if (present === undefined || !same(present, item)) found.push(`+ ${text(item)}`);
-    left.delete(key(item));
+    const id = key(item);
+    const present = left.get(id);
+    left.delete(id);
+    if (present === item || (present !== undefined && same(present, item))) continue;
+    if (present !== undefined) found.push(`- ${text(present)}`);
+    found.push(`+ ${text(item)}`);
   }
   for (const item of left.values()) found.push(`- ${text(item)}`);
   return found;

@@ -9,7 +9,6 @@ import {
   type Protocol,
 } from '../../openflow/build.ts';
 import type { Action, Match } from '../../openflow/flow.ts';
-import type { ModuleName } from '../cookies.ts';
 import { DROPS } from '../drops.ts';
 import type { Emit, Feature } from '../feature.ts';
 import type { LocalReader } from '../local.ts';
@@ -27,7 +26,7 @@ import { cookie, dropFlow, FAMILIES, TRACKED } from './shared.ts';
 interface Row {
   readonly table: number;
   readonly priority: number;
-  readonly module: ModuleName;
+  readonly module: 'base' | 'security' | 'vip';
   readonly match: Match;
   readonly actions: readonly Action[];
 }
@@ -35,7 +34,7 @@ interface Row {
 const pass = (
   table: number,
   next: number,
-  module: ModuleName = 'base',
+  module: Row['module'] = 'base',
   before: Action[] = [],
 ): Row => ({
   table,
@@ -46,7 +45,7 @@ const pass = (
 });
 
 /** A pass for IP only, in both families. */
-const passIp = (table: number, next: number, module: ModuleName): Row[] =>
+const passIp = (table: number, next: number, module: Row['module']): Row[] =>
   FAMILIES.map((family) => ({ ...pass(table, next, module), match: match(family.ip) }));
 
 const PASSES: readonly Row[] = [
@@ -92,7 +91,7 @@ const each = (
   protocols: readonly Protocol[],
   table: number,
   priority: number,
-  module: ModuleName,
+  module: Row['module'],
   actions: readonly Action[],
   values: Readonly<Record<string, MatchValue>> = {},
 ): Row[] =>
@@ -186,7 +185,14 @@ export const base: Feature = {
   bridge: 'br-int',
   over: { node: true },
   compile(_key, _topology, local, emit) {
-    for (const { module, ...row } of ROWS) emit.flow({ ...row, cookie: cookie(local, module) });
+    const cookies = {
+      base: cookie(local, 'base'),
+      security: cookie(local, 'security'),
+      vip: cookie(local, 'vip'),
+    };
+    for (const { table, priority, module, match, actions } of ROWS) {
+      emit.flow({ table, priority, cookie: cookies[module], match, actions });
+    }
     emitDrops(local, emit);
   },
 };

@@ -1,3 +1,4 @@
+import { formatPrefix, parseIp, prefixOf } from '../address/index.ts';
 import { AddressBook } from './address-book.ts';
 import type { Change, Kind, Objects, Port } from './objects.ts';
 
@@ -39,6 +40,14 @@ export function addressesOf(port: Port): string[] {
 function inVpc(topology: Topology, port: Port, suffixes: readonly string[]): string[] {
   const vpc = vpcOf(port.network_id, topology);
   return vpc === undefined ? [] : suffixes.map((suffix) => `${vpc} ${suffix}`);
+}
+
+const IPV4_BITS = 32;
+
+function prefixesAround(address: string): string[] {
+  const ip = parseIp(address);
+  if (ip.version !== 4) return [];
+  return Array.from({ length: IPV4_BITS + 1 }, (_, length) => formatPrefix(prefixOf(ip, length)));
 }
 
 /** Composite keys join their parts with one space. */
@@ -94,6 +103,8 @@ const INDEXES = {
   ),
   'floatingip.by_port': index('floatingip', (fip) => (fip.port_id ? [fip.port_id] : [])),
   'floatingip.by_address': index('floatingip', (fip) => [fip.floating_ip_address]),
+  /** Every IPv4 prefix around the address, in CIDR form. */
+  'floatingip.by_prefix': index('floatingip', (fip) => prefixesAround(fip.floating_ip_address)),
   'floatingip.by_network': index('floatingip', (fip) => [fip.floating_network_id]),
   'floatingip.by_router': index('floatingip', (fip) => (fip.router_id ? [fip.router_id] : [])),
   'node.by_vtep': index('node', (node) => [node.vtep]),

@@ -227,9 +227,16 @@ describe('floating ips', () => {
     expect(rows(topology, 115, 'nw_src')).toContain(
       `table=115, priority=300,ip,${VPC_MATCH},metadata=0x800000000000000/0x800000000000000,nw_src=178.1.3.2 actions=set_field:2.1.0.197->ip_src,goto_table:120`,
     );
-    expect(rows(topology, 101, 'nw_dst=178')).toEqual([
+    expect(rows(topology, 101, 'nw_dst=178')).toEqual([]);
+    expect(rows(topology, 101, 'nw_dst=2.1.0.229')).toEqual([]);
+  });
+
+  it('leaves an address of the VPC alone that is spelled like a floating ip', () => {
+    const present = walkthroughTopology().get('floatingip', '00000000-0000-4000-8000-000000000000');
+    if (present === undefined) throw new Error('the walkthrough has no such floating ip');
+    const namesake = put('floatingip', { ...present, floating_ip_address: '178.1.3.9' });
+    expect(rows(topologyWith(namesake), 101, '178.1.3.0')).toEqual([
       `table=101, priority=310,ip,${VPC_MATCH},nw_dst=178.1.3.0/24 actions=goto_table:120`,
     ]);
-    expect(rows(topology, 101, 'nw_dst=2.1.0.229')).toEqual([]);
   });
 });

@@ -3,14 +3,15 @@
  * the fixed one back (101), what leaves the VPC from a fixed ip takes the floating one (115). Both
  * lie outside the port's conntrack zone.
  */
-import { parseIp } from '../../address/index.ts';
+import { formatPrefix, parseIp, parsePrefix } from '../../address/index.ts';
 import type { FloatingIp } from '../../model/objects.ts';
 import { gotoTable, match, setField } from '../../openflow/build.ts';
 import type { Feature, View } from '../feature.ts';
 import type { LocalReader } from '../local.ts';
+import { vpcIsHere, vpcOfNetwork } from '../facts.ts';
 import { PRIORITY } from '../priorities.ts';
 import { inVpc, METADATA, metadataSet } from '../registers.ts';
-import { cookie, localPort, type LocalPort } from './shared.ts';
+import { cookie, localPort, prefixValue, type LocalPort } from './shared.ts';
 
 interface Mapping extends LocalPort {
   readonly floating: bigint;
@@ -66,6 +67,28 @@ export const floatingIpArrivals: Feature = {
         actions: [setField('ip_dst', mapping.fixed), gotoTable(120)],
       });
     }
+  },
+};
+
+/** A floating ip may be spelled like an address of a VPC: inside that VPC, it is that address. */
+export const floatingIpShadows: Feature = {
+  name: 'floatingIpShadows',
+  bridge: 'br-int',
+  over: { kind: 'subnet' },
+  compile(subnetId, view, local, emit) {
+    const subnet = view.get('subnet', subnetId);
+    if (subnet === undefined || subnet.ip_version !== 4) return;
+    const prefix = parsePrefix(subnet.cidr);
+    if (view.find('floatingip.by_prefix', formatPrefix(prefix)).size === 0) return;
+    const vpc = view.fact(vpcOfNetwork, subnet.network_id);
+    if (vpc === undefined || !view.fact(vpcIsHere, vpc)) return;
+    emit.flow({
+      table: 101,
+      priority: PRIORITY.floatingIp.shadowed,
+      cookie: cookie(local, 'routing', { vpc }),
+      match: match('ip', { ...inVpc(vpc), ip_dst: prefixValue(prefix) }),
+      actions: [gotoTable(120)],
+    });
   },
 };
 

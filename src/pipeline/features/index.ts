@@ -2,7 +2,7 @@
 import type { Feature } from '../feature.ts';
 import { arpOwnAddress, arpResponder } from './arp.ts';
 import { base } from './base.ts';
-import { floatingIpArrivals, floatingIpDepartures } from './floating-ips.ts';
+import { floatingIpArrivals, floatingIpDepartures, floatingIpShadows } from './floating-ips.ts';
 import { addresses, localPorts } from './forwarding.ts';
 import { input, quietInput } from './input.ts';
 import { remoteGroupAddresses, remoteGroupMatches } from './remote-groups.ts';
@@ -25,6 +25,7 @@ export const FEATURES: readonly Feature[] = [
   subnetRoutes,
   externalRoutes,
   floatingIpArrivals,
+  floatingIpShadows,
   floatingIpDepartures,
   addresses,
   localPorts,

@@ -48,15 +48,6 @@ function emitFromElsewhere(vpc: string, prefix: Prefix, cookie: bigint, emit: Em
     match: toSubnet,
     actions: [decTtl(), gotoTable(TRANSLATE)],
   });
-  if (prefix.version !== 4) return;
-  // A floating ip may be spelled like an address of this VPC: inside it, it is that address.
-  emit.flow({
-    table: 101,
-    priority: PRIORITY.floatingIp.shadowed,
-    cookie,
-    match: toSubnet,
-    actions: [gotoTable(120)],
-  });
 }
 
 const ECHO = { 4: { request: 8, reply: 0 }, 6: { request: 128, reply: 129 } } as const;

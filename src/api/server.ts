@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { Failure } from '../base/failure.ts';
 import type { Store } from '../store/contract.ts';
 import { createApp } from './app.ts';
+import { consolePlugin } from './console.ts';
 import { AgentHub } from './hub/index.ts';
 import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint, taken } from './listen.ts';
 import { openRuntime, type Runtime } from './runtime.ts';
@@ -49,7 +50,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const hub = new AgentHub(runtime, log);
   const app = createApp({ runtime, log, guarded: local });
   void app.register(hub.plugin);
-  void app.register(new Tracing(runtime, hub).plugin);
+  const tracing = new Tracing(runtime, hub);
+  void app.register(tracing.plugin);
+  void app.register(consolePlugin(tracing));
   const close = async (): Promise<void> => {
     hub.close();
     await app.close();

@@ -6,21 +6,10 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { renderSvg } from '../../src/trace/render/svg.ts';
 import { requireOrSkip } from '../support/require.ts';
+import { ARGUMENTS, EXECUTABLE } from './chromium.ts';
 import { TRACES } from './fixture.ts';
 import { inspect, type Finding } from './inspect.ts';
 import { walkthroughTraces } from './walkthrough.ts';
-
-const EXECUTABLE = '/usr/bin/chromium';
-const ARGUMENTS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 const SUBJECTS = { ...TRACES, ...walkthroughTraces() };
 const SCHEMES = ['light', 'dark'] as const;
@@ -32,7 +21,7 @@ requireOrSkip('Chromium', existsSync(EXECUTABLE))('a picture in Chromium', () =>
 
   beforeAll(async () => {
     shots = mkdtempSync(join(tmpdir(), 'tianchi-svg-'));
-    browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS });
+    browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...ARGUMENTS] });
     for (const colorScheme of SCHEMES)
       pages.set(colorScheme, await browser.newPage({ colorScheme }));
   });

@@ -98,8 +98,11 @@ interface Direction {
   readonly reply: boolean;
 }
 
+const textOf = ({ address, port }: End): string =>
+  address.length === 1 ? `${address[0]}:${port}` : `${address.join('.')}:${port}`;
+
 const idOf = ({ zone, protocol, source, destination }: Tuple): string =>
-  `${zone} ${protocol} ${source.address.join('.')} ${source.port} ${destination.address.join('.')} ${destination.port}`;
+  `${zone} ${protocol} ${textOf(source)} ${textOf(destination)}`;
 
 const reversed = ({ zone, protocol, source, destination }: Tuple): Tuple => ({
   zone,
@@ -108,8 +111,13 @@ const reversed = ({ zone, protocol, source, destination }: Tuple): Tuple => ({
   destination: source,
 });
 
-const words = (key: FlowKey, at: number, count: number): number[] =>
-  Array.from({ length: count }, (_, index) => key[at + index] ?? 0);
+/** An IPv6 address. */
+const words = (key: FlowKey, at: number): number[] => [
+  key[at] ?? 0,
+  key[at + 1] ?? 0,
+  key[at + 2] ?? 0,
+  key[at + 3] ?? 0,
+];
 
 /** The ports that identify a packet's connection, null when it identifies none. */
 function portsOf(key: FlowKey, protocol: number): readonly [number, number] | null {
@@ -133,8 +141,8 @@ function tupleOf(key: FlowKey, zone: number): Tuple | null {
   const protocol = ipProtocol(key);
   const ports = portsOf(key, protocol);
   if (ports === null) return null;
-  const source = v4 ? words(key, AT.ipSource, 1) : words(key, AT.ipv6Source, 4);
-  const destination = v4 ? words(key, AT.ipDestination, 1) : words(key, AT.ipv6Destination, 4);
+  const source = v4 ? [key[AT.ipSource] ?? 0] : words(key, AT.ipv6Source);
+  const destination = v4 ? [key[AT.ipDestination] ?? 0] : words(key, AT.ipv6Destination);
   return {
     zone,
     protocol,

@@ -7,6 +7,7 @@ import { CT_STATE } from '../openflow/build.ts';
 import type { FlowKey } from '../openflow/fields.ts';
 import { PORT, type Action } from '../openflow/flow.ts';
 import { readField, writeField } from '../openflow/key.ts';
+import { KeyArena } from './arena.ts';
 import type { SimBridge } from './bridge.ts';
 import { untracked, type Tracker, type Tracking } from './conntrack.ts';
 import {
@@ -42,10 +43,13 @@ const MAXIMUM_VLANS = 2;
 
 /** A packet on its way: what matches see, and what travels beside it. */
 interface Packet {
+  readonly arena: KeyArena;
   readonly key: FlowKey;
   tracking: Tracking;
   /** TCIs of the VLAN headers inside the outermost one. */
   readonly innerVlans: number[];
+  /** A copy of the key that steps share until it changes; null: it has changed. */
+  snapshot: FlowKey | null;
 }
 
 /** One translation: from the ingress, or from a fork. */
@@ -146,6 +150,21 @@ const handlers: { readonly [K in Operation['kind']]: Handler<K> } = {
   note: () => {},
 };
 
+/** Operations that leave the key as it is. */
+const READING = new Set<Operation['kind']>([
+  'output',
+  'output_subfield',
+  'controller',
+  'resubmit',
+  'goto_table',
+  'clone',
+  'group',
+  'meter',
+  'note',
+  'clear_actions',
+  'write_actions',
+]);
+
 function clearConntrack(key: FlowKey): void {
   key.fill(0, AT.ctState, AT.conjunctionId);
 }
@@ -204,6 +223,7 @@ class Walk {
     for (let i = 0; i < operations.length; i += 1) {
       if (pass.failed || pass.ended) return;
       const operation = operations[i] as Operation;
+      if (!READING.has(operation.kind)) frame.packet.snapshot = null;
       const handle = handlers[operation.kind] as Handler<Operation['kind']>;
       if (handle(this, operation, frame) === true) return;
     }
@@ -240,7 +260,7 @@ class Walk {
   }
 
   toController(frame: Frame, userdata: readonly number[] = []): void {
-    this.#step(frame, { kind: 'controller', key: frame.packet.key.slice(), userdata });
+    this.#step(frame, { kind: 'controller', key: snapshot(frame.packet), userdata });
   }
 
   /** A note on something that ends nothing. */
@@ -296,7 +316,7 @@ class Walk {
     this.run(exec, frame);
     const mark = { value: BigInt(key[AT.ctMark] ?? 0), mask: markMask };
     const label = { value: labelIn(key), mask: labelMask };
-    const fork: Packet = { key: key.slice(), tracking, innerVlans: [...packet.innerVlans] };
+    const fork = { ...packet, key: packet.arena.copy(key), innerVlans: [...packet.innerVlans] };
     const request = {
       zone,
       commit: action.commit,
@@ -333,12 +353,15 @@ class Walk {
   }
 
   #visit(table: number, inPort: number, frame: Frame): void {
-    const { key } = frame.packet;
+    const { packet } = frame;
+    const { key } = packet;
     const realPort = key[AT.inPort] ?? 0;
+    if (inPort !== realPort) packet.snapshot = null;
     key[AT.inPort] = inPort;
     const rule = fragment(key) === 0 ? this.#bridge.lookup(table, key) : this.#blind(table, key);
-    this.#step(frame, { kind: 'table', table, flow: rule?.flow ?? null, key: key.slice() });
+    this.#step(frame, { kind: 'table', table, flow: rule?.flow ?? null, key: snapshot(packet) });
     key[AT.inPort] = realPort;
+    if (inPort !== realPort) packet.snapshot = null;
     if (rule === null) return;
     if (this.#options.count === true) {
       rule.packets += 1;
@@ -379,7 +402,7 @@ class Walk {
     const target = this.#bridge.port(port);
     if (target === undefined) this.#suppress(port, 'no_such_port', frame);
     else if (!target.up) this.#suppress(port, 'down', frame);
-    else this.#step(frame, { kind: 'output', port, key: frame.packet.key.slice() });
+    else this.#step(frame, { kind: 'output', port, key: snapshot(frame.packet) });
   }
 
   #suppress(port: number, why: 'in_port' | 'no_such_port' | 'down', frame: Frame): void {
@@ -414,16 +437,28 @@ function writeTracking({ key, tracking }: Packet): void {
   }
 }
 
-function copyOf({ key, tracking, innerVlans }: Packet): Packet {
-  return { key: key.slice(), tracking: { ...tracking }, innerVlans: [...innerVlans] };
+function snapshot(packet: Packet): FlowKey {
+  return (packet.snapshot ??= packet.arena.copy(packet.key));
+}
+
+function copyOf(packet: Packet): Packet {
+  const { arena, key, tracking, innerVlans } = packet;
+  return {
+    ...packet,
+    key: arena.copy(key),
+    tracking: { ...tracking },
+    innerVlans: [...innerVlans],
+  };
 }
 
 /** Returns what puts the headers and registers back; what conntrack wrote beside them stays. */
-function remember({ key, innerVlans }: Packet): () => void {
-  const oldKey = key.slice();
+function remember(packet: Packet): () => void {
+  const { key, innerVlans } = packet;
+  const oldKey = snapshot(packet);
   const oldVlans = [...innerVlans];
   return () => {
     key.set(oldKey);
+    packet.snapshot = oldKey;
     innerVlans.splice(0, innerVlans.length, ...oldVlans);
   };
 }
@@ -436,7 +471,8 @@ export function execute(bridge: SimBridge, key: FlowKey, options: ExecuteOptions
   const walk = new Walk(bridge, options);
   const state = key[AT.ctState] ?? 0;
   const tracking = { ...untracked(), state, zone: (key[AT.ctZone] ?? 0) >>> 16 };
-  const packet = { key: key.slice(), tracking, innerVlans: [] };
+  const arena = new KeyArena();
+  const packet = { arena, key: arena.copy(key), tracking, innerVlans: [], snapshot: null };
   walk.pass(packet, 0, 0, {
     recirculations: 0,
     actionSet: [],

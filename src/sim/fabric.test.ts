@@ -129,7 +129,7 @@ describe('the fabric', () => {
 
     const down = (net: Fabric, name: NodeName) => {
       const { ports } = bridge(net, name, 'br-phy');
-      for (const port of [...ports.values()]) {
+      for (const port of ports.values()) {
         if (port.kind === 'uplink') ports.set(port.ofport, { ...port, up: false });
       }
       return net;

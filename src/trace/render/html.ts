@@ -80,17 +80,15 @@ ${hops.map((hop) => row(hop, hop === fatal)).join('\n')}
 </tbody></table></div>`;
 }
 
-function legSection(trace: Trace, leg: Leg, open: boolean): string {
+/** The first leg is open, and its reason told above. */
+function legSection(trace: Trace, leg: Leg, first: boolean): string {
   const [from, to] = legEnds(trace, leg);
   const title = `${legTitle(leg)}: ${endpointName(from)} → ${endpointName(to)}, ${leg.verdict}`;
   const fatal = fatalHop(leg);
   const tables = stretches(leg.hops).map((stretch) => stretchTable(stretch, fatal));
   const none = tables.length === 0 ? ['<p>No table sees the packet.</p>'] : tables;
-  const why =
-    leg.reason === null || leg.reason === trace.reason
-      ? []
-      : [tag('p', leg.reason.message, ' class="reason"')];
-  return `<details${open ? ' open' : ''}>${tag('summary', title)}\n${[...why, ...none].join('\n')}\n</details>`;
+  const why = first || leg.reason === null ? [] : [tag('p', leg.reason.message, ' class="reason"')];
+  return `<details${first ? ' open' : ''}>${tag('summary', title)}\n${[...why, ...none].join('\n')}\n</details>`;
 }
 
 function reasonSection({ reason }: Trace): string[] {

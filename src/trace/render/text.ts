@@ -36,14 +36,17 @@ function wrap(text: string, width: number): string[] {
   return line === '' ? lines : [...lines, line.trimEnd()];
 }
 
+/** Column of what a table's name is followed by. */
+const NAME_WIDTH = 23;
+
 class Printer {
   readonly #lines: string[] = [];
-  readonly #columns: number;
+  readonly columns: number;
   readonly #color: boolean;
 
   constructor({ color, columns }: TextOptions) {
     this.#color = color;
-    this.#columns = Math.max(40, Math.min(columns, 160));
+    this.columns = Math.max(40, Math.min(columns, 160));
   }
 
   style(style: Style, text: string): string {
@@ -57,7 +60,7 @@ class Printer {
   /** Text under a tree's branch, wrapped, the first line led by `first`. */
   block(branch: string, first: string, text: string, style: Style | null): void {
     const indent = ' '.repeat(first.length);
-    const parts = wrap(oneLine(text), this.#columns - branch.length - first.length);
+    const parts = wrap(oneLine(text), this.columns - branch.length - first.length);
     for (const [index, part] of parts.entries()) {
       const lead = index === 0 ? first : indent;
       this.line(`${branch}${lead}${style === null ? part : this.style(style, part)}`);
@@ -80,9 +83,13 @@ function printHop(printer: Printer, hop: Hop, last: boolean, trunk: string, fata
   const about = [hop.object, hop.ct_state === undefined ? undefined : `ct ${hop.ct_state}`]
     .filter((part) => part !== undefined)
     .join(', ');
-  const name = printer.style('bold', hop.name.padEnd(22));
-  printer.line(`${trunk}${mark} ${table} ${name} ${printer.style('cyan', oneLine(about))}`);
   const branch = `${trunk}${last ? ' ' : '│'}     `;
+  const name = printer.style('bold', hop.name);
+  const gap = ' '.repeat(Math.max(NAME_WIDTH - hop.name.length, 1));
+  const beside = about !== '' && branch.length + NAME_WIDTH + about.length <= printer.columns;
+  const told = beside ? `${gap}${printer.style('cyan', oneLine(about))}` : '';
+  printer.line(`${trunk}${mark} ${table} ${name}${told}`);
+  if (!beside) printer.block(branch, '', about, 'cyan');
   const match = hop.match === '' ? '' : `,${hop.match}`;
   const flow = hop.priority === null ? 'no flow matches' : `priority=${hop.priority}${match}`;
   printer.block(branch, '', flow, 'dim');
@@ -125,7 +132,8 @@ export function renderText(trace: Trace, options: TextOptions): string {
     printer.line(`${legTitle(leg)}: ${verdictText(printer, leg.verdict)}`);
     if (index === 0) for (const step of stepsOf(leg)) printStep(printer, step, leg);
     else printWay(printer, leg);
-    if (leg.reason !== null && leg.reason !== trace.reason) {
+    // The first leg's reason is the trace's, told at the end.
+    if (index > 0 && leg.reason !== null) {
       printer.block('', 'why: ', leg.reason.message, null);
     }
   }

@@ -6,7 +6,7 @@
 import { IP_PROTO } from '../openflow/build.ts';
 
 /** What a packet does to its connection. `restart`: it belongs to a new one of the same addresses. */
-export type Update = 'established' | 'new' | 'invalid' | 'restart';
+type Update = 'established' | 'new' | 'invalid' | 'restart';
 
 export interface Life {
   /** Whether a packet with these flags or type may begin a connection. */

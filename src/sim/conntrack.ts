@@ -68,7 +68,7 @@ export const untracked = (): Tracking => ({
   reply: false,
 });
 
-export interface MaskedMark {
+interface MaskedMark {
   readonly value: bigint;
   readonly mask: bigint;
 }

@@ -92,7 +92,7 @@ export type LossCode =
   | 'loop';
 
 /** A packet that ended outside the flow tables of br-int. */
-export interface Loss {
+interface Loss {
   readonly node: string;
   readonly visit: number;
   readonly code: LossCode;

@@ -17,7 +17,7 @@ import { Random } from './sim-random.ts';
 import { Unixctl } from './sim-unixctl.ts';
 
 const SEED = Number(process.env['SIM_SEED'] ?? 1);
-const SEQUENCES = Number(process.env['SIM_SEQUENCES'] ?? 30);
+const SEQUENCES = Number(process.env['SIM_SEQUENCES'] ?? 80);
 const LENGTH = 50;
 
 /** What a packet asks of the pipeline: bits of its destination MAC. */
@@ -94,8 +94,12 @@ const PORTS = [
   [80, 40_000],
 ] as const;
 const OTHER_PORTS = [22, 700, 40_000] as const;
-const TCP_FLAGS = [0x02, 0x02, 0x12, 0x10, 0x10, 0x18, 0x11, 0x04, 0x14, 0x00, 0x01, 0x03] as const;
-const ICMP_TYPES = [8, 8, 0, 0, 13, 14, 3, 11] as const;
+/** SYN, SYN+ACK, ACK, PSH+ACK, FIN+ACK, RST, RST+ACK, and what no stack sends. */
+const TCP_FLAGS = [
+  0x02, 0x02, 0x02, 0x12, 0x12, 0x10, 0x10, 0x18, 0x11, 0x11, 0x11, 0x04, 0x14, 0x00, 0x01, 0x03,
+  0x0c,
+] as const;
+const ICMP_TYPES = [8, 8, 0, 0, 13, 14, 15, 16, 3, 11] as const;
 const ICMP6_TYPES = [128, 128, 129, 129, 1, 135] as const;
 const V6 = 0x20010db8n << 96n;
 

@@ -20,7 +20,7 @@ export interface Program {
 }
 
 export const PORTS = [1, 2, 3, 4] as const;
-export const TABLES = [0, 5, 10, 15, 20, 30, 40, 50] as const;
+const TABLES = [0, 5, 10, 15, 20, 30, 40, 50] as const;
 /** Group n is for flows of the tables up to TABLES[n], and its buckets lead beyond. */
 const GROUPS = [1, 2, 3, 4, 5, 6, 7] as const;
 const groupTable = (id: number): number => TABLES[id] ?? 0;

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyPluginAsync } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { renderHtml } from '../trace/render/html.ts';
+import { PAGE_COLOURS } from '../trace/render/svg/palette.ts';
 import type { Tracing } from './tracing/index.ts';
 
 const querySchema = Type.Object(
@@ -19,20 +20,19 @@ const querySchema = Type.Object(
   { additionalProperties: false },
 );
 
-const STYLE = `:root{color-scheme:light dark;--canvas:#fff;--ink:#1c2733;--muted:#4d5b69;--edge:#7e95ad;--act:#1a63bd;--on-act:#fff;--bad:#7d1017;--bad-ground:#fdeeed}
-@media (prefers-color-scheme:dark){:root{--canvas:#0f151b;--ink:#e6edf3;--muted:#a9b6c3;--edge:#5d748c;--act:#62aaff;--on-act:#07131f;--bad:#ffc2bd;--bad-ground:#35171a}}
+const STYLE = `${PAGE_COLOURS}
 html,body{height:100%;margin:0}
 body{display:flex;flex-direction:column;background:var(--canvas);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
-form{display:flex;flex-wrap:wrap;gap:.75rem 1rem;align-items:end;padding:1rem 1.5rem;border-bottom:1px solid var(--edge)}
+form{display:flex;flex-wrap:wrap;gap:.75rem 1rem;align-items:end;padding:1rem 1.5rem;border-bottom:1px solid var(--bridge-edge)}
 h1{flex-basis:100%;font-size:1.2rem;margin:0}
 label{display:flex;flex-direction:column;font-size:.85rem;color:var(--muted)}
 .end{flex:1 1 14rem}
-input,select,button{font:inherit;color:inherit;padding:.35rem .6rem;border:1px solid var(--edge);border-radius:6px;background:transparent}
+input,select,button{box-sizing:border-box;height:2.2rem;font:inherit;font-size:.95rem;color:var(--ink);padding:.35rem .6rem;border:1px solid var(--bridge-edge);border-radius:6px;background:transparent}
 select option{background:var(--canvas)}
-button{background:var(--act);border-color:var(--act);color:var(--on-act);font-weight:600;cursor:pointer}
+button{background:var(--way);border-color:var(--way);color:var(--on-way);font-weight:600;cursor:pointer}
 button[disabled]{opacity:.6;cursor:progress}
 #message{margin:1rem 1.5rem 0}
-#message.bad{padding:.6rem 1rem;background:var(--bad-ground);color:var(--bad);overflow-wrap:anywhere}
+#message.bad{padding:.6rem 1rem;background:var(--reason);color:var(--on-reason);overflow-wrap:anywhere}
 iframe{flex:1;border:0;width:100%}`;
 
 const SCRIPT = `'use strict';

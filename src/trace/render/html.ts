@@ -1,7 +1,7 @@
 import type { Hop, Leg, Trace } from '../types.ts';
 import { escape } from './markup.ts';
 import { renderSvg } from './svg.ts';
-import { PALETTE, type Paint } from './svg/palette.ts';
+import { PAGE_COLOURS, type Paint } from './svg/palette.ts';
 import {
   endpointName,
   fatalHop,
@@ -12,15 +12,9 @@ import {
   type Stretch,
 } from './words.ts';
 
-const colours = (scheme: 0 | 1): string =>
-  Object.entries(PALETTE)
-    .map(([paint, colour]) => `--${paint}:${colour[scheme]}`)
-    .join(';');
-
 const paint = (name: Paint): string => `var(--${name})`;
 
-const STYLE = `:root{color-scheme:light dark;${colours(0)}}
-@media (prefers-color-scheme:dark){:root{${colours(1)}}}
+const STYLE = `${PAGE_COLOURS}
 body{margin:0 auto;max-width:76rem;padding:1.5rem;background:${paint('canvas')};color:${paint('ink')};font:15px/1.5 system-ui,sans-serif}
 h1{font-size:1.35rem;margin:0 0 .75rem;overflow-wrap:anywhere}
 h2{font-size:1.05rem;margin:1.75rem 0 .5rem}
@@ -35,9 +29,12 @@ figure svg{max-width:100%;height:auto}
 details{margin:.5rem 0;border:1px solid ${paint('node-edge')};border-radius:6px;padding:.5rem 1rem}
 summary{cursor:pointer;font-weight:600}
 .scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;margin:.75rem 0}
+table{border-collapse:collapse;table-layout:fixed;width:100%;min-width:62rem;margin:.75rem 0}
 caption{text-align:left;font-weight:600;padding:.25rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-top:1px solid ${paint('node-edge')};overflow-wrap:anywhere}
+th:nth-child(1){width:12.5rem}
+th:nth-child(2){width:21%}
+th:nth-child(3){width:28%}
 th{font-size:.85rem;color:${paint('muted')}}
 td span{display:inline-block;max-width:100%}
 td:first-child{white-space:nowrap}

@@ -22,3 +22,12 @@ export const PALETTE = {
 } as const satisfies Readonly<Record<string, Colour>>;
 
 export type Paint = keyof typeof PALETTE;
+
+/** The palette as custom properties, for the style of a page around a picture. */
+export const PAGE_COLOURS = ((): string => {
+  const rules = (scheme: 0 | 1): string =>
+    Object.entries(PALETTE)
+      .map(([paint, colour]) => `--${paint}:${colour[scheme]}`)
+      .join(';');
+  return `:root{color-scheme:light dark;${rules(0)}}\n@media (prefers-color-scheme:dark){:root{${rules(1)}}}`;
+})();

@@ -70,6 +70,19 @@ export const floatingIpArrivals: Feature = {
   },
 };
 
+/** Whether a floating ip belongs to a port of a VPC that this node has: others mean nothing here. */
+function concernsNode(floatingIpId: string, view: View): boolean {
+  const portId = view.get('floatingip', floatingIpId)?.port_id;
+  const port = portId == null ? undefined : view.get('port', portId);
+  const vpc = port === undefined ? undefined : view.fact(vpcOfNetwork, port.network_id);
+  return vpc !== undefined && view.fact(vpcIsHere, vpc);
+}
+
+function anyConcernsNode(floatingIpIds: Iterable<string>, view: View): boolean {
+  for (const id of floatingIpIds) if (concernsNode(id, view)) return true;
+  return false;
+}
+
 /** A floating ip may be spelled like an address of a VPC: inside that VPC, it is that address. */
 export const floatingIpShadows: Feature = {
   name: 'floatingIpShadows',
@@ -79,9 +92,10 @@ export const floatingIpShadows: Feature = {
     const subnet = view.get('subnet', subnetId);
     if (subnet === undefined || subnet.ip_version !== 4) return;
     const prefix = parsePrefix(subnet.cidr);
-    if (view.find('floatingip.by_prefix', formatPrefix(prefix)).size === 0) return;
     const vpc = view.fact(vpcOfNetwork, subnet.network_id);
     if (vpc === undefined || !view.fact(vpcIsHere, vpc)) return;
+    const within = view.find('floatingip.by_prefix', formatPrefix(prefix));
+    if (!anyConcernsNode(within, view)) return;
     emit.flow({
       table: 101,
       priority: PRIORITY.floatingIp.shadowed,

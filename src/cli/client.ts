@@ -1,5 +1,6 @@
 import { Failure } from '../base/failure.ts';
 import { isUuid } from '../base/ids.ts';
+import { send, type Answer } from './http.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -23,6 +24,21 @@ function failureOf(status: number, body: unknown): Failure {
   return new Failure(kind, 'UnexpectedAnswer', `the server answered ${status} without a message`);
 }
 
+/** @returns undefined for what is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The network's own words; several addresses that all failed are one AggregateError without any. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The REST API as the commands use it. */
 export class Client {
   readonly #url: string;
@@ -33,53 +49,33 @@ export class Client {
     this.#token = env['TIANCHI_TOKEN'];
   }
 
-  async #fetch(method: string, path: string, body?: unknown): Promise<Response> {
-    const headers: Record<string, string> = {};
-    if (body !== undefined) headers['content-type'] = 'application/json';
-    if (this.#token !== undefined) headers['x-auth-token'] = this.#token;
+  /** @throws {Failure} with the server's own message when it refuses. */
+  async #ask(method: string, path: string, body?: unknown): Promise<string> {
+    const headers = this.#token === undefined ? {} : { 'x-auth-token': this.#token };
+    let answer: Answer;
     try {
-      return await fetch(`${this.#url}${path}`, {
-        method,
-        headers,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
+      answer = await send(method, `${this.#url}${path}`, headers, body);
     } catch (error) {
-      const why =
-        error instanceof Error && error.cause instanceof Error ? error.cause.message : error;
       throw new Failure(
         'unavailable',
         'ServerUnreachable',
-        `no server answers at ${this.#url} (${String(why)}); start one with \`tianchi server\` or set TIANCHI_URL`,
+        `no server answers at ${this.#url} (${reasonOf(error)}); start one with \`tianchi server\` or set TIANCHI_URL`,
       );
     }
+    if (answer.status < 200 || answer.status > 299) {
+      throw failureOf(answer.status, parsed(answer.text));
+    }
+    return answer.text;
   }
 
   /** @throws {Failure} with the server's own message when it refuses. */
   async request(method: string, path: string, body?: unknown): Promise<unknown> {
-    const response = await this.#fetch(method, path, body);
-    const text = await response.text();
-    let parsed: unknown;
-    try {
-      parsed = text === '' ? undefined : JSON.parse(text);
-    } catch {
-      parsed = undefined;
-    }
-    if (!response.ok) throw failureOf(response.status, parsed);
-    return parsed;
+    return parsed(await this.#ask(method, path, body));
   }
 
-  /** A plain-text answer, as the dumps give. */
-  async text(path: string): Promise<string> {
-    const response = await this.#fetch('GET', path);
-    const text = await response.text();
-    if (response.ok) return text;
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(text);
-    } catch {
-      parsed = undefined;
-    }
-    throw failureOf(response.status, parsed);
+  /** A plain-text answer, as the dumps give. @throws {Failure} as `request` does. */
+  text(path: string): Promise<string> {
+    return this.#ask('GET', path);
   }
 
   async create(resource: Resource, attributes: Json): Promise<Json> {

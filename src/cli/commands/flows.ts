@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import type { Client } from '../client.ts';
 import type { Io } from '../io.ts';
 import { Failure } from '../../base/failure.ts';
-import { formatFlow, parseFlows } from '../../openflow/index.ts';
 import { example } from '../help.ts';
 
 async function readText(file: string, io: Io): Promise<string> {
@@ -29,6 +28,7 @@ export function flowCommands(program: Command, io: Io, client: Client): void {
     .argument('<file>', 'add-flow lines or a dump-flows output; - is stdin')
     .addHelpText('after', example('ovs-ofctl dump-flows br-int | tianchi flows parse -'))
     .action(async (file: string) => {
+      const { formatFlow, parseFlows } = await import('../../openflow/index.ts');
       const { flows: parsed, errors } = parseFlows(await readText(file, io));
       for (const flow of parsed) io.out(formatFlow(flow));
       for (const { line, column, message } of errors)

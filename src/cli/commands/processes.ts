@@ -1,8 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { Failure } from '../../base/failure.ts';
-import { runAgent } from '../../main/agent.ts';
-import { runServer } from '../../main/serve.ts';
 import type { Client } from '../client.ts';
 import { example } from '../help.ts';
 import type { Io } from '../io.ts';
@@ -65,6 +63,7 @@ export function processCommands(program: Command, io: Io, _client: Client): void
       if (options.auth !== 'none') {
         throw notBuilt('Keystone authentication', 'use --auth none on loopback');
       }
+      const { runServer } = await import('../../main/serve.ts');
       const server = await runServer({
         listen: options.listen,
         store: options.store,
@@ -85,10 +84,11 @@ export function processCommands(program: Command, io: Io, _client: Client): void
     .requiredOption('--server <url>')
     .option('--datapath <kind>', 'simulated')
     .option('--ovsdb <socket>', 'unix:PATH of a real Open vSwitch')
-    .option('--uplink <interface>', 'may be repeated', (value: string, all: string[] = []) => [
-      ...all,
-      value,
-    ])
+    .option(
+      '--uplink <interface>',
+      'may be repeated',
+      (value: string, all: string[] | undefined) => [...(all ?? []), value],
+    )
     .option('--vlan <vid>', 'VLAN of the underlay')
     .addHelpText(
       'after',
@@ -100,6 +100,7 @@ export function processCommands(program: Command, io: Io, _client: Client): void
       if (options.datapath !== 'simulated') {
         throw notBuilt('the agent for real Open vSwitch', 'use --datapath simulated');
       }
+      const { runAgent } = await import('../../main/agent.ts');
       const agent = await runAgent({
         node: options.node,
         vtep: options.vtep,

@@ -4,20 +4,31 @@ import type { Client, Json } from '../client.ts';
 import type { Io } from '../io.ts';
 import { Failure } from '../../base/failure.ts';
 import type { Trace } from '../../trace/types.ts';
-import { renderHtml } from '../../trace/render/html.ts';
-import { renderJson } from '../../trace/render/json.ts';
-import { renderMarkdown } from '../../trace/render/markdown.ts';
-import { renderSvg } from '../../trace/render/svg.ts';
-import { renderText } from '../../trace/render/text.ts';
 import { example } from '../help.ts';
 import { lines } from '../lines.ts';
 
-const FORMATS: Readonly<Record<string, (trace: Trace, io: Io) => string>> = {
-  text: (trace, io) => renderText(trace, { color: io.color, columns: io.columns }),
-  json: (trace) => JSON.stringify(renderJson(trace), null, 2),
-  markdown: (trace) => renderMarkdown(trace),
-  svg: (trace) => renderSvg(trace),
-  html: (trace) => renderHtml(trace),
+/** Loaded when asked for: a command should not wait for what it does not print. */
+const FORMATS: Readonly<Record<string, (trace: Trace, io: Io) => Promise<string>>> = {
+  text: async (trace, { color, columns }) => {
+    const { renderText } = await import('../../trace/render/text.ts');
+    return renderText(trace, { color, columns });
+  },
+  json: async (trace) => {
+    const { renderJson } = await import('../../trace/render/json.ts');
+    return JSON.stringify(renderJson(trace), null, 2);
+  },
+  markdown: async (trace) => {
+    const { renderMarkdown } = await import('../../trace/render/markdown.ts');
+    return renderMarkdown(trace);
+  },
+  svg: async (trace) => {
+    const { renderSvg } = await import('../../trace/render/svg.ts');
+    return renderSvg(trace);
+  },
+  html: async (trace) => {
+    const { renderHtml } = await import('../../trace/render/html.ts');
+    return renderHtml(trace);
+  },
 };
 
 interface Options {
@@ -48,6 +59,7 @@ function sourcePort(text: string): number {
 
 /** NDJSON in, NDJSON out, in order; a bad request answers its error and the batch goes on. */
 async function batch(io: Io, client: Client): Promise<void> {
+  const { renderJson } = await import('../../trace/render/json.ts');
   for await (const line of lines(io.stdin())) {
     if (line.trim() === '') continue;
     let id: unknown = null;
@@ -125,7 +137,7 @@ export function traceCommand(program: Command, io: Io, client: Client): void {
             : { source_port: sourcePort(options.sourcePort) }),
         });
         const format = options.json === true ? 'json' : options.format;
-        io.out(FORMATS[format]?.(trace, io) ?? '');
+        io.out((await FORMATS[format]?.(trace, io)) ?? '');
         if (options.expect !== undefined && options.expect !== trace.verdict) {
           const why = trace.reason === null ? '' : `: ${trace.reason.message}`;
           throw new Failure(

@@ -3,9 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { Failure } from '../../base/failure.ts';
-import { runAgent } from '../../main/agent.ts';
-import { runServer } from '../../main/serve.ts';
-import { renderText } from '../../trace/render/text.ts';
 import type { Trace } from '../../trace/types.ts';
 import { Client } from '../client.ts';
 import { example } from '../help.ts';
@@ -20,6 +17,10 @@ interface Stack {
 
 /** A server on a store of its own and the two nodes, in this process. */
 async function startStack(listen: string): Promise<Stack> {
+  const [{ runServer }, { runAgent }] = await Promise.all([
+    import('../../main/serve.ts'),
+    import('../../main/agent.ts'),
+  ]);
   const store = await mkdtemp(join(tmpdir(), 'tianchi-walkthrough-'));
   const closers: (() => Promise<void>)[] = [() => rm(store, { recursive: true, force: true })];
   const close = async () => {
@@ -98,6 +99,7 @@ class Session {
   async trace(from: string, to: string): Promise<Trace> {
     const request = { from, to, protocol: 'icmp', source: 'live' };
     const trace = (await this.#client.request('POST', '/tianchi/v1/traces', request)) as Trace;
+    const { renderText } = await import('../../trace/render/text.ts');
     this.#io.out(`$ tianchi trace ${from} ${to}`);
     this.#io.out(renderText(trace, { color: this.#io.color, columns: this.#io.columns }));
     return trace;

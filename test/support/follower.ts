@@ -114,9 +114,10 @@ export class Follower {
   /** What the compiler or the switch has otherwise than a full compilation; empty when all agree. */
   differences(): string[] {
     const full = compileAll(this.#world.topology, this.#local, this.#features);
-    return BRIDGES.flatMap((bridge) => [
-      ...differences(this.#compiler.program(bridge), full[bridge]),
-      ...differences(this.#bridges[bridge].program(), full[bridge]),
-    ]);
+    return BRIDGES.flatMap((bridge) =>
+      [this.#compiler.program(bridge), this.#bridges[bridge].program()].flatMap((held) =>
+        differences(held, full[bridge]),
+      ),
+    );
   }
 }

@@ -40,7 +40,7 @@ interface Form<T> {
 const FLOW: Form<Flow> = {
   key: flowKey,
   same: sameContent,
-  text: (flow) => `cookie=0x${flow.cookie.toString(16)}, ${formatFlow(flow)}`,
+  text: (flow) => formatFlow(flow),
 };
 const GROUP: Form<Group> = {
   key: ({ id }) => id,

@@ -196,12 +196,12 @@ function self(): string {
   return fence('text', lines);
 }
 
-/** A stand-in for a policy route: stops what one subnet sends, wherever it goes. */
-const POLICY = 'table=105,priority=1,ip,nw_src=178.1.3.0/24 actions=drop';
+/** A stand-in for a policy route: stops what one VM sends, wherever it goes. */
+const POLICY = 'table=105,priority=1,ip,nw_src=178.1.3.2 actions=drop';
 export const POLICY_PAIRS = [
-  [VM1, VM2],
   [VM1, VM4],
-  [VM4, VM1],
+  [VM2, VM4],
+  [VM1, VM2],
 ] as const;
 
 export function policyTrace(from: string, to: string): Trace {

@@ -73,9 +73,9 @@ describe('what 105 is for beside 110', () => {
   it('can decide by the source', () => {
     const hops = POLICY_PAIRS.map(([from, to]) => hopOf(policyTrace(from, to), 105));
     expect(hops.map((hop) => `${hop?.priority} ${hop?.actions}`)).toEqual([
-      '5 goto_table:110',
       '1 drop',
       '0 goto_table:110',
+      '5 goto_table:110',
     ]);
   });
 });

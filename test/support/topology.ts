@@ -467,6 +467,14 @@ export class World {
     return all.length === 0 ? [] : this.#apply([remove('floatingip', this.random.pick(all).id)]);
   }
 
+  /** Takes a floating ip from its port. */
+  changeFloatingIp(): Change[] {
+    const used = [...this.topology.all('floatingip')].filter(({ port_id }) => port_id !== null);
+    if (used.length === 0) return [];
+    const free = { port_id: null, fixed_ip_address: null, router_id: null };
+    return this.#apply([put('floatingip', { ...this.random.pick(used), ...free })]);
+  }
+
   changeNode(): Change[] {
     const present = this.topology.get('node', this.random.pick(this.nodes));
     if (present === undefined) return [];
@@ -497,6 +505,7 @@ export class World {
         () => this.changeGateway(),
         () => this.addFloatingIp(),
         () => this.deleteFloatingIp(),
+        () => this.changeFloatingIp(),
         () => this.changeNode(),
         () => (this.topology.count('network') < 16 ? this.addVpc() : []),
       ]);

@@ -6,8 +6,11 @@ import { openRuntime } from '../../src/api/runtime.ts';
 import type { OpenRuntime } from '../../src/api/runtime.ts';
 import { Failure } from '../../src/base/failure.ts';
 import type { PortPatch } from '../../src/model/inputs.ts';
+import type { Port } from '../../src/model/objects.ts';
+import { BRIDGES, compileAll } from '../../src/pipeline/compiler.ts';
 import { openMemoryStore } from '../../src/store/index.ts';
-import { RecordedDatapath, Writer, heldAndWanted, log, startNode } from './world.ts';
+import { differences } from '../support/programs.ts';
+import { RecordedDatapath, Writer, log, startNode } from './world.ts';
 
 const NODES = [
   ['node1', '10.163.133.43'],
@@ -21,6 +24,14 @@ interface Seat {
   readonly datapath: RecordedDatapath;
   agent: RunningAgent;
 }
+
+type Deletable =
+  | 'port'
+  | 'security_group_rule'
+  | 'security_group'
+  | 'subnet'
+  | 'network'
+  | 'floatingip';
 
 /** One step; numbers pick among what there is, so that any sequence means something. */
 export type Step =
@@ -43,10 +54,26 @@ export type Step =
   | { readonly do: 'pair'; readonly port: number; readonly address: number }
   | {
       readonly do: 'delete';
-      readonly kind: 'port' | 'security_group_rule' | 'security_group' | 'subnet' | 'network';
+      readonly kind: Deletable;
       readonly which: number;
     }
-  | { readonly do: 'restart'; readonly node: number; readonly newEpoch: boolean };
+  | { readonly do: 'again' }
+  | { readonly do: 'gateway'; readonly router: number; readonly on: boolean }
+  | { readonly do: 'floating_ip'; readonly port: number }
+  | {
+      readonly do: 'associate';
+      readonly which: number;
+      readonly port: number;
+      readonly on: boolean;
+    }
+  | { readonly do: 'dhcp'; readonly subnet: number; readonly on: boolean }
+  | {
+      readonly do: 'restart';
+      readonly node: number;
+      readonly newEpoch: boolean;
+      /** What changes while the agent is away. */
+      readonly meanwhile: readonly Step[];
+    };
 
 const index = fc.nat({ max: 7 });
 const one = (what: Step['do'], rest: Record<string, fc.Arbitrary<unknown>>) =>
@@ -54,7 +81,7 @@ const one = (what: Step['do'], rest: Record<string, fc.Arbitrary<unknown>>) =>
 
 const groups = fc.uniqueArray(index, { maxLength: 2 });
 
-export const anyStep: fc.Arbitrary<Step> = fc.oneof(
+const oneChange: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: one('network', { cidr: fc.nat({ max: 3 }) }) },
   { weight: 2, arbitrary: one('subnet', { network: index, cidr: fc.nat({ max: 7 }) }) },
   { weight: 1, arbitrary: one('router', { network: index }) },
@@ -62,28 +89,43 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: one('group', {}) },
   { weight: 3, arbitrary: one('rule', { group: index, remote: index, shape: index }) },
   { weight: 5, arbitrary: one('port', { network: index, host: index, groups }) },
+  { weight: 5, arbitrary: one('again', {}) },
   { weight: 4, arbitrary: one('bind', { port: index, host: index }) },
   { weight: 3, arbitrary: one('regroup', { port: index, groups }) },
   { weight: 1, arbitrary: one('security', { port: index, on: fc.boolean() }) },
   { weight: 1, arbitrary: one('admin', { port: index, on: fc.boolean() }) },
   { weight: 1, arbitrary: one('pair', { port: index, address: index }) },
+  { weight: 1, arbitrary: one('gateway', { router: index, on: fc.boolean() }) },
+  { weight: 2, arbitrary: one('floating_ip', { port: index }) },
+  { weight: 2, arbitrary: one('associate', { which: index, port: index, on: fc.boolean() }) },
+  { weight: 1, arbitrary: one('dhcp', { subnet: index, on: fc.boolean() }) },
   {
-    weight: 3,
+    weight: 5,
     arbitrary: one('delete', {
       kind: fc.constantFrom(
+        'port',
         'port',
         'port',
         'security_group_rule',
         'security_group',
         'subnet',
         'network',
+        'floatingip',
       ),
       which: index,
     }),
   },
+);
+
+export const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 16, arbitrary: oneChange },
   {
     weight: 1,
-    arbitrary: one('restart', { node: fc.nat({ max: 2 }), newEpoch: fc.boolean() }),
+    arbitrary: one('restart', {
+      node: fc.nat({ max: 2 }),
+      newEpoch: fc.boolean(),
+      meanwhile: fc.array(oneChange, { maxLength: 2 }),
+    }),
   },
 );
 
@@ -103,6 +145,10 @@ export class Cloud {
   readonly hub: AgentHub;
   readonly seats: Seat[] = [];
   readonly #api: Writer;
+  readonly #deleted: Port[] = [];
+  /** The external network and its subnet, which no step picks. */
+  readonly #outside = new Set<string>();
+  #external = '';
 
   private constructor(runtime: OpenRuntime) {
     this.runtime = runtime;
@@ -126,6 +172,7 @@ export class Cloud {
       const agent = await startNode(name, vtep, cloud.hub.connect, datapath);
       cloud.seats.push({ name, vtep, datapath, agent });
     }
+    await cloud.#openOutside();
     return cloud;
   }
 
@@ -147,15 +194,18 @@ export class Cloud {
     }
   }
 
-  /** For each node what its switch holds and what a full compilation of its topology gives. */
-  async compare() {
+  /** What the switches hold otherwise than a full compilation of the whole topology gives. */
+  async differences(): Promise<string[]> {
     await this.hub.settled();
-    return Promise.all(
-      this.seats.map(async ({ name, agent, datapath }) => ({
-        name,
-        ...(await heldAndWanted(agent, datapath)),
-      })),
-    );
+    const found: string[] = [];
+    for (const { name, agent, datapath } of this.seats) {
+      const wanted = compileAll(this.runtime.topology, agent.local);
+      for (const bridge of BRIDGES) {
+        const unlike = differences(await datapath.program(bridge), wanted[bridge]);
+        found.push(...unlike.map((line) => `${name} ${bridge} ${line}`));
+      }
+    }
+    return found;
   }
 
   readonly #does: {
@@ -206,16 +256,63 @@ export class Cloud {
         allowed_address_pairs:
           address < 2 ? [] : [{ ip_address: `10.${address % 4}.2.${address}` }],
       }),
-    delete: async ({ kind, which }) => this.#api.delete(kind, this.#pick(kind, which)),
-    restart: ({ node, newEpoch }) => this.#restart(node, newEpoch),
+    gateway: async ({ router, on }) =>
+      this.#api.update('router', this.#pick('router', router), {
+        external_gateway_info: on ? { network_id: this.#external } : null,
+      }),
+    floating_ip: async ({ port }) =>
+      this.#api.create('floatingip', {
+        floating_network_id: this.#external,
+        port_id: this.#pick('port', port),
+      }),
+    associate: async ({ which, port, on }) =>
+      this.#api.update('floatingip', this.#pick('floatingip', which), {
+        port_id: on ? this.#pick('port', port) : null,
+      }),
+    dhcp: async ({ subnet, on }) =>
+      this.#api.update('subnet', this.#pick('subnet', subnet), { enable_dhcp: on }),
+    delete: ({ kind, which }) => this.#delete(kind, which),
+    again: () => this.#again(),
+    restart: (step) => this.#restart(step),
   };
 
-  async #restart(which: number, newEpoch: boolean): Promise<void> {
-    const seat = this.seats[which];
+  async #delete(kind: Deletable, which: number): Promise<void> {
+    const id = this.#pick(kind, which);
+    const port = this.runtime.topology.get('port', id);
+    await this.#api.delete(kind, id);
+    if (port !== undefined) this.#deleted.push(port);
+  }
+
+  /** Creates the port that was deleted last once more: its addresses, its groups, its node. */
+  async #again(): Promise<void> {
+    const port = this.#deleted.pop();
+    if (port === undefined) throw new Failure('not_found', 'None', 'no port was deleted');
+    await this.#api.create('port', {
+      network_id: port.network_id,
+      mac_address: port.mac_address,
+      fixed_ips: port.fixed_ips,
+      allowed_address_pairs: port.allowed_address_pairs,
+      port_security_enabled: port.port_security_enabled,
+      security_groups: port.security_groups,
+      device_owner: port.device_owner,
+      'binding:host_id': port['binding:host_id'],
+    });
+  }
+
+  async #restart({ node, newEpoch, meanwhile }: Extract<Step, { do: 'restart' }>): Promise<void> {
+    const seat = this.seats[node];
     if (seat === undefined) return;
     await seat.agent.close();
+    for (const step of meanwhile) await this.take(step);
     const { name, vtep, datapath } = seat;
     seat.agent = await startNode(name, vtep, this.hub.connect, datapath, { newEpoch });
+  }
+
+  async #openOutside(): Promise<void> {
+    const { id } = await this.#api.create('network', { name: 'outside', 'router:external': true });
+    const subnet = await this.#api.create('subnet', { network_id: id, cidr: '203.0.113.0/24' });
+    this.#outside.add(id).add(subnet.id);
+    this.#external = id;
   }
 
   async #port(which: number, patch: PortPatch) {
@@ -229,11 +326,10 @@ export class Cloud {
       : [...new Set(which.map((number) => this.#pick('security_group', number)))];
   }
 
-  #pick(
-    kind: 'network' | 'router' | 'port' | 'security_group' | 'security_group_rule' | 'subnet',
-    which: number,
-  ): string {
-    const ids = [...this.runtime.topology.all(kind)].map(({ id }) => id);
+  #pick(kind: Deletable | 'router', which: number): string {
+    const ids = [...this.runtime.topology.all(kind)]
+      .map(({ id }) => id)
+      .filter((id) => !this.#outside.has(id));
     const id = ids[which % Math.max(ids.length, 1)];
     if (id === undefined) throw new Failure('not_found', 'None', `there is no ${kind} yet`);
     return id;

@@ -127,6 +127,9 @@ const SIDES = [
 
 const IP = FAMILIES.map((family) => family.ip);
 
+/** Of an IPv6 fragment but the first a switch sees no protocol beyond the fragment header itself. */
+const LATER_FRAGMENT = { ip_proto: 44 } as const;
+
 const state = (text: string) => ({ ct_state: ctState(text) });
 
 function tracking(side: (typeof SIDES)[number]): Row[] {
@@ -136,11 +139,13 @@ function tracking(side: (typeof SIDES)[number]): Row[] {
   const commitThenPast = [ct({ zone, commit: true }), gotoTable(past)];
   return [
     ...each(TRACKED, dispatch.table, dispatch.priority, 'security', lookUp),
+    ...each(['ipv6'], dispatch.table, dispatch.priority, 'security', lookUp, LATER_FRAGMENT),
     ...each(IP, base, known, 'security', [gotoTable(rules)], { ...state('+new'), ...newOnly }),
     ...each(IP, base, known, 'security', [gotoTable(past)], state('-new+est')),
     ...each(IP, base, related, 'security', [gotoTable(past)], state('-new+rel')),
     ...each(IP, base, related, 'security', commitThenPast, state('+new+rel')),
     ...each(TRACKED, commit.table, commit.priority, commit.module, commitThenPast),
+    ...each(['ipv6'], commit.table, commit.priority, commit.module, commitThenPast, LATER_FRAGMENT),
   ];
 }
 

@@ -242,6 +242,9 @@ function emitNeighbours(
   } else {
     solicit({});
   }
+  for (const mac of new Set(own.map((source) => source.mac))) {
+    rows.ownAddressProbe({ nd_target: linkLocalFromMac(mac) });
+  }
   for (const { address, fixed } of own) {
     const asked = { nd_target: prefixValue(address) };
     rows.ownAddressProbe(fixed ? asked : { ...asked, ipv6_src: 0n });

@@ -1,0 +1,198 @@
+/**
+ * Nobody speaks as somebody else: every lie that a VM could tell its switch goes nowhere, and the
+ * truth gets through, in the simulated switch and in a real one.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FlowKey } from '../../src/openflow/fields.ts';
+import {
+  formatFlow,
+  formatGroup,
+  formatMeter,
+  parsePacket,
+} from '../../src/openflow/text/index.ts';
+import { BRIDGES, compileAll } from '../../src/pipeline/compiler.ts';
+import { Conntrack, execute, SimBridge, type SimPort } from '../../src/sim/index.ts';
+import { readTrace } from '../differential/sim-ofproto-trace.ts';
+import { Unixctl } from '../differential/sim-unixctl.ts';
+import { hex } from '../support/frames.ts';
+import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
+import { requireOrSkip } from '../support/require.ts';
+import {
+  FRAGMENTED,
+  LIES,
+  spoofingNode,
+  spoofingTopology,
+  TRUTHS,
+  TUNNEL,
+  VM,
+  type Sent,
+} from '../support/spoofing-bench.ts';
+
+const topology = spoofingTopology();
+const local = spoofingNode(topology);
+const programs = compileAll(topology, local);
+const program = programs['br-int'];
+const plugged = Object.entries(VM).filter(([, { id }]) => local.attachment(id) !== undefined);
+
+const where = (inPort: number, ofport: number): string => {
+  if (ofport === inPort) return 'back';
+  if (ofport === TUNNEL) return 'tunnel';
+  return `to ${plugged.find(([, vm]) => vm.ofport === ofport)?.[0] ?? ofport}`;
+};
+
+const keyOf = ({ from, frame }: Sent): FlowKey =>
+  parsePacket(`in_port=${from.ofport},${frame.flow}`);
+
+const label = ({ from, name }: Sent): string =>
+  `${Object.entries(VM).find(([, vm]) => vm === from)?.[0]}: ${name}`;
+
+describe('the simulated switch', () => {
+  const port = (ofport: number, kind: SimPort['kind']): SimPort => ({
+    ofport,
+    name: `${kind}${ofport}`,
+    kind,
+    up: true,
+  });
+  const bridge = new SimBridge('br-int', [
+    port(TUNNEL, 'tunnel'),
+    ...plugged.map(([, { ofport }]) => port(ofport, 'vm')),
+  ]);
+  bridge.apply(program);
+
+  const outcomes = (sent: Sent): string[] => {
+    const { steps } = execute(bridge, keyOf(sent), { conntrack: new Conntrack(), now: 0 });
+    return steps.flatMap((step) => {
+      if (step.kind === 'controller') return ['agent'];
+      return step.kind === 'output' ? [where(sent.from.ofport, step.port)] : [];
+    });
+  };
+
+  it(`lets none of ${LIES.length} lies pass`, () => {
+    const passed = LIES.filter((lie) => outcomes(lie).length > 0);
+    expect(passed.map((lie) => `${label(lie)}: ${outcomes(lie).join()}`)).toEqual([]);
+  });
+
+  it.each(TRUTHS)('lets $name pass: $outcome', (truth) => {
+    expect(outcomes(truth)).toEqual([truth.outcome]);
+  });
+});
+
+requireOrSkip('Open vSwitch', ovsAvailable)('a real switch', () => {
+  let sandbox: Sandbox;
+  let unixctl: Unixctl;
+  const byDatapathPort = new Map<number, number>();
+
+  beforeAll(async () => {
+    sandbox = await startOvs();
+    sandbox.addBridge('br-int');
+    sandbox.addBridge('br-phy');
+    sandbox.addPort('br-int', 'vf', TUNNEL, 'vxlan', 'options:remote_ip=flow', 'options:key=flow');
+    for (const [, { ofport }] of plugged) sandbox.addPort('br-int', `vhu${ofport}`, ofport);
+    sandbox.addPort('br-phy', 'dpdk_phy0', 1);
+    const lines = (texts: readonly string[]) => texts.map((text) => `${text}\n`).join('');
+    for (const bridge of BRIDGES) {
+      const { flows, groups, meters } = programs[bridge];
+      for (const meter of meters) {
+        sandbox.ofctl(['-O', 'OpenFlow13', 'add-meter', bridge, formatMeter(meter)]);
+      }
+      sandbox.ofctl(
+        ['-O', 'OpenFlow15', 'add-groups', bridge, '-'],
+        lines(groups.map((group) => formatGroup(group))),
+      );
+      sandbox.ofctl(
+        ['-O', 'OpenFlow13', 'add-flows', bridge, '-'],
+        lines(flows.map((flow) => formatFlow(flow))),
+      );
+    }
+    unixctl = new Unixctl(sandbox);
+    await unixctl.call('netdev-dummy/ip4addr', 'br-phy', '10.163.133.43/24');
+    await unixctl.call('ovs/route/add', '10.163.133.0/24', 'br-phy');
+    await unixctl.call('tnl/arp/set', 'br-phy', '10.163.133.42', 'aa:00:00:00:00:02');
+    for (const [, ofport, odp] of (await unixctl.call('dpif/show')).matchAll(
+      /vhu\d+ (\d+)\/(\d+):/g,
+    )) {
+      byDatapathPort.set(Number(odp), Number(ofport));
+    }
+  });
+
+  afterAll(() => {
+    unixctl.close();
+    sandbox.stop();
+  });
+
+  const traced = async ({
+    from,
+    frame,
+    found = 'trk,new',
+  }: Sent): Promise<{ outcomes: string[]; read: string }> => {
+    const states = Array.from({ length: 4 }, () => ['--ct-next', found]).flat();
+    const text = await unixctl.call(
+      'ofproto/trace',
+      'br-int',
+      `in_port=${from.ofport}`,
+      hex(frame),
+      ...states,
+    );
+    const outputs = readTrace(text, byDatapathPort).flatMap((pass) =>
+      pass.outputs.map((ofport) => where(from.ofport, ofport)),
+    );
+    const agent = /^Datapath actions:.*userspace\(.*controller/m.test(text) ? ['agent'] : [];
+    const tunnel = /^Datapath actions:.*tnl_push/m.test(text) ? ['tunnel'] : [];
+    return {
+      outcomes: [...agent, ...tunnel, ...outputs],
+      read: /^Flow: (.*)$/m.exec(text)?.[1] ?? text,
+    };
+  };
+
+  it('reads the frames as they are told', async () => {
+    const unlike: string[] = [];
+    for (const sent of [...LIES, ...TRUTHS]) {
+      const { read } = await traced(sent);
+      const real = parsePacket(read.replace(/,vlan_tci1=\w+/, ''));
+      if (String(real) !== String(keyOf(sent)))
+        unlike.push(`${label(sent)}: ${read} for ${sent.frame.flow}`);
+    }
+    expect(unlike).toEqual([]);
+  });
+
+  it('lets none of the lies pass', async () => {
+    const passed: string[] = [];
+    for (const lie of LIES) {
+      const { outcomes } = await traced(lie);
+      if (outcomes.length > 0) passed.push(`${label(lie)}: ${outcomes.join()}`);
+    }
+    expect(passed).toEqual([]);
+  });
+
+  it.each(TRUTHS)('lets $name pass: $outcome', async (truth) => {
+    expect((await traced(truth)).outcomes).toEqual([truth.outcome]);
+  });
+
+  /** Packets that each port of br-int has sent. */
+  const counters = (): Map<string, number> => {
+    const dump = sandbox.ofctl(['-O', 'OpenFlow13', 'dump-ports', 'br-int']);
+    return new Map(
+      [...dump.matchAll(/port +"?([^\s:"]+)"?:[^]*?tx pkts=(\d+)/g)].map(([, name = '', tx]) => [
+        name,
+        Number(tx),
+      ]),
+    );
+  };
+
+  const receive = (from: Sent['from'], frame: Sent['frame']): Promise<string> =>
+    unixctl.call('netdev-dummy/receive', `vhu${from.ofport}`, hex(frame));
+  const victim = String(VM.victim.ofport);
+
+  it('sends nothing when the frames really come in', async () => {
+    const before = counters();
+    for (const { from, frame } of LIES) await receive(from, frame);
+    expect(counters()).toEqual(before);
+  });
+
+  it.each(FRAGMENTED)('sends $arrive fragments of $name on', async ({ from, frames, arrive }) => {
+    const before = counters();
+    for (const frame of frames) await receive(from, frame);
+    const after = new Map(before).set(victim, (before.get(victim) ?? 0) + arrive);
+    expect(counters()).toEqual(after);
+  });
+});

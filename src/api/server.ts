@@ -75,7 +75,7 @@ function exposed(endpoint: Endpoint): Failure {
     {
       field: 'listen',
       value: formatEndpoint(endpoint),
-      remedy: 'listen on 127.0.0.1, or allow it explicitly',
+      remedy: 'listen on 127.0.0.1, or allow it with --allow-remote',
     },
   );
 }

@@ -19,9 +19,14 @@ function failureOf(status: number, body: unknown): Failure {
   const error = isObject(body) ? body['NeutronError'] : undefined;
   const kind = status === 404 ? 'not_found' : status === 409 ? 'conflict' : 'invalid';
   if (isObject(error) && typeof error['message'] === 'string') {
-    return new Failure(kind, String(error['type'] ?? 'Error'), error['message']);
+    const type = error['type'];
+    return new Failure(kind, typeof type === 'string' ? type : 'Error', error['message']);
   }
-  return new Failure(kind, 'UnexpectedAnswer', `the server answered ${status} without a message`);
+  return new Failure(
+    kind,
+    'UnexpectedAnswer',
+    `the server answered ${status}, but not as a Tianchi server does; check TIANCHI_URL`,
+  );
 }
 
 /** @returns undefined for what is no JSON. */
@@ -45,12 +50,19 @@ export class Client {
   readonly #token: string | undefined;
 
   constructor(env: Readonly<Record<string, string | undefined>>) {
-    this.#url = (env['TIANCHI_URL'] ?? 'http://127.0.0.1:9797').replace(/\/+$/, '');
-    this.#token = env['TIANCHI_TOKEN'];
+    this.#url = (env['TIANCHI_URL'] || 'http://127.0.0.1:9797').replace(/\/+$/, '');
+    this.#token = env['TIANCHI_TOKEN'] || undefined;
   }
 
   /** @throws {Failure} with the server's own message when it refuses. */
   async #ask(method: string, path: string, body?: unknown): Promise<string> {
+    if (!/^https?:\/\//.test(this.#url) || !URL.canParse(this.#url)) {
+      throw new Failure(
+        'invalid',
+        'InvalidInput',
+        `TIANCHI_URL is '${this.#url}'; it must be a URL such as http://127.0.0.1:9797`,
+      );
+    }
     const headers = this.#token === undefined ? {} : { 'x-auth-token': this.#token };
     let answer: Answer;
     try {
@@ -118,6 +130,10 @@ export class Client {
    */
   async resolve(resource: Resource, reference: string): Promise<string> {
     if (isUuid(reference)) return reference;
+    if (reference === '') {
+      const message = `the ${resource.noun} is named ''; give its uuid or unique name`;
+      throw new Failure('invalid', 'InvalidInput', message);
+    }
     const found = await this.list(resource, `?name=${encodeURIComponent(reference)}`);
     const ids = found.map((item) => String(item['id']));
     if (ids.length === 1 && ids[0] !== undefined) return ids[0];

@@ -1,14 +1,17 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { Failure } from '../base/failure.ts';
 import { Client } from './client.ts';
 import { catalogueCommands } from './commands/catalogue.ts';
 import { flowCommands } from './commands/flows.ts';
+import { labCommand } from './commands/lab.ts';
 import { networkCommands } from './commands/networks.ts';
 import { portCommands } from './commands/ports.ts';
 import { processCommands } from './commands/processes.ts';
 import { securityGroupCommands } from './commands/security-groups.ts';
 import { traceCommand } from './commands/trace.ts';
 import { walkthroughCommand } from './commands/walkthrough.ts';
+import { example } from './help.ts';
 import type { Io } from './io.ts';
 
 /** Exit statuses: 0 done; 1 the answer is no, or it failed; 2 wrong usage. */
@@ -23,12 +26,18 @@ const COMMANDS = [
   traceCommand,
   flowCommands,
   processCommands,
+  labCommand,
   walkthroughCommand,
 ] as const;
 
 function createProgram(io: Io): Command {
   const program = new Command('tianchi')
     .description('A VPC network on Open vSwitch that you can see through.')
+    .version(version())
+    .addHelpText(
+      'after',
+      example('tianchi walkthrough --once', 'tianchi net-create vpc1 178.1.0.0/16 --json'),
+    )
     .showHelpAfterError('(add --help for an example)')
     .exitOverride()
     .configureOutput({
@@ -41,12 +50,27 @@ function createProgram(io: Io): Command {
   return program;
 }
 
+function version(): string {
+  const manifest: unknown = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  );
+  return (manifest as { version: string }).version;
+}
+
 /** Subcommands that were made before a setting was do not inherit it. */
 function inheritSettings(from: Command, root: Command): void {
   for (const command of from.commands) {
     command.copyInheritedSettings(root);
     inheritSettings(command, root);
   }
+}
+
+/** What went wrong and what would be right, in one sentence. */
+function sentence(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const remedy = error instanceof Failure ? error.details.remedy : undefined;
+  if (remedy === undefined || error.message.includes(remedy)) return error.message;
+  return `${error.message.replace(/\.$/, '')}; ${remedy}`;
 }
 
 /**
@@ -60,11 +84,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
-    if (error instanceof Failure && error.code === 'Usage') {
-      io.err(`tianchi: ${error.message}`);
-      return USAGE;
-    }
-    io.err(`tianchi: ${error instanceof Error ? error.message : String(error)}`);
-    return FAILED;
+    io.err(`tianchi: ${sentence(error)}`);
+    return error instanceof Failure && error.code === 'Usage' ? USAGE : FAILED;
   }
 }

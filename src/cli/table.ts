@@ -1,6 +1,7 @@
-/** A cell's text: lists and objects as JSON, nothing for null. */
-export function cell(value: unknown): string {
+/** A cell's text: a list's items one after another, objects as JSON, nothing for null. */
+function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
+  if (Array.isArray(value)) return value.map(cell).join(', ');
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 

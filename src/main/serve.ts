@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { pino, type Level } from 'pino';
 import { type ServerOptions, startServer } from '../api/server.ts';
+import { Failure } from '../base/failure.ts';
 import { openLmdbStore } from '../store/index.ts';
 
 export interface ServeOptions extends Omit<ServerOptions, 'store' | 'log'> {
@@ -10,11 +11,24 @@ export interface ServeOptions extends Omit<ServerOptions, 'store' | 'log'> {
   readonly logLevel?: Level;
 }
 
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Failure('unavailable', 'StoreUnavailable', `cannot make the store ${path} (${why})`, {
+      field: 'store',
+      value: path,
+      remedy: 'give a folder that can be written',
+    });
+  }
+}
+
 /** A server on the embedded store of a folder, which it closes with itself; logs go to stderr. */
 export async function runServer(
   options: ServeOptions,
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
-  await mkdir(options.store, { recursive: true });
+  await makeFolder(options.store);
   const store = await openLmdbStore(options.store);
   const log = pino({ level: options.logLevel ?? 'info' }, pino.destination({ fd: 2, sync: true }));
   try {

@@ -5,6 +5,14 @@ import { RESOURCES } from '../resources.ts';
 import { table } from '../table.ts';
 import { example } from '../help.ts';
 
+/** Of a fixed ip, in a list, the address alone. */
+const brief = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? value.map((item: unknown) =>
+        typeof item === 'object' && item !== null && 'ip_address' in item ? item.ip_address : item,
+      )
+    : value;
+
 /** `net-list`, `net-show`, `net-delete` and so on for every resource. */
 export function catalogueCommands(program: Command, io: Io, client: Client): void {
   for (const resource of RESOURCES) {
@@ -19,7 +27,7 @@ export function catalogueCommands(program: Command, io: Io, client: Client): voi
         const items = await client.list(resource);
         if (options.json === true) io.out(JSON.stringify(items, null, 2));
         else {
-          const rows = items.map((item) => resource.columns.map((column) => item[column]));
+          const rows = items.map((item) => resource.columns.map((column) => brief(item[column])));
           io.out(table(resource.columns, rows));
         }
       });

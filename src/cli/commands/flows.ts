@@ -21,7 +21,10 @@ async function readText(file: string, io: Io): Promise<string> {
 
 /** `flows parse`, and what a node's switch holds: `flows dump`, `groups dump`, `ports dump`. */
 export function flowCommands(program: Command, io: Io, client: Client): void {
-  const flows = program.command('flows').summary("read flows: a file's, or a node's");
+  const flows = program
+    .command('flows')
+    .summary("read flows: a file's, or a node's")
+    .addHelpText('after', example('tianchi flows dump --node node1'));
   flows
     .command('parse')
     .summary('read ovs-ofctl text and print each flow in canonical form')
@@ -39,10 +42,15 @@ export function flowCommands(program: Command, io: Io, client: Client): void {
       }
     });
 
+  const dumped = (what: string, summary: string) =>
+    program
+      .command(what)
+      .summary(summary)
+      .addHelpText('after', example(`tianchi ${what} dump --node node1`));
   const dumps = [
     { what: 'flows', command: flows, title: 'flows with their counters' },
-    { what: 'groups', command: program.command('groups').summary("read a node's groups") },
-    { what: 'ports', command: program.command('ports').summary("read a node's switch ports") },
+    { what: 'groups', command: dumped('groups', "read a node's groups") },
+    { what: 'ports', command: dumped('ports', "read a node's switch ports") },
   ] as const;
   for (const { what, command } of dumps) {
     command

@@ -11,6 +11,7 @@ interface ServerOptions {
   readonly auth: string;
   readonly defaultSecurityGroup: string;
   readonly underlayMtu: string;
+  readonly allowRemote?: boolean;
 }
 
 interface AgentOptions {
@@ -51,7 +52,9 @@ export function processCommands(program: Command, io: Io, _client: Client): void
         .choices(['on', 'off'])
         .default('on'),
     )
+    .addOption(new Option('--keystone-url <url>').hideHelp())
     .option('--underlay-mtu <bytes>', 'MTU of the network between the nodes', '1500')
+    .option('--allow-remote', 'serve other machines although nobody proves who they are')
     .addHelpText(
       'after',
       example('tianchi server --listen 127.0.0.1:9797 --store /var/lib/tianchi'),
@@ -69,6 +72,7 @@ export function processCommands(program: Command, io: Io, _client: Client): void
         store: options.store,
         auth: 'none',
         defaultSecurityGroup: options.defaultSecurityGroup === 'on',
+        allowRemote: options.allowRemote === true,
         underlayMtu: wholeNumber('--underlay-mtu', options.underlayMtu, 1280, 65535),
       });
       io.out(`ready ${server.url}`);
@@ -82,8 +86,8 @@ export function processCommands(program: Command, io: Io, _client: Client): void
     .requiredOption('--node <name>')
     .requiredOption('--vtep <ip>', "the node's tunnel address")
     .requiredOption('--server <url>')
-    .option('--datapath <kind>', 'simulated')
-    .option('--ovsdb <socket>', 'unix:PATH of a real Open vSwitch')
+    .addOption(new Option('--datapath <kind>', 'a switch in this process').choices(['simulated']))
+    .option('--ovsdb <socket>', 'unix:PATH of a real Open vSwitch (not built yet)')
     .option(
       '--uplink <interface>',
       'may be repeated',

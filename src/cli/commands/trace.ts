@@ -52,9 +52,23 @@ function sourcePort(text: string): number {
   if (/^\d+$/.test(text) && port >= 1 && port <= 65535) return port;
   throw new Failure(
     'invalid',
-    'InvalidInput',
+    'Usage',
     `--source-port is '${text}'; it must be a number from 1 to 65535`,
   );
+}
+
+function parseRequest(line: string): Json {
+  let request: unknown;
+  try {
+    request = JSON.parse(line);
+  } catch (error) {
+    throw new Failure('invalid', 'InvalidInput', `the line is no JSON: ${String(error)}`);
+  }
+  if (typeof request === 'object' && request !== null && !Array.isArray(request)) {
+    return request as Json;
+  }
+  const message = `the line is ${line}; it must be an object such as {"id":1,"from":"vm1","to":"vm2"}`;
+  throw new Failure('invalid', 'InvalidInput', message);
 }
 
 /** NDJSON in, NDJSON out, in order; a bad request answers its error and the batch goes on. */
@@ -64,11 +78,10 @@ async function batch(io: Io, client: Client): Promise<void> {
     if (line.trim() === '') continue;
     let id: unknown = null;
     try {
-      const request = JSON.parse(line) as Json;
-      id = request['id'] ?? null;
+      const { id: given = null, proto, ...request } = parseRequest(line);
+      id = given;
       if (request['flows'] !== undefined) throw offline();
-      const { from, to, proto = 'icmp', source = 'live', family } = request;
-      const asked = { from, to, protocol: proto, source, ...(family ? { family } : {}) };
+      const asked = { ...request, ...(proto === undefined ? {} : { protocol: proto }) };
       io.out(JSON.stringify({ id, ...renderJson(await ask(client, asked)) }));
     } catch (error) {
       io.out(JSON.stringify({ id, error: error instanceof Error ? error.message : String(error) }));
@@ -108,6 +121,10 @@ export function traceCommand(program: Command, io: Io, client: Client): void {
     .option('--source-port <port>', 'of tcp, udp and sctp (default 40000)')
     .option('--batch', 'read requests as NDJSON from stdin: {"id","from","to","proto"}')
     .addOption(new Option('--flows <file>').hideHelp())
+    .addOption(new Option('--groups <file>').hideHelp())
+    .addOption(new Option('--ports <file>').hideHelp())
+    .addOption(new Option('--packet <packet>').hideHelp())
+    .addOption(new Option('--ct-next <states...>').hideHelp())
     .addHelpText(
       'after',
       example('tianchi trace vm1 vm3', 'tianchi trace vm1 178.1.3.6 tcp/22 --json'),

@@ -8,6 +8,7 @@ import type { BaseLogger } from 'pino';
 import { formatIp, parseIp } from '../address/index.ts';
 import { Failure } from '../base/failure.ts';
 import type { AgentMessage, AgentQuery, Plugged, ServerMessage } from '../model/stream.ts';
+import { nodeName } from '../model/nodes.ts';
 import { Topology, indexKey } from '../model/topology.ts';
 import type { DependencyKey } from '../model/topology.ts';
 import { BRIDGES, Compiler } from '../pipeline/compiler.ts';
@@ -57,7 +58,8 @@ export interface RunningAgent {
  * @throws {Failure} of the server when it refuses the node; of the datapath when it can't be opened.
  */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
-  const { datapath, node, pipeline = PIPELINE_VERSION } = options;
+  const { datapath, pipeline = PIPELINE_VERSION } = options;
+  const node = nodeName(options.node, 'node');
   const connect = typeof options.server === 'string' ? connectTo(options.server) : options.server;
   const opened = await datapath.open();
   const kept = await datapath.kept();

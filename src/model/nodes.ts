@@ -1,14 +1,32 @@
+import { formatIp } from '../address/index.ts';
 import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
 import type { NodeInput, NodePatch } from './inputs.ts';
 import type { Node } from './objects.ts';
 import type { Topology } from './topology.ts';
-import { addressText, existing, inUse, invalid, refusal, revised } from './values.ts';
+import { addressOf, existing, inUse, invalid, refusal, revised } from './values.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
 
+/** @throws {Failure} `invalid` for what cannot be a node's name. */
+export function nodeName(text: string, field: string): string {
+  if (NAME.test(text)) return text;
+  const remedy = 'give 1 to 255 letters, digits, dots, dashes and underscores';
+  throw invalid(field, text.slice(0, 64), 'is no node name', remedy);
+}
+
+/** An address that packets can be sent to: tunnels run over IPv4. */
+function vtepAddress(text: string): string {
+  const ip = addressOf(text, 'vtep', 4);
+  const [first] = formatIp(ip).split('.').map(Number);
+  if (first === undefined || first === 0 || first >= 224) {
+    throw invalid('vtep', text, 'is no unicast address', 'give an address of the node');
+  }
+  return formatIp(ip);
+}
+
 /** @throws {Failure} `in_use` when another node has it. */
 function vtepOf(topology: Topology, node: string, text: string): string {
-  const vtep = addressText(text, 'vtep');
+  const vtep = vtepAddress(text);
   for (const other of topology.find('node.by_vtep', vtep)) {
     if (other === node) continue;
     throw refusal('in_use', 'VtepInUse', 'vtep', vtep, `belongs to node ${other}`, 'give another');
@@ -18,20 +36,13 @@ function vtepOf(topology: Topology, node: string, text: string): string {
 
 export function createNode(topology: Topology, input: NodeInput, context: PlanContext): Plan<Node> {
   const draft = new Draft(topology, context);
-  if (!NAME.test(input.name)) {
-    throw invalid(
-      'name',
-      input.name.slice(0, 64),
-      'is no node name',
-      'give 1 to 255 letters, digits, dots, dashes and underscores',
-    );
-  }
-  if (topology.get('node', input.name) !== undefined) {
-    throw refusal('in_use', 'NodeExists', 'name', input.name, 'exists already', 'give another');
+  const name = nodeName(input.name, 'name');
+  if (topology.get('node', name) !== undefined) {
+    throw refusal('in_use', 'NodeExists', 'name', name, 'exists already', 'give another');
   }
   const node: Node = {
-    id: input.name,
-    vtep: vtepOf(topology, input.name, input.vtep),
+    id: name,
+    vtep: vtepOf(topology, name, input.vtep),
     description: input.description ?? '',
     created_at: context.now,
     updated_at: context.now,

@@ -57,10 +57,16 @@ const invalid = (field: string, value: unknown, remedy: string): Failure =>
     remedy,
   });
 
-function parseNumber(field: string, text: string, low: number, high: number): number {
+/** The number after the slash of `tcp/22`. */
+function parseNumber(protocol: string, low: number, high: number): number {
+  const [name = '', text = ''] = protocol.split('/');
   const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= low && number <= high) return number;
-  throw invalid(field, JSON.stringify(text), `a number from ${low} to ${high}`);
+  throw invalid(
+    'protocol',
+    JSON.stringify(protocol),
+    `${name}/ and a number from ${low} to ${high}`,
+  );
 }
 
 /** What the user asked for, before the family is known. */
@@ -86,7 +92,7 @@ export function parseProbe(request: ProbeRequest, family: 4 | 6): Probe {
   const [name = '', argument, ...rest] = text.split('/');
   const none = { family, source_port: null, destination_port: null };
   if (name === 'ip' && argument !== undefined && rest.length === 0) {
-    return { protocol: `ip/${parseNumber('protocol', argument, 0, 255)}`, ...none };
+    return { protocol: `ip/${parseNumber(text, 0, 255)}`, ...none };
   }
   const spec = PROTOCOLS.find((candidate) => candidate.name === name);
   if (
@@ -114,7 +120,7 @@ export function parseProbe(request: ProbeRequest, family: 4 | 6): Probe {
     protocol: name,
     family,
     source_port: source,
-    destination_port: parseNumber('protocol', argument ?? '', 1, 65_535),
+    destination_port: parseNumber(text, 1, 65_535),
   };
 }
 

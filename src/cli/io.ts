@@ -17,6 +17,11 @@ export interface Io {
 
 export function processIo(): Io {
   let stop: Promise<void> | undefined;
+  // Whoever reads stops early, as `head` does: there is nobody left to write for.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
   return {
     out: (text) => process.stdout.write(`${text}\n`),
     err: (text) => process.stderr.write(`${text}\n`),

@@ -68,7 +68,7 @@ export function securityGroupCommands(program: Command, io: Io, client: Client):
           ? options.remoteIp?.includes(':') === true
             ? { ethertype: 'IPv6' }
             : {}
-          : { ethertype: options.ethertype }),
+          : { ethertype: options.ethertype.replace(/^ipv/i, 'IPv') }),
         ...(options.protocol === undefined ? {} : { protocol: options.protocol }),
         ...(options.portRange === undefined ? {} : portRange(options.portRange, options.protocol)),
         ...(options.remoteIp === undefined ? {} : { remote_ip_prefix: options.remoteIp }),

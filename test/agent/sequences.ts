@@ -96,7 +96,7 @@ const oneChange: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: one('admin', { port: index, on: fc.boolean() }) },
   { weight: 1, arbitrary: one('pair', { port: index, address: index }) },
   { weight: 1, arbitrary: one('gateway', { router: index, on: fc.boolean() }) },
-  { weight: 2, arbitrary: one('floating_ip', { port: index }) },
+  { weight: 3, arbitrary: one('floating_ip', { port: index }) },
   { weight: 2, arbitrary: one('associate', { which: index, port: index, on: fc.boolean() }) },
   { weight: 1, arbitrary: one('dhcp', { subnet: index, on: fc.boolean() }) },
   {
@@ -351,4 +351,5 @@ export const PRELUDE: readonly Step[] = [
   { do: 'port', network: 0, host: 0, groups: [0] },
   { do: 'port', network: 0, host: 1, groups: [1] },
   { do: 'port', network: 1, host: 1, groups: [] },
+  { do: 'gateway', router: 0, on: true },
 ];

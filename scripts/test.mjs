@@ -5,13 +5,22 @@ import { build, install, must } from './prepare.mjs';
 
 /** Programs that some tests need: how to tell that one is here, and the Debian package it is in. */
 const NEEDED = [
-  { name: 'Open vSwitch', files: ['/usr/sbin/ovs-vswitchd', '/usr/bin/ovs-ofctl'], packages: ['openvswitch-switch'] },
-  { name: 'Chromium', files: ['/usr/bin/chromium', '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf'], packages: ['chromium', 'fonts-dejavu-core'] },
+  {
+    name: 'Open vSwitch',
+    files: ['/usr/sbin/ovs-vswitchd', '/usr/bin/ovs-ofctl'],
+    packages: ['openvswitch-switch'],
+  },
+  {
+    name: 'Chromium',
+    files: ['/usr/bin/chromium', '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf'],
+    packages: ['chromium', 'fonts-dejavu-core'],
+  },
 ];
 
 function aptInstall(packages) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const apt = (...args) => spawnSync('apt-get', ['-qq', ...args], { env, stdio: ['ignore', 2, 2] }).status === 0;
+  const apt = (...args) =>
+    spawnSync('apt-get', ['-qq', ...args], { env, stdio: ['ignore', 2, 2] }).status === 0;
   return apt('update') && apt('install', '-y', '--no-install-recommends', ...packages);
 }
 

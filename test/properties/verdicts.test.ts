@@ -60,7 +60,9 @@ describe('the simulated switch and a page of plain rules', () => {
       }
     }
     expect(complaints).toEqual([]);
-    const table = [...decided].sort().map(([what, times]) => `${what} ${times}`);
+    const table = [...decided]
+      .sort(([a], [b]) => a.localeCompare(b))
+      .map(([what, times]) => `${what} ${times}`);
     process.stdout.write(`verdicts decided by: ${table.join(', ')}\n`);
     expect(thin).toBe(0);
   }, 600_000);

@@ -3,6 +3,7 @@ import Fastify, {
   LogController,
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   type FastifySchemaValidationError,
 } from 'fastify';
@@ -10,9 +11,15 @@ import { Failure } from '../base/failure.ts';
 import { RESOURCES } from './resources/index.ts';
 import { badRequest, shorten } from './rest/check.ts';
 import { discovery } from './rest/discovery.ts';
-import { BODY_LIMIT, INTERNAL, replyTo } from './rest/errors.ts';
+import { BODY_LIMIT, INTERNAL, refuseConnection, replyTo } from './rest/errors.ts';
+import { acceptJson } from './rest/json.ts';
 import { resourceRoutes } from './rest/router.ts';
 import type { Runtime } from './runtime.ts';
+
+/** Milliseconds for a request to arrive in, its body included. */
+const REQUEST_TIMEOUT = 60_000;
+/** Characters of an id in a path: a node's name is one. */
+const ID_LENGTH = 255;
 
 export interface AppOptions {
   readonly runtime: Runtime;
@@ -27,19 +34,18 @@ export function createApp({ runtime, log, guarded }: AppOptions): FastifyInstanc
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT,
     forceCloseConnections: true,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 255 },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: ID_LENGTH },
+    frameworkErrors: (_error, request, reply) => answer(malformedPath(request.url), request, reply),
+    clientErrorHandler: refuseConnection,
     // Fastify's defaults swallow unknown fields and turn "1500" into 1500.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, verbose: true } },
     schemaErrorFormatter: ([error]) => complaintOf(error),
   });
   acceptJson(app);
   if (guarded) app.addHook('onRequest', refuseForeignPages);
-  app.setErrorHandler((error: Error, request, reply) => {
-    const answer = replyTo(error) ?? INTERNAL;
-    if (answer === INTERNAL) request.log.error({ err: error, url: request.url }, 'request failed');
-    return reply.code(answer.status).send(answer.body);
-  });
+  app.setErrorHandler(answer);
   app.setNotFoundHandler((request) => {
     throw new Failure(
       'not_found',
@@ -54,6 +60,21 @@ export function createApp({ runtime, log, guarded }: AppOptions): FastifyInstanc
   return app;
 }
 
+function answer(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  const { status, body } = replyTo(error) ?? INTERNAL;
+  if (body === INTERNAL.body) {
+    request.log.error({ err: error, url: request.url }, 'request failed');
+  }
+  void reply.code(status).send(body);
+}
+
+const malformedPath = (path: string): Failure =>
+  badRequest(`The path ${shorten(path)} cannot be read`, {
+    field: 'path',
+    value: shorten(path),
+    remedy: `write %XX of UTF-8, and ids of at most ${ID_LENGTH} characters`,
+  });
+
 /** What is wrong with a request that has a schema of its own, outside Neutron's resources. */
 function complaintOf(error?: FastifySchemaValidationError & { data?: unknown }): Failure {
   const field = error?.instancePath.slice(1).replaceAll('/', '.') || 'the request';
@@ -61,27 +82,6 @@ function complaintOf(error?: FastifySchemaValidationError & { data?: unknown }):
   const extra = error?.params['additionalProperty'];
   const why = `${error?.message ?? 'is not valid'}${extra === undefined ? '' : `: ${shorten(extra)}`}`;
   return badRequest(`Invalid input for ${field}. Reason: ${value} ${why}`, { field, value });
-}
-
-/** Takes every body for JSON whatever its content type says, as Neutron does. */
-function acceptJson(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
-    const text = body.toString();
-    if (text.trim() === '') return done(null, undefined);
-    try {
-      return done(null, JSON.parse(text));
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      return done(
-        badRequest(`The body is not JSON (${why})`, {
-          field: 'body',
-          value: shorten(text),
-          remedy: 'send one complete JSON object such as {"network": {…}}',
-        }),
-      );
-    }
-  });
 }
 
 /**

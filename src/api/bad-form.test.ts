@@ -5,7 +5,100 @@ const MEGABYTE = 'x'.repeat(1_000_000);
 
 const HTTP = 'HTTPBadRequest';
 
+const NESTED = '['.repeat(100_000) + ']'.repeat(100_000);
+const many = <T>(item: T): T[] => Array.from({ length: 5000 }, () => item);
+
 const form: readonly Refusal[] = [
+  {
+    what: 'JSON that is too deep',
+    path: 'networks',
+    body: NESTED,
+    status: 400,
+    type: HTTP,
+    says: ['more than 32', 'nest at most 32'],
+  },
+  {
+    what: 'JSON that is too deep where anything goes',
+    path: 'ports',
+    body: `{"port": {"network_id": "${NOBODY}", "binding:profile": {"a": ${NESTED}}}}`,
+    status: 400,
+    type: HTTP,
+    says: ['more than 32', 'nest at most 32'],
+  },
+  {
+    what: 'bulk of more than one write can hold',
+    path: 'networks',
+    body: { networks: many({}) },
+    status: 400,
+    type: HTTP,
+    says: ['networks has 5000 objects', 'send 500 at most'],
+  },
+  {
+    what: 'a control character',
+    path: 'networks',
+    body: { network: { name: 'a\u0000b' } },
+    status: 400,
+    type: HTTP,
+    says: ['name', '"a\\u0000b"', 'no control characters'],
+  },
+  {
+    what: 'half of a surrogate pair',
+    path: 'networks',
+    body: '{"network": {"description": "\\ud800"}}',
+    status: 400,
+    type: HTTP,
+    says: ['description', '"\\ud800"'],
+  },
+  {
+    what: 'one character of 1 MB',
+    path: 'networks',
+    body: { network: { name: `a${'\u0301'.repeat(400_000)}` } },
+    status: 400,
+    type: HTTP,
+    says: ['name', 'at most 255 characters'],
+  },
+  {
+    what: 'a project that no path can hold',
+    path: 'security-groups',
+    body: { security_group: { project_id: '\u20ac'.repeat(255) } },
+    status: 400,
+    type: HTTP,
+    says: ['project_id', 'of ASCII without blanks'],
+  },
+  {
+    what: 'no project',
+    path: 'security-groups',
+    body: { security_group: { tenant_id: '' } },
+    status: 400,
+    type: HTTP,
+    says: ['tenant_id', '""', '1 to 255 characters'],
+  },
+  {
+    what: 'a number that is none',
+    path: 'networks',
+    body: '{"network": {"mtu": 1e400}}',
+    status: 400,
+    type: HTTP,
+    says: ['mtu', 'Infinity is not an integer'],
+  },
+  {
+    what: 'thousands of addresses',
+    path: 'ports',
+    body: { port: { network_id: '$network', fixed_ips: many({ subnet_id: '$subnet' }) } },
+    status: 400,
+    type: HTTP,
+    says: ['fixed_ips', 'characters) is not a list of at most 100'],
+  },
+  {
+    what: 'thousands of address pairs',
+    path: 'ports',
+    body: {
+      port: { network_id: '$network', allowed_address_pairs: many({ ip_address: '10.0.0.1' }) },
+    },
+    status: 400,
+    type: HTTP,
+    says: ['allowed_address_pairs', 'is not a list of at most 100'],
+  },
   {
     what: 'truncated JSON',
     path: 'networks',
@@ -181,7 +274,7 @@ const form: readonly Refusal[] = [
     body: { network: { name: MEGABYTE.repeat(5) } },
     status: 413,
     type: 'RequestEntityTooLarge',
-    says: ['4194304 bytes', 'fewer objects'],
+    says: ['1048576 bytes', 'fewer objects'],
   },
   {
     what: 'a number as name',

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -51,6 +51,32 @@ describe('a server', () => {
     expect(answer.status).toBe(400);
     const { NeutronError } = (await answer.json()) as { NeutronError: { message: string } };
     for (const word of says) expect(NeutronError.message).toContain(word);
+  });
+
+  test.each([
+    ['GET /v2.0/networks/%ff HTTP/1.1', 400, '/v2.0/networks/%ff'],
+    [`GET /v2.0/networks/${'x'.repeat(300)} HTTP/1.1`, 400, 'at most 255 characters'],
+    ['GET /v2.0/networks HTTP/1.1\r\nX: '.padEnd(20_000, 'x'), 431, 'longer than 16384 bytes'],
+    ['POST /v2.0/networks HTTP/1.1\r\nContent-Length: -1', 400, 'is not HTTP'],
+    [
+      'POST /v2.0/networks HTTP/1.1\r\nContent-Length: 2\r\nContent-Type: ;',
+      400,
+      'send application/json',
+    ],
+    ['\0\u0001\u0002', 400, 'is not HTTP'],
+  ])('refuses %j in the form of all refusals', async (text, status, says) => {
+    server = await start('127.0.0.1:0');
+    const { port } = new URL(server.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(`${text}\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`);
+    if (text.startsWith('POST')) socket.write('{}');
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    const [head, body = ''] = answer.split('\r\n\r\n');
+    expect(head).toContain(`HTTP/1.1 ${status} `);
+    const { NeutronError } = JSON.parse(body) as { NeutronError: { message: string } };
+    expect(NeutronError).toMatchObject({ type: 'HTTPBadRequest', detail: '' });
+    expect(NeutronError.message).toContain(says);
   });
 
   test('names the process that has its port', async () => {

@@ -74,8 +74,8 @@ export interface FixedIpRequest {
 }
 
 export interface GatewayInput {
-  /** An external network. */
-  readonly network_id: string;
+  /** An external network; needed, unless nothing is given at all: that is no gateway. */
+  readonly network_id?: string;
   readonly enable_snat?: boolean;
   readonly external_fixed_ips?: readonly FixedIpRequest[];
 }
@@ -90,7 +90,7 @@ export interface RouterInput extends NamedInput {
 export interface RouterPatch extends NamedPatch {
   readonly admin_state_up?: boolean;
   /** null or `{}` takes the gateway away. */
-  readonly external_gateway_info?: GatewayInput | Record<string, never> | null;
+  readonly external_gateway_info?: GatewayInput | null;
 }
 
 export interface AddressPairInput {

@@ -17,8 +17,8 @@ export function nodeName(text: string, field: string): string {
 /** An address that packets can be sent to: tunnels run over IPv4. */
 function vtepAddress(text: string): string {
   const ip = addressOf(text, 'vtep', 4);
-  const [first] = formatIp(ip).split('.').map(Number);
-  if (first === undefined || first === 0 || first >= 224) {
+  const first = ip.value >> 24n;
+  if (first === 0n || first >= 224n) {
     throw invalid('vtep', text, 'is no unicast address', 'give an address of the node');
   }
   return formatIp(ip);

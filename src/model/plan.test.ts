@@ -619,9 +619,9 @@ describe('routers and floating ips', () => {
       external_fixed_ips: [{ subnet_id: outside.id, ip_address: '2.1.0.2' }],
     });
     expect(codeOf(() => world.delete('port', port?.id ?? ''))).toBe('ServicePortInUse');
-    expect(codeOf(() => world.update('port', port?.id ?? '', { fixed_ips: [] }))).toBe(
-      'ServicePortInUse',
-    );
+    for (const change of [{ fixed_ips: [] }, { device_id: '' }, { device_owner: '' }]) {
+      expect(codeOf(() => world.update('port', port?.id ?? '', change))).toBe('ServicePortInUse');
+    }
     expect(codeOf(() => world.delete('network', external.id))).toBe('NetworkInUse');
     expect(codeOf(() => world.update('network', external.id, { 'router:external': false }))).toBe(
       'ExternalNetworkInUse',

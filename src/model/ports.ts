@@ -6,7 +6,7 @@ import { disassociated } from './floatingips.ts';
 import type { AddressPairInput, PortInput, PortPatch } from './inputs.ts';
 import { claimMac, freshMac, usableMac } from './macs.ts';
 import type { AddressPair, Port, Status } from './objects.ts';
-import type { Topology } from './topology.ts';
+import { plainAddress, type Topology } from './topology.ts';
 import { existing, inUse, invalid, newStandard, refusal, revised } from './values.ts';
 
 /** Of ports that the network itself makes: no security groups, and not to be deleted by hand. */
@@ -25,7 +25,7 @@ function addressPairs(given: readonly AddressPairInput[], mac: string): AddressP
       pair.mac_address === undefined
         ? mac
         : usableMac(pair.mac_address, 'allowed_address_pairs.mac_address');
-    const key = `${ip_address} ${mac_address}`;
+    const key = `${plainAddress(ip_address)} ${mac_address}`;
     if (seen.has(key)) {
       throw invalid(
         'allowed_address_pairs',
@@ -78,6 +78,9 @@ function checkSecurity(port: Port, patch: PortPatch): void {
       );
 }
 
+/** What makes a port a router's gateway. */
+const ROUTERS_OWN = ['fixed_ips', 'device_id', 'device_owner'] as const;
+
 /** @throws {Failure} `in_use` for a router's gateway, which only the router may change. */
 function checkNoGateway(topology: Topology, port: Port): void {
   if (port.device_owner === GATEWAY_OWNER && topology.get('router', port.device_id)) {
@@ -89,6 +92,23 @@ function checkNoGateway(topology: Topology, port: Port): void {
       "change the router's external_gateway_info instead",
     );
   }
+}
+
+/** Characters of a profile as JSON: Neutron's limit. */
+const PROFILE_LENGTH = 4095;
+
+function profileOf(given: PortPatch['binding:profile']): Port['binding:profile'] | undefined {
+  if (given === undefined) return undefined;
+  const { length } = JSON.stringify(given);
+  if (length > PROFILE_LENGTH) {
+    throw invalid(
+      'binding:profile',
+      given,
+      'is too long',
+      `give ${PROFILE_LENGTH} characters of JSON at most`,
+    );
+  }
+  return given ?? {};
 }
 
 function checkOwner(deviceOwner: string | undefined): void {
@@ -134,7 +154,7 @@ export function draftPort(draft: Draft, input: PortInput): Port {
     device_owner: deviceOwner,
     'binding:host_id': input['binding:host_id'] ?? '',
     'binding:vnic_type': input['binding:vnic_type'] ?? 'normal',
-    'binding:profile': input['binding:profile'] ?? {},
+    'binding:profile': profileOf(input['binding:profile']) ?? {},
     status: 'DOWN',
   };
   checkSecurity(port, input);
@@ -181,7 +201,6 @@ export function redraftPort(draft: Draft, before: Port, patch: PortPatch): Port 
       : claimMac(draft, network, patch.mac_address);
   const moved = mac !== before.mac_address;
   const host = patch['binding:host_id'];
-  const profile = patch['binding:profile'];
   const owner = { network, port: before.id, mac, had: before.fixed_ips };
   const pairs = moved
     ? before.allowed_address_pairs.map((pair) =>
@@ -202,7 +221,7 @@ export function redraftPort(draft: Draft, before: Port, patch: PortPatch): Port 
         : pairs,
       security_groups: patch.security_groups && groupsGiven(topology, patch.security_groups),
       'binding:host_id': host === undefined ? undefined : (host ?? ''),
-      'binding:profile': profile === undefined ? undefined : (profile ?? {}),
+      'binding:profile': profileOf(patch['binding:profile']),
       status: statusOf(before, patch),
     },
     context,
@@ -222,7 +241,7 @@ export function updatePort(
   const draft = new Draft(topology, context);
   const before = existing(topology, 'port', id);
   if (patch.device_owner !== before.device_owner) checkOwner(patch.device_owner);
-  if (patch.fixed_ips ?? patch.device_id ?? patch.device_owner) checkNoGateway(topology, before);
+  if (ROUTERS_OWN.some((name) => patch[name] !== undefined)) checkNoGateway(topology, before);
   return draft.plan(redraftPort(draft, before, patch));
 }
 

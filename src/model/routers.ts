@@ -14,6 +14,23 @@ function gatewayPort(topology: Topology, router: string): Port | undefined {
   return undefined;
 }
 
+type Gateway = GatewayInput & { readonly network_id: string };
+
+/**
+ * The gateway that is asked for, null for none.
+ * @throws {Failure} `invalid` for one without a network.
+ */
+function gatewayGiven(info: GatewayInput | null): Gateway | null {
+  if (info === null || Object.keys(info).length === 0) return null;
+  if (info.network_id !== undefined) return { ...info, network_id: info.network_id };
+  throw invalid(
+    'external_gateway_info',
+    info,
+    'has no network_id',
+    'give the external network, or {} for no gateway',
+  );
+}
+
 function checkExternal(topology: Topology, networkId: string, own: string | null): void {
   const field = 'external_gateway_info.network_id';
   const network = existing(topology, 'network', networkId, field);
@@ -37,7 +54,7 @@ function checkExternal(topology: Topology, networkId: string, own: string | null
   }
 }
 
-const gatewayOn = (input: GatewayInput, port: Port): ExternalGateway => ({
+const gatewayOn = (input: Gateway, port: Port): ExternalGateway => ({
   network_id: input.network_id,
   enable_snat: input.enable_snat ?? true,
   external_fixed_ips: port.fixed_ips,
@@ -47,7 +64,7 @@ const gatewayOn = (input: GatewayInput, port: Port): ExternalGateway => ({
 function openGateway(
   draft: Draft,
   router: { readonly id: string; readonly network_id: string | null },
-  input: GatewayInput,
+  input: Gateway,
 ): ExternalGateway {
   checkExternal(draft.topology, input.network_id, router.network_id);
   const port = draftPort(draft, {
@@ -85,7 +102,7 @@ function closeGateway(draft: Draft, router: Router): void {
 }
 
 /** Same network: the port stays, and with it what relies on the gateway. */
-function changeGateway(draft: Draft, router: Router, input: GatewayInput): ExternalGateway {
+function changeGateway(draft: Draft, router: Router, input: Gateway): ExternalGateway {
   const before = router.external_gateway_info;
   const port = gatewayPort(draft.topology, router.id);
   if (before?.network_id === input.network_id && port !== undefined) {
@@ -131,7 +148,7 @@ export function createRouter(
   const network_id = input.network_id ?? null;
   if (network_id !== null) checkFirstLayer(topology, network_id);
   const standard = newStandard(input, context);
-  const gateway = input.external_gateway_info;
+  const gateway = gatewayGiven(input.external_gateway_info ?? null);
   const router: Router = {
     ...standard,
     name: input.name ?? '',
@@ -145,10 +162,6 @@ export function createRouter(
   return draft.plan(router);
 }
 
-function isGateway(info: RouterPatch['external_gateway_info']): info is GatewayInput {
-  return info !== null && info !== undefined && 'network_id' in info;
-}
-
 export function updateRouter(
   topology: Topology,
   id: string,
@@ -158,9 +171,10 @@ export function updateRouter(
   const draft = new Draft(topology, context);
   const before = existing(topology, 'router', id);
   const info = patch.external_gateway_info;
+  const wanted = info === undefined ? undefined : gatewayGiven(info);
   let gateway: ExternalGateway | null | undefined;
-  if (isGateway(info)) gateway = changeGateway(draft, before, info);
-  else if (info !== undefined) {
+  if (wanted) gateway = changeGateway(draft, before, wanted);
+  else if (wanted === null) {
     if (before.external_gateway_info !== null) closeGateway(draft, before);
     gateway = null;
   }

@@ -26,14 +26,14 @@ const vpcOf = (networkId: string, topology: Topology): string | undefined =>
   topology.get('network', networkId)?.vpc.id;
 
 /** A prefix of one address is that address. */
-const plain = (address: string): string =>
+export const plainAddress = (address: string): string =>
   address.replace(address.includes(':') ? /\/128$/ : /\/32$/, '');
 
 /** Fixed addresses and address pairs, prefixes of more than one address with their `/`. */
 export function addressesOf(port: Port): string[] {
   return [
     ...port.fixed_ips.map((fixed) => fixed.ip_address),
-    ...port.allowed_address_pairs.map((pair) => plain(pair.ip_address)),
+    ...port.allowed_address_pairs.map((pair) => plainAddress(pair.ip_address)),
   ];
 }
 

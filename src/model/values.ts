@@ -1,6 +1,14 @@
 /** What the plans of every kind share: finding, refusing, stamping. */
 import { Failure, type FailureKind } from '../base/failure.ts';
-import { formatIp, parseIp, parsePrefix, type Ip, type Prefix } from '../address/index.ts';
+import {
+  formatIp,
+  formatPrefix,
+  parseIp,
+  parsePrefix,
+  prefixesOverlap,
+  type Ip,
+  type Prefix,
+} from '../address/index.ts';
 import type { Draft, PlanContext } from './draft.ts';
 import type { Kind, Objects, Standard } from './objects.ts';
 import type { TopologyReader } from './topology.ts';
@@ -37,6 +45,9 @@ export function existing<K extends Kind>(
   });
 }
 
+/** Characters of a value that a message repeats. */
+const SHOWN = 200;
+
 /** A refusal: `<field> <value> <why>`. */
 export function refusal(
   kind: FailureKind,
@@ -46,7 +57,8 @@ export function refusal(
   why: string,
   remedy: string,
 ): Failure {
-  const shown = typeof value === 'string' ? `"${value}"` : JSON.stringify(value);
+  const text = typeof value === 'string' ? `"${value}"` : JSON.stringify(value);
+  const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}… (${text.length} characters)` : text;
   return new Failure(kind, code, `${field} ${shown} ${why}`, { field, value, remedy });
 }
 
@@ -83,27 +95,34 @@ export function addressOf(text: string, field: string, version: 4 | 6): Ip {
   return ip;
 }
 
-/** A prefix that networks may be made of: neither everything nor multicast nor loopback. */
+const SPECIAL: readonly (readonly [prefix: Prefix, what: string])[] = (
+  [
+    ['0.0.0.0/8', '"this network"'],
+    ['127.0.0.0/8', 'loopback'],
+    ['224.0.0.0/4', 'multicast'],
+    ['255.255.255.255/32', 'broadcast'],
+    ['::/127', 'loopback'],
+    ['::ffff:0:0/96', 'IPv4 mapped into IPv6'],
+    ['fe80::/10', 'link-local'],
+    ['ff00::/8', 'multicast'],
+  ] as const
+).map(([prefix, what]) => [parsePrefix(prefix), what]);
+
+/** A prefix that networks may be made of: nothing in it means something else everywhere. */
 export function networkPrefix(text: string, field = 'cidr'): Prefix {
   const prefix = parsePrefix(text, field);
   if (prefix.length === 0) {
     throw invalid(field, text, 'is the whole address space', 'give a prefix length above 0');
   }
-  const top = (bits: number) => prefix.value >> BigInt((prefix.version === 4 ? 32 : 128) - bits);
-  const special =
-    prefix.version === 4
-      ? [
-          [top(4) === 0xen, 'multicast'],
-          [top(8) === 127n, 'loopback'],
-          [top(8) === 0n, '"this network"'],
-        ]
-      : [
-          [top(8) === 0xffn, 'multicast'],
-          [top(10) === 0x3fan, 'link-local'],
-          [prefix.value <= 1n, 'loopback'],
-        ];
-  for (const [applies, name] of special) {
-    if (applies) throw invalid(field, text, `is ${String(name)} space`, 'give a unicast prefix');
+  const met = SPECIAL.find(([special]) => prefixesOverlap(special, prefix));
+  if (met !== undefined) {
+    const [special, what] = met;
+    throw invalid(
+      field,
+      text,
+      `overlaps ${formatPrefix(special)} (${what})`,
+      'give a unicast prefix',
+    );
   }
   return prefix;
 }

@@ -42,6 +42,12 @@ async function furnish(): Promise<void> {
     allocation_pools: [{ start: '178.1.9.9', end: '178.1.9.9' }],
   });
   await api.make('ports', { network_id, fixed_ips: [{ subnet_id: ids.get('full') }] });
+  await api.make('subnets', { network_id, cidr: '2001:db8::/64' });
+  await api.make('ports', {
+    network_id,
+    mac_address: 'fa:16:3e:00:00:ab',
+    fixed_ips: [{ ip_address: '2001:db8::ab' }],
+  });
   await put('foreign', 'subnets', { network_id: ids.get('other'), cidr: '178.1.3.0/24' });
   await put('router', 'routers', { name: 'r', network_id });
   await put('group', 'security-groups', { name: 'sg' });

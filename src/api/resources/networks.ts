@@ -9,7 +9,7 @@ import {
   fixed,
   STANDARD,
 } from '../rest/resource.ts';
-import { bool, choice, integer, list, nullable, prefix, text, uuid } from '../rest/schemas.ts';
+import { bool, choice, integer, nullable, prefix, shownList, text, uuid } from '../rest/schemas.ts';
 
 export const networks = resource({
   kind: 'network',
@@ -23,7 +23,7 @@ export const networks = resource({
     status: constant(choice('ACTIVE'), 'ACTIVE'),
     shared: settable(bool()),
     mtu: settable(integer(0, 65_535)),
-    subnets: derived(list(uuid()), (network: Network, topology) => [
+    subnets: derived(shownList(uuid()), (network: Network, topology) => [
       ...topology.find('subnet.by_network', network.id),
     ]),
     'router:external': settable(bool()),

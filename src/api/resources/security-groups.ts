@@ -1,7 +1,7 @@
 import type { SecurityGroup, SecurityGroupRule } from '../../model/objects.ts';
 import type { Topology } from '../../model/topology.ts';
 import { derived, ID, NAME, present, resource, settable, STANDARD } from '../rest/resource.ts';
-import { bool, freeForm, list } from '../rest/schemas.ts';
+import { bool, freeForm, shownList } from '../rest/schemas.ts';
 import { securityGroupRules } from './security-group-rules.ts';
 
 function rulesOf(groupId: string, topology: Topology): SecurityGroupRule[] {
@@ -20,7 +20,7 @@ export const securityGroups = resource({
     ...NAME,
     stateful: settable(bool()),
     security_group_rules: derived(
-      list(freeForm()),
+      shownList(freeForm()),
       (group: SecurityGroup, topology) =>
         rulesOf(group.id, topology).map((rule) => present(securityGroupRules, rule, topology)),
       { filter: false },

@@ -12,6 +12,9 @@ export interface Body {
 
 type Purpose = 'post' | 'put';
 
+/** Objects that one request makes: they are one write, which a store must be able to take. */
+const BULK_LIMIT = 500;
+
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -49,6 +52,13 @@ export function parseBody(of: AnyResource, purpose: Purpose, body: unknown): Bod
         value: shorten(content),
       },
     );
+  }
+  if (content.length > BULK_LIMIT) {
+    throw badRequest(`${key} has ${content.length} objects, more than one request can make`, {
+      field: key,
+      value: content.length,
+      remedy: `send ${BULK_LIMIT} at most`,
+    });
   }
   return {
     items: content.map((item, at) => attributesOf(of, purpose, item, `${key}[${at}]`)),

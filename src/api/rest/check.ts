@@ -9,7 +9,8 @@ const SHOWN = 64;
 
 /** `value` as JSON, cut to what a person wants to read. */
 export function shorten(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  // JSON has no number beyond 1.8e308: one that was sent was read as Infinity.
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}… (${text.length} characters)`;
 }
 

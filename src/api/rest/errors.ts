@@ -1,3 +1,5 @@
+import { maxHeaderSize, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { Failure, type FailureKind } from '../../base/failure.ts';
 
 const STATUS: Readonly<Record<FailureKind, number>> = {
@@ -25,8 +27,8 @@ export interface ErrorReply {
   };
 }
 
-/** Bytes of a body: some thousand ports in one request. */
-export const BODY_LIMIT = 4 * 1024 * 1024;
+/** Bytes of a body: as many objects as one request may make, of 2 KiB each. */
+export const BODY_LIMIT = 1024 * 1024;
 
 /** Sentence of a failure with its remedy. */
 function sentence(failure: Failure): string {
@@ -44,16 +46,46 @@ export function replyTo(error: Error & { code?: string; statusCode?: number }): 
     const status = STATUS_OF_CODE[error.code] ?? STATUS[error.kind];
     return reply(status, error.code, sentence(error));
   }
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return replyTo(tooLarge());
+  const known = FRAMEWORK_FAULTS[error.code ?? ''];
+  if (known !== undefined) return replyTo(known);
   if (error.statusCode === undefined || error.statusCode >= 500) return null;
   return reply(error.statusCode, 'HTTPBadRequest', `${error.message.replace(/\.$/, '')}.`);
 }
 
-function tooLarge(): Failure {
-  const message = `The body is longer than ${BODY_LIMIT} bytes`;
-  const remedy = 'send fewer objects in one request';
-  return new Failure('invalid', 'RequestEntityTooLarge', message, { field: 'body', remedy });
+/** What the HTTP framework refuses by itself, in words of ours. */
+const FRAMEWORK_FAULTS: Readonly<Record<string, Failure>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: new Failure(
+    'invalid',
+    'RequestEntityTooLarge',
+    `The body is longer than ${BODY_LIMIT} bytes`,
+    { field: 'body', remedy: 'send fewer objects in one request' },
+  ),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: new Failure(
+    'invalid',
+    'HTTPBadRequest',
+    'The header Content-Type is malformed',
+    { field: 'Content-Type', remedy: 'send application/json' },
+  ),
+};
+
+/** Answers what is not even HTTP, and hangs up. */
+export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, message] = CONNECTION_FAULTS[error.code ?? ''] ?? [400, 'The request is not HTTP'];
+  const body = JSON.stringify(reply(status, 'HTTPBadRequest', `${message}.`).body);
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }
+
+const CONNECTION_FAULTS: Readonly<Record<string, readonly [status: number, message: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request took too long to arrive; send it without pauses'],
+  HPE_HEADER_OVERFLOW: [431, `The headers are longer than ${maxHeaderSize} bytes; send fewer`],
+};
 
 export const INTERNAL = reply(
   500,

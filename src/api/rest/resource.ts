@@ -5,7 +5,7 @@
 import type { TSchema } from 'typebox';
 import type { Kind, Objects } from '../../model/objects.ts';
 import type { IndexName, Topology } from '../../model/topology.ts';
-import { integer, list, text, time, uuid } from './schemas.ts';
+import { integer, project, prose, shownList, text, time, uuid } from './schemas.ts';
 
 export interface Attribute<O> {
   readonly schema: TSchema;
@@ -88,13 +88,13 @@ export const constant = (schema: TSchema, value: unknown): Attribute<unknown> =>
 
 /** Attributes of everything that belongs to a project. */
 export const STANDARD = {
-  description: settable(text()),
-  project_id: fixed(text()),
-  tenant_id: fixed(text(), { alias: 'project_id' }),
+  description: settable(prose()),
+  project_id: fixed(project()),
+  tenant_id: fixed(project(), { alias: 'project_id' }),
   created_at: shown(time()),
   updated_at: shown(time()),
   revision_number: shown(integer(0, Number.MAX_SAFE_INTEGER)),
-  tags: shown(list(text())),
+  tags: shown(shownList(text())),
 } as const;
 
 export const ID = { id: shown(uuid()) } as const;

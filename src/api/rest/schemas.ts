@@ -19,34 +19,60 @@ const TEXT_LENGTH = 255;
 /** An IPv6 prefix with an embedded quad, and then some. */
 const ADDRESS_LENGTH = 64;
 const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
+/** Entries of a list that a caller gives. */
+const LIST_LENGTH = 100;
 
-export function text(maxLength = TEXT_LENGTH, minLength = 0): TString {
-  const atLeast = minLength > 0 ? `${minLength} to ` : 'at most ';
+/** Within the brackets of a pattern: control characters and halves of surrogate pairs. */
+const UNPRINTABLE = String.raw`\u0000-\u001f\u007f-\u009f\ud800-\udfff`;
+/** As those, with tabs and line ends let through. */
+const UNWRITABLE = String.raw`\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ud800-\udfff`;
+
+/** `minLength` and `maxLength` would count what a person sees as one: any number of code points. */
+const characters = (refused: string, least: number, most: number): string =>
+  `^[^${refused}]{${least},${most}}$`;
+
+export function text(most = TEXT_LENGTH, least = 0): TString {
+  const atLeast = least > 0 ? `${least} to ` : 'at most ';
   return Type.String({
-    minLength,
-    maxLength,
-    description: `text of ${atLeast}${maxLength} characters`,
+    pattern: characters(UNPRINTABLE, least, most),
+    description: `text of ${atLeast}${most} characters, no control characters`,
   });
 }
+
+/** Text that may have several lines. */
+export const prose = (): TString =>
+  Type.String({
+    pattern: characters(UNWRITABLE, 0, TEXT_LENGTH),
+    description: `text of at most ${TEXT_LENGTH} characters, no control characters but line ends`,
+  });
+
+/** A project's id is part of a path of the store, where it must fit in. */
+export const project = (): TString =>
+  Type.String({
+    pattern: `^[!-~]{1,${TEXT_LENGTH}}$`,
+    description: `text of 1 to ${TEXT_LENGTH} characters of ASCII without blanks`,
+  });
 
 export const bool = (): TBoolean => Type.Boolean({ description: 'true or false, without quotes' });
 
 export const uuid = (): TString =>
   Type.String({ pattern: UUID, description: 'a uuid in lower case' });
 
+const ADDRESS = characters(UNPRINTABLE, 0, ADDRESS_LENGTH);
+
 /** What addresses look like is the model's to say; here only their length is bounded. */
 export const address = (): TString =>
-  Type.String({ maxLength: ADDRESS_LENGTH, description: 'an IPv4 or IPv6 address, as text' });
+  Type.String({ pattern: ADDRESS, description: 'an IPv4 or IPv6 address, as text' });
 
 export const prefix = (): TString =>
   Type.String({
-    maxLength: ADDRESS_LENGTH,
+    pattern: ADDRESS,
     description: 'a prefix such as 178.1.3.0/24 or 2001:db8::/64, as text',
   });
 
 export const mac = (): TString =>
   Type.String({
-    maxLength: ADDRESS_LENGTH,
+    pattern: ADDRESS,
     description: 'a MAC address such as fa:16:3e:00:00:01, as text',
   });
 
@@ -72,7 +98,15 @@ export const nullable = <T extends TSchema>(schema: T): TUnion<[T, TNull]> =>
 export const either = (...schemas: TSchema[]): TSchema =>
   Type.Union(schemas, { description: schemas.map(describe).join(' or ') });
 
+/** A list that a caller gives. */
 export const list = <T extends TSchema>(items: T): TArray<T> =>
+  Type.Array(items, {
+    maxItems: LIST_LENGTH,
+    description: `a list of at most ${LIST_LENGTH}, each item ${describe(items)}`,
+  });
+
+/** A list that is only shown. */
+export const shownList = <T extends TSchema>(items: T): TArray<T> =>
   Type.Array(items, { description: `a list, each item ${describe(items)}` });
 
 /** An object with these attributes and no others; wrap what may be left out in `optional`. */

@@ -1,0 +1,53 @@
+import type { FastifyInstance } from 'fastify';
+import { badRequest, shorten } from './check.ts';
+
+/** Lists and objects within each other; what walks through them recurses once for each. */
+const DEPTH_LIMIT = 32;
+
+/** Takes every body for JSON whatever its content type says, as Neutron does. */
+export function acceptJson(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      done(null, parseBodyText(body.toString()));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+}
+
+/**
+ * The value that a body holds, undefined for an empty one.
+ * @throws {Failure} HTTPBadRequest for what is not JSON, or deeper than anything that is asked for.
+ */
+function parseBodyText(text: string): unknown {
+  if (text.trim() === '') return undefined;
+  const value = parse(text);
+  if (fits(value, DEPTH_LIMIT)) return value;
+  throw badRequest(`The body has more than ${DEPTH_LIMIT} lists and objects within each other`, {
+    field: 'body',
+    value: start(text),
+    remedy: `nest at most ${DEPTH_LIMIT}`,
+  });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw badRequest(`The body is not JSON (${why})`, {
+      field: 'body',
+      value: start(text),
+      remedy: 'send one complete JSON object such as {"network": {…}}',
+    });
+  }
+}
+
+const start = (text: string): string => shorten(text.slice(0, 64));
+
+function fits(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth === 0) return false;
+  return Object.values(value).every((inner) => fits(inner, depth - 1));
+}

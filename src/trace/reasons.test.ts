@@ -120,6 +120,10 @@ describe('reasons that the topology gives', () => {
     });
     afresh();
     expect(reasonOf(here.vm1, twin.id).code).toBe('other_vpc');
+    expect(reasonOf(here.vm2, twin.id).code).toBe('other_vpc');
+    here.world.update('port', here.vm2, { security_groups: [] });
+    afresh();
+    expect(reasonOf(here.vm1, twin.id).code).toBe('other_vpc');
   });
 
   it.each(['sender', 'receiver'] as const)('a %s that is unbound, or down, or nowhere', (end) => {

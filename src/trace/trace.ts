@@ -169,7 +169,7 @@ class Tracer {
     );
   }
 
-  /** The owner of the address in another VPC, where nobody in the sender's has it. */
+  /** Who is meant in another VPC, whoever in the sender's has the address. */
   #stranger(shot: Shot, code: ReasonCode): Port | undefined {
     const { topology } = this.#subject;
     if (!FOREIGN.has(code)) return undefined;
@@ -183,7 +183,7 @@ class Tracer {
   #reason(shot: Shot, ending: Ending, blamed: Blamed): Reason {
     const { topology, probe } = this.#subject;
     const { sender, receiver } = shot;
-    const stranger = this.#stranger(shot, ending.code);
+    const stranger = blamed === 'sender' ? undefined : this.#stranger(shot, ending.code);
     const ends = {
       sender,
       receiver,
@@ -197,11 +197,17 @@ class Tracer {
   }
 }
 
-/** Codes that mean something else when the address is another VPC's. */
+/** Codes about the destination: they mean something else when that is another VPC's. */
 const FOREIGN: ReadonlySet<ReasonCode> = new Set([
   'no_route',
   'no_such_address',
   'delivered_elsewhere',
+  'returns_to_sender',
+  'no_ingress_rule',
+  'port_unbound',
+  'port_down',
+  'port_not_plugged',
+  'no_tunnel_to_node',
 ]);
 
 function endpoint(

@@ -219,6 +219,22 @@ describe('many at once', () => {
   });
 });
 
+describe('extensions', () => {
+  test('are listed, and shown one by one', async () => {
+    const { body } = await api.ask('GET', 'extensions');
+    const extensions = body['extensions'] as Json[];
+    expect(extensions.map((extension) => extension['alias'])).toContain('security-group');
+    for (const extension of extensions) {
+      const one = await api.ask('GET', `extensions/${String(extension['alias'])}`);
+      expect(one).toMatchObject({ status: 200, body: { extension } });
+    }
+    expect(await api.ask('GET', 'extensions/qos')).toMatchObject({
+      status: 404,
+      body: { NeutronError: { type: 'ExtensionNotFound' } },
+    });
+  });
+});
+
 describe('every resource', () => {
   test('lists, is discovered, and takes back what it made', async () => {
     await makeAll();

@@ -8,6 +8,7 @@ import Fastify, {
   type FastifySchemaValidationError,
 } from 'fastify';
 import { Failure } from '../base/failure.ts';
+import { EXTENSIONS } from './resources/extensions.ts';
 import { RESOURCES } from './resources/index.ts';
 import { badRequest, shorten } from './rest/check.ts';
 import { discovery } from './rest/discovery.ts';
@@ -55,7 +56,7 @@ export function createApp({ runtime, log, guarded }: AppOptions): FastifyInstanc
     );
   });
   app.get('/healthz', () => Promise.resolve({ status: 'ok', revision: runtime.revision }));
-  void app.register(discovery(RESOURCES));
+  void app.register(discovery(RESOURCES, EXTENSIONS));
   void app.register(resourceRoutes(runtime, RESOURCES), { prefix: '/v2.0' });
   return app;
 }

@@ -38,6 +38,8 @@ export interface AgentOptions {
   /** Stays open when the agent closes: it is the caller's. */
   readonly datapath: Datapath;
   readonly log: BaseLogger;
+  /** Gives up a start that still waits for its server. */
+  readonly signal?: AbortSignal;
   /** Writes all flows anew, under a new epoch. */
   readonly newEpoch?: boolean;
   readonly pipeline?: string;
@@ -55,7 +57,8 @@ export interface RunningAgent {
 
 /**
  * Starts an agent; resolves once the switch holds the first snapshot.
- * @throws {Failure} of the server when it refuses the node; of the datapath when it can't be opened.
+ * @throws {Failure} of the server when it refuses the node; of the datapath when it can't be opened;
+ *   `Aborted` by the signal.
  */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const { datapath, pipeline = PIPELINE_VERSION } = options;
@@ -69,13 +72,21 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const identity = { ...opened, node, vtep, epoch };
   const agent = new Agent(options, new NodeNumbers(identity, pipeline, kept), connect);
   try {
-    await agent.started;
+    await Promise.race([agent.started, aborted(options.signal)]);
   } catch (error) {
     await agent.close();
     throw error;
   }
   return agent;
 }
+
+const aborted = (signal: AbortSignal | undefined): Promise<never> =>
+  new Promise((_resolve, reject) => {
+    const stop = () =>
+      reject(new Failure('unavailable', 'Aborted', 'stopped before the switch held its flows'));
+    if (signal?.aborted === true) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
+  });
 
 type Update = Extract<ServerMessage, { type: 'snapshot' | 'delta' }>;
 

@@ -33,7 +33,11 @@ const COMMANDS = [
 function createProgram(io: Io): Command {
   const program = new Command('tianchi')
     .description('A VPC network on Open vSwitch that you can see through.')
-    .version(version())
+    .option('-V, --version', 'print the version')
+    .on('option:version', () => {
+      io.out(version());
+      throw new CommanderError(0, 'version', '');
+    })
     .addHelpText(
       'after',
       example('tianchi walkthrough --once', 'tianchi net-create vpc1 178.1.0.0/16 --json'),

@@ -11,6 +11,8 @@ export interface RunAgentOptions {
   readonly uplinks?: readonly string[];
   /** VLAN of the underlay. */
   readonly vlan?: number;
+  /** Gives up a start that still waits for its server. */
+  readonly signal?: AbortSignal;
   /** Least level to log; `info` when left out. */
   readonly logLevel?: Level;
 }
@@ -20,12 +22,14 @@ export async function runAgent({
   node,
   vtep,
   server,
+  signal,
   logLevel = 'info',
   ...physical
 }: RunAgentOptions): Promise<{ close(): Promise<void> }> {
   const log = pino({ level: logLevel }, pino.destination({ fd: 2, sync: true })).child({ node });
   const datapath = simulatedDatapath({ node, vtep, ...physical });
-  const agent = await startAgent({ node, vtep, server, datapath, log });
+  const cancel = signal === undefined ? {} : { signal };
+  const agent = await startAgent({ node, vtep, server, datapath, log, ...cancel });
   return {
     close: async () => {
       await agent.close();

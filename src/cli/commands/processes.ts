@@ -66,6 +66,7 @@ export function processCommands(program: Command, io: Io, _client: Client): void
       if (options.auth !== 'none') {
         throw notBuilt('Keystone authentication', 'use --auth none on loopback');
       }
+      const stopped = io.stopped();
       const { runServer } = await import('../../main/serve.ts');
       const server = await runServer({
         listen: options.listen,
@@ -76,7 +77,7 @@ export function processCommands(program: Command, io: Io, _client: Client): void
         underlayMtu: wholeNumber('--underlay-mtu', options.underlayMtu, 1280, 65535),
       });
       io.out(`ready ${server.url}`);
-      await io.stopped();
+      await stopped;
       await server.close();
     });
 
@@ -104,18 +105,25 @@ export function processCommands(program: Command, io: Io, _client: Client): void
       if (options.datapath !== 'simulated') {
         throw notBuilt('the agent for real Open vSwitch', 'use --datapath simulated');
       }
+      const stop = new AbortController();
+      const stopped = io.stopped().then(() => stop.abort());
       const { runAgent } = await import('../../main/agent.ts');
       const agent = await runAgent({
         node: options.node,
         vtep: options.vtep,
         server: options.server,
+        signal: stop.signal,
         ...(options.uplink === undefined ? {} : { uplinks: options.uplink }),
         ...(options.vlan === undefined
           ? {}
           : { vlan: wholeNumber('--vlan', options.vlan, 1, 4094) }),
+      }).catch((error: unknown) => {
+        if (stop.signal.aborted) return null;
+        throw error;
       });
+      if (agent === null) return;
       io.out(`ready ${options.node}`);
-      await io.stopped();
+      await stopped;
       await agent.close();
     });
 }

@@ -29,11 +29,15 @@ export function flowCommands(program: Command, io: Io, client: Client): void {
     .command('parse')
     .summary('read ovs-ofctl text and print each flow in canonical form')
     .argument('<file>', 'add-flow lines or a dump-flows output; - is stdin')
+    .option('--json', 'print a JSON array of objects with table, priority, cookie, match, actions')
     .addHelpText('after', example('ovs-ofctl dump-flows br-int | tianchi flows parse -'))
-    .action(async (file: string) => {
+    .action(async (file: string, options: { json?: boolean }) => {
       const { formatFlow, parseFlows } = await import('../../openflow/index.ts');
       const { flows: parsed, errors } = parseFlows(await readText(file, io));
-      for (const flow of parsed) io.out(formatFlow(flow));
+      if (options.json === true) {
+        const { flowJson } = await import('../structured.ts');
+        io.out(JSON.stringify(parsed.map(flowJson), null, 2));
+      } else for (const flow of parsed) io.out(formatFlow(flow));
       for (const { line, column, message } of errors)
         io.err(`${file}:${line}:${column}: ${message}`);
       if (errors.length > 0) {
@@ -58,11 +62,15 @@ export function flowCommands(program: Command, io: Io, client: Client): void {
       .summary(`print the ${what} that a node's switch holds now, as ovs-ofctl prints them`)
       .requiredOption('--node <node>')
       .option('--bridge <bridge>', 'br-int or br-phy', 'br-int')
+      .option('--json', 'print a JSON array')
       .addHelpText('after', example(`tianchi ${what} dump --node node1`))
-      .action(async (options: { node: string; bridge: string }) => {
+      .action(async (options: { node: string; bridge: string; json?: boolean }) => {
         const node = encodeURIComponent(options.node);
         const bridge = encodeURIComponent(options.bridge);
-        io.out((await client.text(`/tianchi/v1/nodes/${node}/${what}?bridge=${bridge}`)).trimEnd());
+        const text = await client.text(`/tianchi/v1/nodes/${node}/${what}?bridge=${bridge}`);
+        if (options.json !== true) return io.out(text.trimEnd());
+        const { structured } = await import('../structured.ts');
+        return io.out(JSON.stringify(structured[what](text), null, 2));
       });
   }
 }

@@ -2,17 +2,26 @@
  * The part of a topology that decides what happens to the packets between a few ports: small
  * enough to copy, change and compile for every remedy that is tried, however large the VPC is.
  */
+import { formatIp, formatPrefix, prefixOf, type Ip } from '../address/index.ts';
 import type { Change, Kind, Port } from '../model/objects.ts';
 import { Topology, type TopologyReader } from '../model/topology.ts';
+import { claimantsOf, vpcOfPort } from './names.ts';
 
 /** Security groups of a project that are copied beside those that the ports have. */
 const GROUPS = 64;
+/** Ports that are copied because they claim one of the addresses. */
+const CLAIMANTS = 64;
 
 /**
  * A copy that holds `ports`, their VPCs with networks, subnets and routers, their nodes, floating
- * ips and security groups, and up to 64 more groups of their projects.
+ * ips and security groups, and up to 64 more groups of their projects. Up to 64 ports that claim one
+ * of `addresses` come with them: a rule may allow an address for the group that a claimant is in.
  */
-export function excerpt(topology: Topology, ports: readonly Port[]): Topology {
+export function excerpt(
+  topology: Topology,
+  ports: readonly Port[],
+  addresses: readonly Ip[],
+): Topology {
   const copy = new Topology();
   const put = (kind: Kind, id: string): void => {
     const object = topology.get(kind, id);
@@ -32,7 +41,24 @@ export function excerpt(topology: Topology, ports: readonly Port[]): Topology {
     put('port', port.id);
     putAll('floatingip', topology.find('floatingip.by_port', port.id));
   }
+  const vpcs = new Set(ports.flatMap((port) => vpcOfPort(topology, port) ?? []));
+  const claimants = [...vpcs].flatMap((vpc) =>
+    addresses.flatMap((address) => claimantsAround(topology, vpc, address)),
+  );
+  putAll(
+    'port',
+    claimants.slice(0, CLAIMANTS).map(({ id }) => id),
+  );
   return copy;
+}
+
+/** The ports of a VPC that claim an address, alone or in a prefix, the narrowest claims first. */
+function claimantsAround(topology: TopologyReader, vpc: string, address: Ip): Port[] {
+  const bits = address.version === 4 ? 32 : 128;
+  const prefixes = Array.from({ length: bits }, (_, wider) =>
+    formatPrefix(prefixOf(address, bits - 1 - wider)),
+  );
+  return [formatIp(address), ...prefixes].flatMap((text) => claimantsOf(topology, vpc, text));
 }
 
 type PutAll = (kind: Kind, ids: Iterable<string>) => void;

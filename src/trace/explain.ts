@@ -27,7 +27,7 @@ export function explain(subject: Subject): Trace {
   if (traced.reason === null || from.address === null || to.address === null) return traced;
   const fix = findFix({
     names: topology,
-    intent: excerpt(topology, [from.port, ...to.ports]),
+    intent: excerpt(topology, [from.port, ...to.ports], [from.address, to.address]),
     from: { port: from.port, address: from.address },
     to: { port: receiver, address: to.address },
     probe,

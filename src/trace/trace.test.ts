@@ -139,9 +139,13 @@ describe('beyond the record', () => {
 
   it('finds who claims an address by a pair or a prefix', () => {
     it1.world.update('port', it1.vm3, {
-      allowed_address_pairs: [{ ip_address: '178.1.3.200' }, { ip_address: '178.1.3.128/26' }],
+      allowed_address_pairs: [
+        { ip_address: '178.1.3.200' },
+        { ip_address: '178.1.3.128/26' },
+        { ip_address: '178.1.3.160/28', mac_address: '00:00:5e:00:01:05' },
+      ],
     });
-    for (const address of ['178.1.3.200', '178.1.3.140']) {
+    for (const address of ['178.1.3.200', '178.1.3.140', '178.1.3.170']) {
       const traced = run(it1.vm1, address);
       expect(traced).toMatchObject({
         verdict: 'delivered',
@@ -246,6 +250,31 @@ describe('a fix', () => {
       'tianchi security-group-rule-create allow-icmp --direction ingress --ethertype IPv4 --protocol icmp --port-range 8:0 --remote-ip 178.1.3.2/32',
       'tianchi port-update vm2 --security-group allow-icmp',
     ]);
+  });
+
+  it('makes a narrow group where only one that is meant for others would do', () => {
+    const { id } = it1.world.create('security_group', { name: 'wide' });
+    allowAll(it1.world, id);
+    expect(check(it1.vm1, it1.vm2)[0]).toBe('tianchi security-group-create allow-icmp');
+    it1.world.update('port', it1.vm2, { security_groups: [id] });
+    it1.world.update('port', it1.vm1, { security_groups: [] });
+    expect(check(it1.vm1, it1.vm2)).toEqual(['tianchi port-update vm1 --security-group wide']);
+  });
+
+  it('is found where a rule allows the address for the group of a third port', () => {
+    const members = it1.world.create('security_group', { name: 'members' });
+    it1.world.update('port', it1.vm3, {
+      allowed_address_pairs: [{ ip_address: '178.1.3.0/28' }],
+      security_groups: [members.id],
+    });
+    it1.world.create('security_group_rule', {
+      security_group_id: it1.group,
+      direction: 'egress',
+      remote_group_id: members.id,
+    });
+    it1.world.update('port', it1.vm1, { security_groups: [it1.group] });
+    expect(run(it1.vm1, it1.vm2).reason?.code).toBe('no_ingress_rule');
+    expect(check(it1.vm1, it1.vm2)).not.toEqual([]);
   });
 
   it('adds a narrow rule to a bound group, and keeps the groups', () => {

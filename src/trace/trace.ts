@@ -1,8 +1,9 @@
 /** A whole trace: the request, its answer, and the request of the connection that stands. */
-import { formatIp, parseMac, tryParseIp, type Ip } from '../address/index.ts';
+import { formatIp, parseMac, prefixContains, tryParseIp, type Ip } from '../address/index.ts';
 import type { FlowKey } from '../openflow/fields.ts';
 import type { Port } from '../model/objects.ts';
 import type { Topology } from '../model/topology.ts';
+import { parseAddressOrPrefix } from '../pipeline/features/shared.ts';
 import type { Delivery, Fabric, FabricRun } from '../sim/fabric.ts';
 import type { Tracker } from '../sim/conntrack.ts';
 import { endingOf, type Ending } from './ending.ts';
@@ -69,10 +70,19 @@ function senderFault(subject: Subject, port: Port): ReasonCode | null {
   return bridge?.port(attachment.ofport)?.up === false ? 'link_down' : null;
 }
 
-/** The MAC that a port uses with an address: an address pair may bring its own. */
+/** The MAC that a port uses with an address that is not its own: an address pair may bring one. */
 function macFor(port: Port, address: Ip): bigint {
   const text = formatIp(address);
-  const pair = port.allowed_address_pairs.find((candidate) => candidate.ip_address === text);
+  const own = port.fixed_ips.some((fixed) => fixed.ip_address === text);
+  const [pair] = own
+    ? []
+    : port.allowed_address_pairs
+        .map(({ ip_address, mac_address }) => ({
+          around: parseAddressOrPrefix(ip_address),
+          mac_address,
+        }))
+        .filter(({ around }) => prefixContains(around, address))
+        .sort((a, b) => b.around.length - a.around.length);
   return parseMac(pair?.mac_address ?? port.mac_address);
 }
 

@@ -48,8 +48,9 @@ export interface Sandbox {
 function start(dir: string, program: string, args: readonly string[]): ChildProcess {
   const child = spawn(program, args, { env: environment(dir), stdio: ['ignore', 'pipe', 'pipe'] });
   const log = createWriteStream(path.join(dir, `${program}.log`));
-  child.stdout?.pipe(log);
-  child.stderr?.pipe(log);
+  child.stdout?.pipe(log, { end: false });
+  child.stderr?.pipe(log, { end: false });
+  child.once('close', () => log.end());
   return child;
 }
 

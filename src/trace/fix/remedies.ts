@@ -83,16 +83,21 @@ function freshName(topology: Topology, probe: Probe): string {
   return name;
 }
 
-/** Groups of the port's project: `default` first, then the peer's, then by name. */
+/**
+ * Groups of the port's project that are meant for it, `default` first and then the peer's. Others
+ * may let anything in: a new group that lets this probe pass opens less.
+ */
 function candidates(topology: Topology, port: Port, refusal: Refusal): SecurityGroup[] {
   const peer = refusal.peerId === null ? undefined : topology.get('port', refusal.peerId);
-  const rank = (group: SecurityGroup): number => {
-    if (group.name === 'default') return 0;
-    return peer?.security_groups.includes(group.id) === true ? 1 : 2;
-  };
+  const isDefault = ({ name }: SecurityGroup): boolean => name === 'default';
   return [...topology.all('security_group')]
     .filter((group) => group.project_id === port.project_id && !refusal.made.includes(group.id))
-    .sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
+    .filter((group) => isDefault(group) || peer?.security_groups.includes(group.id) === true)
+    .sort(
+      (a, b) =>
+        Number(isDefault(b)) - Number(isDefault(a)) ||
+        Number(a.name > b.name) - Number(a.name < b.name),
+    )
     .slice(0, TRIED);
 }
 

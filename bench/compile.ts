@@ -158,11 +158,13 @@ class Running {
   readonly #local: LocalState;
   readonly #compiler: Compiler;
   readonly ports: number;
+  #nextOfport: number;
 
   constructor(ports: number) {
     this.ports = ports;
     this.#topology = topologyOf(ports);
     this.#local = plugged(this.#topology, HERE);
+    this.#nextOfport = FIRST_OFPORT + ports;
     this.#compiler = new Compiler(this.#topology, this.#local);
     this.#compiler.start();
   }
@@ -180,7 +182,7 @@ class Running {
     const from = performance.now();
     const touched = this.#topology.apply(change);
     if (here !== (this.#local.attachment(portId) !== undefined)) {
-      if (here) this.#local.attach(portId, { ofport: 5, interface: 'vhu5' });
+      if (here) this.#plug(portId);
       else this.#local.detach(portId);
       touched.add(attachmentKey(portId));
     }
@@ -188,6 +190,12 @@ class Running {
     const took = (performance.now() - from) * 1000;
     if (add.length + removed.length === 0) throw new Error(`${portId} changed nothing`);
     return took;
+  }
+
+  #plug(portId: string): void {
+    const ofport = this.#nextOfport;
+    this.#nextOfport += 1;
+    this.#local.attach(portId, { ofport, interface: `vhu${portId.slice(0, 11)}` });
   }
 
   /** Incremental and full agree, or the time would say nothing. */

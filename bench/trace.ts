@@ -37,7 +37,8 @@ export interface TraceFigures {
 
 const request = (source: string): string =>
   `icmp,${source},ip_src=${vm1.ip},ip_dst=${vm3.ip},nw_ttl=64,icmp_type=8,icmp_code=0`;
-const AT_VM1 = request(`in_port=${vm1.ofport},eth_src=${vm1.mac},eth_dst=fe:ff:ff:ff:ff:ff`);
+const atVm1 = (ofport: number, mac: string): string =>
+  request(`in_port=${ofport},eth_src=${mac},eth_dst=fe:ff:ff:ff:ff:ff`);
 const OUT_OF_TUNNEL = request(
   `in_port=${TUNNEL},tun_id=0x170b,tun_src=${NODE.node1.vtep},tun_dst=${NODE.node2.vtep},` +
     `eth_src=${vm1.mac},eth_dst=02:00:00:00:00:00`,
@@ -84,8 +85,9 @@ async function ofprotoTraces(): Promise<number> {
     await unixctl.call('ovs/route/add', '10.163.133.0/24', 'br-phy');
     await unixctl.call('tnl/arp/set', 'br-phy', NODE.node2.vtep, NEXT_HOP);
     const states = ['--ct-next', 'trk,new'];
+    const atNode1 = atVm1(vm1.ofport, vm1.mac);
     const once = async (): Promise<string[]> => [
-      await unixctl.call('ofproto/trace', NODE.node1.bridge, AT_VM1, ...states),
+      await unixctl.call('ofproto/trace', NODE.node1.bridge, atNode1, ...states),
       await unixctl.call('ofproto/trace', NODE.node2.bridge, OUT_OF_TUNNEL, ...states),
     ];
     const [sent = '', received = ''] = await once();
@@ -113,7 +115,7 @@ export async function benchTrace(): Promise<TraceFigures> {
   const traces = await rate(SECONDS, () => trace(subject));
 
   const ofport = nodes.numbers('node1')?.attachment(from)?.ofport ?? 0;
-  const key = parsePacket(AT_VM1);
+  const key = parsePacket(atVm1(ofport, world.get('port', from).mac_address));
   const send = () => {
     const trackers = new Map<string, Conntrack>();
     const conntrack = (node: string): Conntrack => {

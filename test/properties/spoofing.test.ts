@@ -17,16 +17,9 @@ import { Unixctl } from '../differential/sim-unixctl.ts';
 import { hex } from '../support/frames.ts';
 import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
-import {
-  FRAGMENTED,
-  LIES,
-  spoofingNode,
-  spoofingTopology,
-  TRUTHS,
-  TUNNEL,
-  VM,
-  type Sent,
-} from '../support/spoofing-bench.ts';
+import { FRAGMENTED, LIES, TRUTHS } from '../support/spoofing/lies.ts';
+import type { Sent } from '../support/spoofing/sending.ts';
+import { spoofingNode, spoofingTopology, TUNNEL, VM } from '../support/spoofing/world.ts';
 
 const topology = spoofingTopology();
 const local = spoofingNode(topology);

@@ -1,0 +1,115 @@
+import { describe, expect, test } from 'vitest';
+import { tianchi } from './cloud.ts';
+
+/** Every command's words, from the lists that the helps print. */
+async function commandsBelow(path: readonly string[]): Promise<string[][]> {
+  const { out } = await tianchi([...path, '--help']);
+  const listed = out.split('\nCommands:\n')[1]?.split('\nExample:\n')[0] ?? '';
+  const names = [...listed.matchAll(/^ {2}([a-z][\w-]*)/gm)].map(([, name = '']) => name);
+  const found: string[][] = [];
+  for (const name of names.filter((candidate) => candidate !== 'help')) {
+    const command = [...path, name];
+    found.push(command, ...(await commandsBelow(command)));
+  }
+  return found;
+}
+
+const commands = await commandsBelow([]);
+const named = commands.map((words) => words.join(' '));
+
+/** These print no data, or lines of a form of their own. */
+const WITHOUT_JSON = /-delete$|^(server|agent|walkthrough|lab|flows|groups|ports)$/;
+
+describe('the help', () => {
+  test('lists the commands of the contract', () => {
+    const nouns = ['net', 'router', 'subnet', 'port', 'security-group', 'security-group-rule'];
+    const expected = [
+      ...nouns.flatMap((noun) =>
+        ['create', 'list', 'show', 'delete'].map((verb) => `${noun}-${verb}`),
+      ),
+      'port-update',
+      'trace',
+      'server',
+      'agent',
+      'lab',
+      'flows parse',
+      'flows dump',
+      'groups dump',
+      'ports dump',
+    ];
+    expect(expected.filter((command) => !named.includes(command))).toEqual([]);
+  });
+
+  test.each([[], ...commands].map((words) => [words.join(' '), words] as const))(
+    'of tianchi %s goes to stdout, with an example',
+    async (name, words) => {
+      const { status, out, err } = await tianchi([...words, '--help']);
+      expect({ status, err }).toEqual({ status: 0, err: '' });
+      const [usage = '', examples = ''] = out.split('\nExample:\n');
+      expect(usage).toMatch(/^Usage: tianchi/);
+      expect(examples).toContain(name === 'lab' ? '  tianchi walkthrough' : 'tianchi ');
+      if (name !== 'lab') expect(examples).toContain(`tianchi ${words.slice(0, 1).join('')}`);
+    },
+  );
+
+  test.each(named.filter((name) => !WITHOUT_JSON.test(name)))(
+    'of %s offers --json',
+    async (name) => {
+      expect((await tianchi([...name.split(' '), '--help'])).out).toMatch(/^ +--json /m);
+    },
+  );
+});
+
+describe('wrong usage', () => {
+  test.each([
+    [[], 'Usage: tianchi'],
+    [['net-lst'], 'Did you mean net-list?'],
+    [['net-create'], "missing required argument 'name'"],
+    [['net-show', 'a', 'b'], 'Expected 1 argument but got 2'],
+    [['net-list', '--nonsense'], "unknown option '--nonsense'"],
+    [['trace', 'a'], "missing required argument 'from' or 'to'"],
+    [['trace', 'a', 'b', '--format', 'yaml'], 'text, json, markdown, svg, html'],
+    [['trace', 'a', 'b', '--expect', 'maybe'], 'delivered, dropped'],
+    [['trace', 'a', 'b', '--family', '5'], '4, 6'],
+    [['trace', 'a', 'b', '--source-port', '0'], "'0'; it must be a number from 1 to 65535"],
+    [['port-update', 'a'], 'nothing to change'],
+    [['security-group-rule-create', 'a'], '--direction'],
+    [['flows'], 'Usage: tianchi flows'],
+    [['flows', 'dump'], '--node'],
+    [['agent'], '--node'],
+    [['server', '--default-security-group', 'maybe'], 'on, off'],
+    [['server', '--underlay-mtu', '12'], 'from 1280 to 65535'],
+    [
+      ['agent', '--node', 'n', '--vtep', '10.0.0.1', '--server', 'http://x', '--datapath', 'other'],
+      'simulated',
+    ],
+  ])('%j ends with 2 and says why on stderr', async (args, words) => {
+    const { status, out, err } = await tianchi(args);
+    expect({ status, out }).toEqual({ status: 2, out: '' });
+    expect(err).toContain(words);
+  });
+});
+
+describe('what is not built', () => {
+  test.each([
+    [['lab', 'up', '--nodes', '2'], 'the lab is not built yet'],
+    [['lab'], 'the lab is not built yet'],
+    [['trace', '--flows', 'file', '--packet', 'in_port=1', '--json'], 'not built yet'],
+    [['trace', 'a', 'b', '--source', '/tmp'], 'not built yet'],
+    [['server', '--store', 'zk://127.0.0.1:2181/tianchi'], 'ZooKeeper store is not built yet'],
+    [['server', '--auth', 'keystone', '--keystone-url', 'http://x'], 'not built yet'],
+    [['agent', '--node', 'n', '--vtep', '10.0.0.1', '--server', 'http://x'], 'not built yet'],
+  ])('%j says so and ends with 1', async (args, words) => {
+    const { status, out, err } = await tianchi(args);
+    expect({ status, out }).toEqual({ status: 1, out: '' });
+    expect(err).toContain(words);
+  });
+});
+
+test('the version is the package’s', async () => {
+  expect(await tianchi(['--version'])).toMatchObject({
+    status: 0,
+    out: expect.stringMatching(/^\d+\.\d+\.\d+$/) as unknown,
+    err: '',
+  });
+});

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Client } from '../client.ts';
 import type { Io } from '../io.ts';
 import { RESOURCES } from '../resources.ts';
-import { table } from '../table.ts';
+import { fields, table } from '../table.ts';
 import { example } from '../help.ts';
 
 /** Of a fixed ip, in a list, the address alone. */
@@ -40,7 +40,7 @@ export function catalogueCommands(program: Command, io: Io, client: Client): voi
       .action(async (reference: string, options: { json?: boolean }) => {
         const item = await client.show(resource, await client.resolve(resource, reference));
         if (options.json === true) io.out(JSON.stringify(item, null, 2));
-        else io.out(table(['field', 'value'], Object.entries(item)));
+        else io.out(fields(item));
       });
     program
       .command(`${noun}-delete`)

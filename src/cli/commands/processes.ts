@@ -118,7 +118,7 @@ export function processCommands(program: Command, io: Io, _client: Client): void
           ? {}
           : { vlan: wholeNumber('--vlan', options.vlan, 1, 4094) }),
       }).catch((error: unknown) => {
-        if (stop.signal.aborted) return null;
+        if (error instanceof Failure && error.code === 'Aborted') return null;
         throw error;
       });
       if (agent === null) return;

@@ -3,7 +3,13 @@
  * VM and its interface, br-int, the tunnel port, the kernel's route, br-phy and its uplink, the
  * wire, and up again on the other node.
  */
-import type { Fabric, FabricRun, Crossing, Delivery } from '../sim/fabric.ts';
+import { formatMac } from '../address/index.ts';
+import { field } from '../openflow/fields.ts';
+import { PORT, type Group } from '../openflow/flow.ts';
+import { readField } from '../openflow/key.ts';
+import type { Fabric, FabricRun, Crossing, Delivery, Visit } from '../sim/fabric.ts';
+import type { SimPort } from '../sim/types.ts';
+import { VLAN_PRESENT_BIT, vlanTci } from '../sim/words.ts';
 import type { Hops } from './hops.ts';
 import type { Stop } from './types.ts';
 
@@ -23,6 +29,61 @@ const tables = ({ hops }: Hops, [from, to]: readonly [number, number]): string =
   if (first === undefined) return 'no table has a flow for it';
   return first === last ? `table ${first}` : `tables ${first} to ${last}`;
 };
+
+type Wire = Extract<Crossing, { kind: 'wire' }>;
+
+const uplinksOf = ({ buckets }: Group): ReadonlySet<number> =>
+  new Set(
+    buckets.flatMap(({ actions }) =>
+      actions.flatMap((action) => (action.kind === 'output' ? [action.port] : [])),
+    ),
+  );
+
+/** How the packet comes to the uplink, after the tables of br-phy. */
+function leaving({ execution, key }: Visit, { port, vlan }: Wire): string {
+  const [group] = execution.steps.flatMap((step) =>
+    step.kind === 'group' && typeof step.group !== 'number' && step.buckets.length === 1
+      ? [{ id: step.group.id, uplinks: uplinksOf(step.group) }]
+      : [],
+  );
+  if (group?.uplinks.has(port.ofport) !== true) return `leaves the node by ${port.name}`;
+  const among = group.uplinks.size > 1 ? ` of ${group.uplinks.size} uplinks` : '';
+  const tagged = vlan !== null && (vlanTci(key) & VLAN_PRESENT_BIT) === 0;
+  return `group ${group.id} picks ${port.name}${among}${tagged ? ` and adds VLAN ${vlan}` : ''}`;
+}
+
+/** What br-phy does with a packet for the node itself; '' for any other. */
+function handing({ bridge, execution, key }: Visit): string {
+  const local = execution.steps.find((step) => step.kind === 'output' && step.port === PORT.local);
+  if (bridge !== 'br-phy' || local?.kind !== 'output') return '';
+  const stripped = (vlanTci(key) & ~vlanTci(local.key) & VLAN_PRESENT_BIT) !== 0;
+  return `; it ${stripped ? 'strips the VLAN and ' : ''}hands the packet to LOCAL`;
+}
+
+const MACS = [
+  ['source', field('eth_src')],
+  ['destination', field('eth_dst')],
+] as const;
+
+/** The MACs that the last table wrote before it sent the packet out. */
+function readdressed(run: FabricRun, { key }: Delivery): string {
+  const steps = run.visits.flatMap(({ execution }) => execution.steps);
+  const output = steps.findIndex((step) => step.kind === 'output' && step.key === key);
+  const table = steps.slice(0, output + 1).findLast((step) => step.kind === 'table');
+  const actions = table?.flow?.actions ?? [];
+  const written = MACS.filter(([, mac]) =>
+    actions.some((action) => action.kind === 'set_field' && action.field === mac),
+  ).map(([end, mac]) => `${end} MAC ${formatMac(readField(key, mac))}`);
+  return written.length === 0 ? '' : `, with ${written.join(' and ')}`;
+}
+
+function uplink(fabric: Fabric, node: string, port: SimPort, text: string) {
+  const others = [...(fabric.nodes.get(node)?.bridges['br-phy'].ports.values() ?? [])]
+    .filter(({ kind, ofport }) => kind === 'uplink' && ofport !== port.ofport)
+    .map(({ name }) => name);
+  const stop = { kind: 'uplink', node, name: port.name, text } as const;
+  return others.length === 0 ? stop : { ...stop, others };
+}
 
 class Drawing {
   readonly stops: Stop[] = [];
@@ -53,7 +114,7 @@ class Drawing {
   }
 }
 
-function cross(drawing: Drawing, crossing: Crossing): void {
+function cross(drawing: Drawing, fabric: Fabric, visit: Visit, crossing: Crossing): void {
   const { node } = crossing;
   if (crossing.kind === 'encapsulated') {
     const destination = crossing.destination;
@@ -71,20 +132,11 @@ function cross(drawing: Drawing, crossing: Crossing): void {
     });
   } else if (crossing.kind === 'wire') {
     const vlan = crossing.vlan === null ? 'untagged' : `in VLAN ${crossing.vlan}`;
-    drawing.also({
-      kind: 'uplink',
-      node,
-      name: crossing.port.name,
-      text: `leaves the node by ${crossing.port.name}`,
-    });
+    const { port, peer, peerPort } = crossing;
+    drawing.also(uplink(fabric, node, port, leaving(visit, crossing)));
     drawing.add(
       { kind: 'wire', node, name: 'underlay', text: `crosses the underlay ${vlan}` },
-      {
-        kind: 'uplink',
-        node: crossing.peer,
-        name: crossing.peerPort.name,
-        text: `arrives by ${crossing.peerPort.name} of ${crossing.peer}`,
-      },
+      uplink(fabric, peer, peerPort, `arrives by ${peerPort.name} of ${peer}`),
     );
   } else {
     drawing.add({
@@ -125,12 +177,13 @@ export function stopsOf(
   for (const [index, visit] of run.visits.entries()) {
     const span = hops.ofVisit[index] ?? ([0, 0] as const);
     const { node, bridge } = visit;
-    const text = `${bridge} of ${node}: ${tables(hops, span)}`;
+    const text = `${bridge} of ${node}: ${tables(hops, span)}${handing(visit)}`;
     // The record counts what arrives on br-phy with the wire.
     const arriving = bridge === 'br-phy' && run.visits[index - 1]?.bridge === 'br-phy';
     if (arriving) drawing.also({ kind: 'br-phy', node, name: bridge, text }, span);
     else drawing.bridge({ kind: bridge, node, name: bridge, text }, span);
-    for (const crossing of run.crossings) if (crossing.visit === index) cross(drawing, crossing);
+    for (const crossing of run.crossings)
+      if (crossing.visit === index) cross(drawing, fabric, visit, crossing);
   }
   if (delivery !== undefined) {
     const port = fabric.nodes.get(delivery.node)?.bridges['br-int'].port(delivery.ofport);
@@ -144,7 +197,7 @@ export function stopsOf(
       kind: 'vm',
       node: delivery.node,
       name: 'eth0',
-      text: `${ends.portAt(delivery.node, delivery.ofport)} receives it on eth0`,
+      text: `${ends.portAt(delivery.node, delivery.ofport)} receives it on eth0${readdressed(run, delivery)}`,
     } as const;
     if (run.visits.length === 1) {
       drawing.add(out);

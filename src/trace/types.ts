@@ -68,6 +68,8 @@ export interface Stop {
   /** `eth0`, `vhu…`, `vf-…`, `dpdk_phy0` … */
   readonly name: string;
   readonly text: string;
+  /** uplink: the node's other uplinks, which the packet might have taken. Absent: there is none. */
+  readonly others?: readonly string[];
   /** Indexes into the leg's hops that happen here: from, to (exclusive). */
   readonly hops: readonly [number, number];
   readonly dropped: boolean;

@@ -193,6 +193,7 @@ export const TRACES = {
       }),
     ],
   ),
+  'three uplinks': moreUplinks(acrossNodes()),
   'no uplink': noUplink(),
   'no VLAN': wrongVlan(),
   'no flows': trace(
@@ -246,6 +247,19 @@ function noUplink(): Trace {
   );
 }
 
+/** The receiver's node has one uplink more than the sender's. */
+function moreUplinks(trace: Trace): Trace {
+  const others = ['dpdk_phy1', 'enp129s0f1np1v2'];
+  const legs = trace.legs.map((leg) => {
+    const last = leg.stops.findLastIndex(({ kind }) => kind === 'uplink');
+    return {
+      ...leg,
+      stops: leg.stops.map((stop, index) => (index === last ? { ...stop, others } : stop)),
+    };
+  });
+  return { ...trace, legs };
+}
+
 /** Ends in br-phy of the receiver's node. */
 function wrongVlan(): Trace {
   const full = farLeg([VM1, VM3], FAR);
@@ -257,6 +271,15 @@ function wrongVlan(): Trace {
     object: 'node node2',
     cure: 'give all agents and the fabric the same --vlan',
   };
+  const met = EGRESS.length + ROUTING.length + 2;
+  const dropping = {
+    kind: 'br-phy',
+    node: 'node2',
+    step: 6,
+    name: 'br-phy',
+    text: 'br-phy of node2: table 0',
+    hops: [met - 1, met],
+  } as const;
   const last = full.stops.findLastIndex(({ kind }) => kind === 'br-phy');
   return trace(
     [VM1, VM3],
@@ -265,8 +288,8 @@ function wrongVlan(): Trace {
         ...full,
         verdict: 'dropped',
         reason,
-        hops: full.hops.slice(0, EGRESS.length + ROUTING.length + 2),
-        stops: stops(true, full.stops.slice(0, last + 1)),
+        hops: full.hops.slice(0, met),
+        stops: stops(true, [...full.stops.slice(0, last), dropping]),
       },
     ],
   );

@@ -159,7 +159,13 @@ function arriving({ port, asked }: Endpoint, steps: readonly [number, number]): 
       name: port?.interface ?? '',
       text: 'a port of br-int, out to the other end of eth0',
     },
-    { kind: 'vm', node, step: steps[1], name: 'eth0', text: `port ${asked} receives it on eth0` },
+    {
+      kind: 'vm',
+      node,
+      step: steps[1],
+      name: 'eth0',
+      text: `port ${asked} receives it on eth0, with source MAC fe:ff:ff:ff:ff:ff and destination MAC ${port?.mac ?? ''}`,
+    },
   ];
 }
 
@@ -196,7 +202,8 @@ function crossing(from: Endpoint, to: Endpoint, count: number, path: readonly Ho
       node: here,
       step: 5,
       name: 'dpdk_phy0',
-      text: 'leaves the node by dpdk_phy0',
+      text: 'group 0 picks dpdk_phy0 of 2 uplinks and adds VLAN 101',
+      others: ['dpdk_phy1'],
     },
     {
       kind: 'wire',
@@ -211,13 +218,14 @@ function crossing(from: Endpoint, to: Endpoint, count: number, path: readonly Ho
       step: 6,
       name: 'dpdk_phy0',
       text: `arrives by dpdk_phy0 of ${there}`,
+      others: ['dpdk_phy1'],
     },
     {
       kind: 'br-phy',
       node: there,
       step: 6,
       name: 'br-phy',
-      text: `br-phy of ${there}: table 0`,
+      text: `br-phy of ${there}: table 0; it strips the VLAN and hands the packet to LOCAL`,
       hops: [count + 1, count + 2],
     },
     {

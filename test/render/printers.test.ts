@@ -161,6 +161,52 @@ describe('SVG', () => {
     );
   });
 
+  interface Rect {
+    readonly x: number;
+    readonly y: number;
+    readonly width: number;
+    readonly height: number;
+    readonly ghost: boolean;
+  }
+
+  const rects = (printed: string, role: string): Rect[] =>
+    [...printed.matchAll(/<rect [^>]*data-role="([a-z]+)"[^>]*>/g)]
+      .filter(([, found]) => found === role)
+      .map(([tag]) => {
+        const value = (name: string): number =>
+          Number(new RegExp(` ${name}="([^"]+)"`).exec(tag)?.[1]);
+        return {
+          x: value('x'),
+          y: value('y'),
+          width: value('width'),
+          height: value('height'),
+          ghost: tag.includes('stroke-dasharray'),
+        };
+      });
+
+  it.each([
+    ['across nodes', [1, 1]],
+    ['three uplinks', [1, 2]],
+    ['v6, long names, dropped', [1, 1]],
+    ['no VLAN', [1, 1]],
+    ['same node', [0]],
+    ['no uplink', [0, 0]],
+  ] as const)('%s: hangs the unused uplinks below the used one, in their node', (name, count) => {
+    const printed = renderSvg(TRACES[name]);
+    const ports = rects(printed, 'port');
+    const found = rects(printed, 'node').map((node) => {
+      const inside = ports.filter(({ x }) => node.x < x && x < node.x + node.width);
+      const ghosts = inside.filter(({ ghost }) => ghost);
+      for (const { x, y, width, height } of ghosts) {
+        const above = inside.find((port) => port.x === x && port.y + port.height === y);
+        expect(above).toMatchObject({ width, height });
+        expect(y + height).toBeLessThan(node.y + node.height);
+      }
+      return ghosts.length;
+    });
+    expect(found).toEqual(count);
+  });
+
   it('continues long commands as a shell reads them', () => {
     const command = `tianchi security-group-rule-create ${'x'.repeat(90)} --direction egress --protocol 'a b'`;
     const printed = renderSvg({ ...TRACES['dropped at 72'], fix: [command] });

@@ -59,7 +59,8 @@ export interface Frame {
   readonly vm: number;
   /** 0: no node has a bridge to show. */
   readonly bridge: number;
-  readonly stack: boolean;
+  /** Of the way to the underlay; 0: no node shows it. */
+  readonly stack: number;
   /** Of a reason below all else. */
   readonly reason: number;
 }
@@ -88,6 +89,15 @@ export function planNode(station: Station, leg: Leg, width: number, least: numbe
   return { station, bridge, width: bridge.width + 2 * PADDING };
 }
 
+const STACK_HEIGHT = STACK.reduce((sum, { link }) => sum + CHIP + link, 0);
+
+/** The uplinks that the packet does not take hang below the one that it takes. */
+function stackHeight(stack: Stack | null): number {
+  if (stack === null) return 0;
+  const others = stack.places.map((place) => place.others?.length ?? 0);
+  return STACK_HEIGHT + Math.max(...others) * CHIP;
+}
+
 export function frameOf(plans: readonly NodePlan[], leg: Leg): Frame {
   const vm = plans.flatMap(({ station: { sender, receiver }, bridge }) =>
     [sender, receiver].flatMap((guest) =>
@@ -102,7 +112,11 @@ export function frameOf(plans: readonly NodePlan[], leg: Leg): Frame {
   return {
     vm: Math.max(...vm, 60),
     bridge: Math.max(...bridges.map(({ bridge }) => bridge.height), 0),
-    stack: plans.some(({ station }) => station.arrival !== null || station.departure !== null),
+    stack: Math.max(
+      ...plans.map(({ station }) =>
+        Math.max(stackHeight(station.arrival), stackHeight(station.departure)),
+      ),
+    ),
     reason: Math.max(
       ...plans.map(({ station, bridge }) =>
         endsBelow(station) ? reasonHeight(leg, bridge.width) : 0,
@@ -113,12 +127,10 @@ export function frameOf(plans: readonly NodePlan[], leg: Leg): Frame {
 
 const bridgeTop = (top: number, frame: Frame): number => top + HEAD + frame.vm + CHIP + LINK + CHIP;
 
-const stackHeight = STACK.reduce((sum, { link }) => sum + CHIP + link, 0);
-
 function reasonTop(top: number, frame: Frame): number {
   const ground =
     frame.bridge === 0 ? top + HEAD + frame.vm + CHIP : bridgeTop(top, frame) + frame.bridge;
-  return ground + (frame.stack ? stackHeight : 0) + REASON_GAP;
+  return ground + frame.stack + REASON_GAP;
 }
 
 export function frameHeight(frame: Frame): number {
@@ -315,8 +327,24 @@ class NodeDrawing {
             ? `br-phy: table ${tables}`
             : stop.name;
       const hint = onBridge ? stack.hops.map(flowText).join('\n') : stop.text;
-      return { stop, rect: this.#chip(stop, x, row?.y ?? y, text, hint) };
+      const rect = this.#chip(stop, x, row?.y ?? y, text, hint);
+      this.#others(stop, rect);
+      return { stop, rect };
     });
+  }
+
+  /** The bond's other uplinks, below the one that the packet takes. */
+  #others({ node, others = [] }: Stop, used: Rect): void {
+    for (const [index, name] of others.entries()) {
+      const rect = { ...used, y: used.y + (index + 1) * CHIP };
+      const hint = `another uplink of ${node}, not taken by this packet`;
+      this.#scene.box('port', rect, { ghost: true, hint });
+      this.#scene.label(name, rect.x + TEXT, middle(rect), {
+        font: MONO,
+        tone: 'muted',
+        width: rect.width - TEXT - BADGE_RADIUS - 4,
+      });
+    }
   }
 
   #departure(stack: Stack, ends: BridgeEnds | null): Rect | null {

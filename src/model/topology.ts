@@ -130,6 +130,10 @@ export const indexKey = (name: IndexName, key: string): DependencyKey => `${name
 
 const NONE: ReadonlySet<string> = new Set();
 
+/** Where an object is filed. */
+type Place = readonly [index: IndexName, key: string];
+const NOWHERE: readonly Place[] = [];
+
 /** Objects whose index keys follow a network's `vpc` pointer. */
 const FOLLOWERS = [
   ['subnet', 'subnet.by_network'],
@@ -138,7 +142,7 @@ const FOLLOWERS = [
 
 export class Topology implements TopologyReader {
   readonly #objects = new Map<Kind, Map<string, Objects[Kind]>>();
-  readonly #filed = new Map<string, readonly (readonly [IndexName, string])[]>();
+  readonly #filed = new Map<string, readonly Place[]>();
   readonly #indexes = new Map<IndexName, Map<string, Set<string>>>();
   /** Which addresses of each network are taken. */
   readonly addresses = new AddressBook();
@@ -193,23 +197,20 @@ export class Topology implements TopologyReader {
   }
 
   #file(kind: Kind, id: string, touched: Set<DependencyKey>): void {
-    const specs = indexesOf.get(kind);
-    if (specs === undefined) return;
     const slot = objectKey(kind, id);
-    const before = this.#filed.get(slot) ?? [];
-    const object = this.get(kind, id);
-    const after = object === undefined ? [] : this.#entries(specs, object);
-    const kept = new Set(after.map(([name, key]) => indexKey(name, key)));
-    const had = new Set(before.map(([name, key]) => indexKey(name, key)));
-    for (const [name, key] of before) {
-      if (kept.has(indexKey(name, key))) continue;
+    const before = this.#filed.get(slot) ?? NOWHERE;
+    const after = this.#placesOf(kind, this.get(kind, id));
+    for (const place of before) {
+      if (includes(after, place)) continue;
+      const [name, key] = place;
       const members = this.#indexes.get(name)?.get(key);
       members?.delete(id);
       if (members?.size === 0) this.#indexes.get(name)?.delete(key);
       touched.add(indexKey(name, key));
     }
-    for (const [name, key] of after) {
-      if (had.has(indexKey(name, key))) continue;
+    for (const place of after) {
+      if (includes(before, place)) continue;
+      const [name, key] = place;
       let byKey = this.#indexes.get(name);
       if (byKey === undefined) this.#indexes.set(name, (byKey = new Map()));
       const members = byKey.get(key);
@@ -221,9 +222,15 @@ export class Topology implements TopologyReader {
     else this.#filed.set(slot, after);
   }
 
-  #entries(specs: readonly AnyIndex[], object: Objects[Kind]): (readonly [IndexName, string])[] {
-    return specs.flatMap((spec) =>
-      spec.keys(object as never, this).map((key) => [spec.name, key] as const),
-    );
+  #placesOf(kind: Kind, object: Objects[Kind] | undefined): readonly Place[] {
+    if (object === undefined) return NOWHERE;
+    const places: Place[] = [];
+    for (const { name, keys } of indexesOf.get(kind) ?? []) {
+      for (const key of keys(object as never, this)) places.push([name, key]);
+    }
+    return places;
   }
 }
+
+const includes = (places: readonly Place[], [name, key]: Place): boolean =>
+  places.some((place) => place[1] === key && place[0] === name);

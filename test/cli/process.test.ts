@@ -4,60 +4,76 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { compile } from '../contract/compiled.ts';
 import { tianchi } from './cloud.ts';
 
 const top = mkdtempSync(join(tmpdir(), 'tianchi-cli-'));
 const children = new Set<ChildProcess>();
 let bin = '';
-beforeAll(() => {
+beforeAll(async () => {
   const entry = fileURLToPath(new URL('../../src/cli/bin.ts', import.meta.url));
-  bin = compile(entry, join(top, 'compiled'));
+  bin = await compile(entry, join(top, 'compiled'));
 });
-afterAll(() => {
-  for (const child of children) child.kill('SIGKILL');
-  rmSync(top, { recursive: true });
+afterEach(async () => {
+  for (const child of children) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+  children.clear();
 });
+afterAll(() => rmSync(top, { recursive: true }));
 
 class Running {
   readonly child: ChildProcess;
   readonly out: Promise<string>;
   readonly err: Promise<string>;
-  readonly #firstOut: Promise<unknown>;
-  readonly #firstErr: Promise<unknown>;
+  readonly #ready: Promise<string>;
+  readonly #complaint: Promise<string>;
 
   constructor(args: readonly string[]) {
     const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     children.add(child);
     this.child = child;
-    this.#firstOut = once(child.stdout, 'data');
-    this.#firstErr = once(child.stderr, 'data');
+    this.#ready = this.#first(child.stdout);
+    this.#complaint = this.#first(child.stderr);
     this.out = text(child.stdout);
     this.err = text(child.stderr);
   }
 
-  async ready(): Promise<string> {
-    return String(await this.#firstOut);
+  /** The first that comes from a stream; '' when the process ends before. */
+  async #first(stream: Readable): Promise<string> {
+    return Promise.race([
+      once(stream, 'data').then(String),
+      once(this.child, 'exit').then(() => ''),
+    ]);
   }
 
-  async complaint(): Promise<string> {
-    return String(await this.#firstErr);
+  /** The first output. */
+  ready(): Promise<string> {
+    return this.#ready;
+  }
+
+  /** The first log. */
+  complaint(): Promise<string> {
+    return this.#complaint;
   }
 
   async end(signal: NodeJS.Signals): Promise<unknown> {
     const ended = once(this.child, 'exit');
     this.child.kill(signal);
     const [status] = (await ended) as [unknown];
-    children.delete(this.child);
     return status;
   }
 }
 
-const serve = (listen: string) =>
-  new Running(['server', '--listen', listen, '--store', join(top, 'store')]);
+const serve = (listen: string, store: string) =>
+  new Running(['server', '--listen', listen, '--store', join(top, store)]);
 const agent = (node: string, vtep: string, server: string) =>
   new Running(
     ['agent', '--node', node, '--vtep', vtep, '--server', server, '--datapath', 'simulated'], //
@@ -66,7 +82,7 @@ const agent = (node: string, vtep: string, server: string) =>
 const isLog = (line: string): boolean => line === '' || line.startsWith('{"level":');
 
 test('a server and its agent print one line that begins with ready, log on stderr, and end with 0', async () => {
-  const server = serve('127.0.0.1:0');
+  const server = serve('127.0.0.1:0', 'first');
   const ready = await server.ready();
   expect(ready).toMatch(/^ready http:\/\/127\.0\.0\.1:\d+\n$/);
   const url = ready.trim().slice('ready '.length);
@@ -84,7 +100,7 @@ test('a server and its agent print one line that begins with ready, log on stder
   // Killed without a word, it has what it acknowledged, and an agent comes back by itself.
   await server.end('SIGKILL');
   expect(await server.out).toBe(ready);
-  const again = serve(new URL(url).host);
+  const again = serve(new URL(url).host, 'first');
   expect(await again.ready()).toBe(ready);
   expect((await tianchi(['net-show', 'kept', '--json'], settings)).out).toContain(made.out);
   const back = agent('node1', '10.163.133.43', url);
@@ -107,12 +123,12 @@ test('an agent that still waits for its server ends with 0 too, and never said r
 });
 
 test('an agent comes back to a server that was killed', async () => {
-  const server = serve('127.0.0.1:0');
+  const server = serve('127.0.0.1:0', 'second');
   const url = (await server.ready()).trim().slice('ready '.length);
   const node = agent('node2', '10.163.133.42', url);
   await node.ready();
   await server.end('SIGKILL');
-  const again = serve(new URL(url).host);
+  const again = serve(new URL(url).host, 'second');
   await again.ready();
   const settings = { env: { TIANCHI_URL: url } };
   await expect

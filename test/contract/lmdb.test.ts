@@ -24,8 +24,11 @@ const top = mkdtempSync(join(tmpdir(), 'tianchi-lmdb-'));
 const writers: ChildProcess[] = [];
 let writer = '';
 
-beforeAll(() => {
-  writer = compile(fileURLToPath(new URL('lmdb.writer.ts', import.meta.url)), join(top, 'writer'));
+beforeAll(async () => {
+  writer = await compile(
+    fileURLToPath(new URL('lmdb.writer.ts', import.meta.url)),
+    join(top, 'writer'),
+  );
 });
 afterAll(() => {
   for (const child of writers) child.kill('SIGKILL');
@@ -221,7 +224,7 @@ describe('a directory that will not do', () => {
   test('without room fails the multi whole, and works again with room', async () => {
     const dir = newDir();
     const entry = fileURLToPath(new URL('lmdb.full.ts', import.meta.url));
-    const full = compile(entry, join(top, 'full'));
+    const full = await compile(entry, join(top, 'full'));
     const command = `ulimit -f 8192; exec "${process.execPath}" "${full}" "${dir}"`;
     const output = execFileSync('/bin/bash', ['-c', command], {
       stdio: ['ignore', 'pipe', 'ignore'],

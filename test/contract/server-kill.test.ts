@@ -11,7 +11,10 @@ import { openLmdbStore } from '../../src/store/index.ts';
 import { compile } from './compiled.ts';
 import { faultsOf } from './tree-invariants.ts';
 
-const ROUNDS = 50;
+/** Stores that are tried at a time, each with a server of its own. */
+const LANES = 2;
+/** Kills in each lane. */
+const ROUNDS = 25;
 const CLIENTS = 6;
 /** Of each client; beyond it deletes rather than makes. */
 const MOST_OBJECTS = 30;
@@ -20,15 +23,12 @@ type Json = Record<string, unknown>;
 type Item = Json & { id: string; name?: string };
 
 const top = mkdtempSync(join(tmpdir(), 'tianchi-kill-'));
-const dir = join(top, 'store');
 let entry = '';
 const children = new Set<ChildProcess>();
 
-beforeAll(() => {
-  entry = compile(
-    fileURLToPath(new URL('server.process.ts', import.meta.url)),
-    join(top, 'compiled'),
-  );
+beforeAll(async () => {
+  const source = fileURLToPath(new URL('server.process.ts', import.meta.url));
+  entry = await compile(source, join(top, 'compiled'));
 });
 afterAll(() => {
   for (const child of children) child.kill('SIGKILL');
@@ -36,7 +36,7 @@ afterAll(() => {
 });
 
 /** A process that has its code loaded and starts to serve when told: loading takes the longest. */
-function prepare(): ChildProcess {
+function prepare(dir: string): ChildProcess {
   const child = spawn(process.execPath, [entry, dir], { stdio: ['pipe', 'pipe', 'ignore'] });
   children.add(child);
   return child;
@@ -96,34 +96,49 @@ function own(item: Item): Item {
 
 const slot = (collection: Collection, item: { id: string }): string => `${collection} ${item.id}`;
 
-/** What the server acknowledged, and what it was asked and never answered. */
-const held = new Map<string, Item>();
-const gone = new Set<string>();
-const open = {
+/** What the server of one store acknowledged, and what it was asked and never answered. */
+class Ledger {
+  readonly held = new Map<string, Item>();
+  readonly gone = new Set<string>();
   /** Names of objects that may have been made. */
-  made: new Set<string>(),
-  /** Slots that may have the name. */
-  changed: new Map<string, string>(),
+  readonly made = new Set<string>();
+  /** Names that slots may have. */
+  readonly changed = new Map<string, string>();
   /** Slots that may be empty. */
-  removed: new Set<string>(),
-};
-const count = { acknowledged: 0 };
+  readonly removed = new Set<string>();
+  acknowledged = 0;
+
+  /** Requests without an answer. */
+  get open(): number {
+    return this.made.size + this.changed.size + this.removed.size;
+  }
+
+  async someMore(writes: number): Promise<void> {
+    const enough = this.acknowledged + writes;
+    while (this.acknowledged < enough) await sleep(5);
+  }
+}
+
 let serial = 0;
+
+/** What one client may change: nobody else does. */
+type Own = { collection: Collection; id: string }[];
 
 class Client {
   readonly #url: string;
-  /** What this client may change: nobody else does. */
-  readonly mine: { collection: Collection; id: string }[];
+  readonly #ledger: Ledger;
+  readonly mine: Own;
 
-  constructor(url: string, mine: { collection: Collection; id: string }[]) {
+  constructor(url: string, ledger: Ledger, mine: Own) {
     this.#url = url;
+    this.#ledger = ledger;
     this.mine = mine;
   }
 
   /** @returns null when the server is dead. */
   async make(collection: Collection, attributes: Json): Promise<Item | null> {
     const name = `object-${serial++}`;
-    open.made.add(name);
+    this.#ledger.made.add(name);
     // A rule has no name of its own.
     const naming = collection === 'security-group-rules' ? { description: name } : { name };
     const body = { [MEMBERS[collection]]: { ...attributes, ...naming } };
@@ -131,36 +146,40 @@ class Client {
     if (answer === null) return null;
     expect(answer).toMatchObject({ status: 201 });
     const item = answer.body[MEMBERS[collection]] as Item;
-    open.made.delete(name);
-    held.set(slot(collection, item), own(item));
-    count.acknowledged++;
+    this.#ledger.made.delete(name);
+    this.#ledger.held.set(slot(collection, item), own(item));
+    this.#ledger.acknowledged++;
     this.mine.push({ collection, id: item.id });
     return item;
   }
 
   async rename(collection: Collection, id: string): Promise<boolean> {
+    const ledger = this.#ledger;
+    const renamed = slot(collection, { id });
     const name = `renamed-${serial++}`;
-    open.changed.set(`${collection} ${id}`, name);
+    ledger.changed.set(renamed, name);
     const attribute = collection === 'security-group-rules' ? 'description' : 'name';
     const body = { [MEMBERS[collection]]: { [attribute]: name } };
     const answer = await ask(this.#url, 'PUT', `${collection}/${id}`, body);
     if (answer === null) return false;
     expect(answer).toMatchObject({ status: 200 });
-    open.changed.delete(`${collection} ${id}`);
-    held.set(`${collection} ${id}`, own(answer.body[MEMBERS[collection]] as Item));
-    count.acknowledged++;
+    ledger.changed.delete(renamed);
+    ledger.held.set(renamed, own(answer.body[MEMBERS[collection]] as Item));
+    ledger.acknowledged++;
     return true;
   }
 
   async remove(collection: Collection, id: string): Promise<boolean> {
-    open.removed.add(`${collection} ${id}`);
+    const ledger = this.#ledger;
+    const removed = slot(collection, { id });
+    ledger.removed.add(removed);
     const answer = await ask(this.#url, 'DELETE', `${collection}/${id}`);
     if (answer === null) return false;
     expect(answer).toMatchObject({ status: 204 });
-    open.removed.delete(`${collection} ${id}`);
-    held.delete(`${collection} ${id}`);
-    gone.add(`${collection} ${id}`);
-    count.acknowledged++;
+    ledger.removed.delete(removed);
+    ledger.held.delete(removed);
+    ledger.gone.add(removed);
+    ledger.acknowledged++;
     this.mine.splice(
       this.mine.findIndex((one) => one.id === id),
       1,
@@ -201,19 +220,15 @@ class Client {
 }
 
 /** Holds what the server shows against what it acknowledged, and takes over what was left open. */
-async function verify(url: string, mine: Client['mine'][]): Promise<void> {
+async function verify(url: string, ledger: Ledger, mine: Own[]): Promise<void> {
+  const { held, gone, made, changed, removed } = ledger;
   const faults: string[] = [];
-  const shown = new Map<string, Item>();
-  for (const collection of Object.keys(MEMBERS) as Collection[]) {
-    const answer = await ask(url, 'GET', collection);
-    const items = answer?.body[collection.replaceAll('-', '_')] as Item[];
-    for (const item of items) shown.set(slot(collection, item), own(item));
-  }
+  const shown = await everything(url);
   for (const [key, item] of held) {
     const found = shown.get(key);
-    const rename = open.changed.get(key);
+    const rename = changed.get(key);
     if (found === undefined) {
-      if (!open.removed.has(key)) faults.push(`lost ${key}`);
+      if (!removed.has(key)) faults.push(`lost ${key}`);
       held.delete(key);
     } else if (rename !== undefined && nameOf(found) === rename) {
       const { name: _n, description: _d, updated_at: _u, revision_number: _r, ...rest } = found;
@@ -227,20 +242,30 @@ async function verify(url: string, mine: Client['mine'][]): Promise<void> {
     if (gone.has(key)) faults.push(`${key} was deleted and is there`);
     if (held.has(key)) continue;
     if (implied(key, item)) held.set(key, item);
-    else if (open.made.has(nameOf(item))) {
+    else if (made.has(nameOf(item))) {
       held.set(key, item);
       const [collection = '', id = ''] = key.split(' ');
       mine[0]?.push({ collection: collection as Collection, id });
     } else faults.push(`${key} was never asked for: ${JSON.stringify(item)}`);
   }
   for (const list of mine) {
-    const alive = list.filter(({ collection, id }) => held.has(`${collection} ${id}`));
+    const alive = list.filter(({ collection, id }) => held.has(slot(collection, { id })));
     list.splice(0, list.length, ...alive);
   }
-  open.made.clear();
-  open.changed.clear();
-  open.removed.clear();
+  made.clear();
+  changed.clear();
+  removed.clear();
   expect(faults).toEqual([]);
+}
+
+async function everything(url: string): Promise<Map<string, Item>> {
+  const shown = new Map<string, Item>();
+  for (const collection of Object.keys(MEMBERS) as Collection[]) {
+    const answer = await ask(url, 'GET', collection);
+    const items = answer?.body[collection.replaceAll('-', '_')] as Item[];
+    for (const item of items) shown.set(slot(collection, item), own(item));
+  }
+  return shown;
 }
 
 /** Made with a group of a project: its own rules, and the project's default group. */
@@ -250,35 +275,30 @@ const implied = (key: string, item: Item): boolean =>
 
 const nameOf = (item: Item): string => String(item.name ?? item['description']);
 
-async function someWrites(writes: number): Promise<void> {
-  const enough = count.acknowledged + writes;
-  while (count.acknowledged < enough) await sleep(5);
-}
-
-const title = `${ROUNDS} kills under load lose nothing acknowledged and leave nothing half-written`;
-test(title, { timeout: 300_000 }, async () => {
-  let server = prepare();
+async function killAgainAndAgain(dir: string): Promise<void> {
+  const ledger = new Ledger();
+  let server = prepare(dir);
   let url = await serve(server);
-  const first = new Client(url, []);
+  const first = new Client(url, ledger, []);
   const network = await first.make('networks', { cidr: '10.0.0.0/8' });
   const attributes = { network_id: network?.id, cidr: '10.1.0.0/16' };
   expect(await first.make('subnets', attributes)).not.toBeNull();
   expect(await first.make('routers', { network_id: network?.id })).not.toBeNull();
   const groups: string[] = [];
   for (let n = 0; n < 2; n++) groups.push((await first.make('security-groups', {}))?.id ?? '');
-  await verify(url, []);
+  await verify(url, ledger, []);
 
-  const mine: Client['mine'][] = Array.from({ length: CLIENTS }, () => []);
+  const mine: Own[] = Array.from({ length: CLIENTS }, () => []);
   let interrupted = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const load = mine.map((list) => new Client(url, list).run(network?.id ?? '', groups));
+    const load = mine.map((list) => new Client(url, ledger, list).run(network?.id ?? '', groups));
     const ended = Promise.all(load);
-    const next = prepare();
-    await Promise.race([someWrites(CLIENTS), ended]);
+    const next = prepare(dir);
+    await Promise.race([ledger.someMore(CLIENTS), ended]);
     await Promise.race([sleep(Math.random() * 200), ended]);
     await kill(server);
     await ended;
-    interrupted += open.made.size + open.changed.size + open.removed.size;
+    interrupted += ledger.open;
 
     const store = await openLmdbStore(dir);
     const { entries } = await store.snapshot('/');
@@ -287,9 +307,16 @@ test(title, { timeout: 300_000 }, async () => {
 
     server = next;
     url = await serve(server);
-    await verify(url, mine);
+    await verify(url, ledger, mine);
   }
+  await kill(server);
   // Else the kills did not come while something was being written.
   expect(interrupted).toBeGreaterThan(ROUNDS);
-  expect(held.size).toBeGreaterThan(CLIENTS);
+  expect(ledger.held.size).toBeGreaterThan(CLIENTS);
+}
+
+const title = `${LANES * ROUNDS} kills under load lose nothing acknowledged and leave nothing half-written`;
+test(title, { timeout: 300_000 }, async () => {
+  const lanes = Array.from({ length: LANES }, (_, lane) => join(top, `store-${lane}`));
+  await Promise.all(lanes.map(killAgainAndAgain));
 });

@@ -1,0 +1,147 @@
+import { describe } from 'vitest';
+import { NOBODY, refuses, type Refusal } from '../../test/support/refusals.ts';
+
+const NESTED = '['.repeat(100_000) + ']'.repeat(100_000);
+
+const HTTP = 'HTTPBadRequest';
+
+const bodies: readonly Refusal[] = [
+  {
+    what: 'JSON that is too deep',
+    path: 'networks',
+    body: NESTED,
+    status: 400,
+    type: HTTP,
+    says: ['more than 32', 'nest at most 32'],
+  },
+  {
+    what: 'JSON that is too deep where anything goes',
+    path: 'ports',
+    body: `{"port": {"network_id": "${NOBODY}", "binding:profile": {"a": ${NESTED}}}}`,
+    status: 400,
+    type: HTTP,
+    says: ['more than 32', 'nest at most 32'],
+  },
+  {
+    what: 'bulk of more than one write can hold',
+    path: 'networks',
+    body: { networks: Array.from({ length: 5000 }, () => ({})) },
+    status: 400,
+    type: HTTP,
+    says: ['networks has 5000 objects', 'send 500 at most'],
+  },
+  {
+    what: 'truncated JSON',
+    path: 'networks',
+    body: '{"network": {"name": "a"',
+    status: 400,
+    type: HTTP,
+    says: ['not JSON', 'one complete JSON object'],
+  },
+  {
+    what: 'malformed JSON',
+    path: 'networks',
+    body: '{network: 1}',
+    status: 400,
+    type: HTTP,
+    says: ['not JSON', 'position 1'],
+  },
+  {
+    what: 'no body',
+    path: 'networks',
+    status: 400,
+    type: HTTP,
+    says: ['nothing', '{"network": {…}}'],
+  },
+  {
+    what: 'a list as body',
+    path: 'networks',
+    body: [],
+    status: 400,
+    type: HTTP,
+    says: ['[]', '{"network": {…}}'],
+  },
+  {
+    what: 'text as body',
+    path: 'networks',
+    body: '"network"',
+    status: 400,
+    type: HTTP,
+    says: ['holds "network"', '{"network": {…}}'],
+  },
+  {
+    what: 'null as body',
+    path: 'networks',
+    body: 'null',
+    status: 400,
+    type: HTTP,
+    says: ['nothing'],
+  },
+  {
+    what: 'another outer key',
+    path: 'networks',
+    body: { subnet: {} },
+    status: 400,
+    type: HTTP,
+    says: ['["subnet"]', "'network' or 'networks'"],
+  },
+  {
+    what: 'two outer keys',
+    path: 'networks',
+    body: { network: {}, x: 1 },
+    status: 400,
+    type: HTTP,
+    says: ['["network","x"]', 'one key'],
+  },
+  {
+    what: 'no outer key',
+    path: 'networks',
+    body: { name: 'a' },
+    status: 400,
+    type: HTTP,
+    says: ['["name"]', "'network' or 'networks'"],
+  },
+  {
+    what: 'a list inside',
+    path: 'networks',
+    body: { network: [] },
+    status: 400,
+    type: HTTP,
+    says: ['network', '[]', 'is not an object'],
+  },
+  {
+    what: 'bulk of nothing',
+    path: 'networks',
+    body: { networks: [] },
+    status: 400,
+    type: HTTP,
+    says: ['networks', '[]', 'list of objects'],
+  },
+  {
+    what: 'bulk of text',
+    path: 'networks',
+    body: { networks: ['a'] },
+    status: 400,
+    type: HTTP,
+    says: ['networks[0]', '"a"', 'not an object'],
+  },
+  {
+    what: 'bulk in an update',
+    method: 'PUT',
+    path: 'networks/$network',
+    body: { networks: [{}] },
+    status: 400,
+    type: HTTP,
+    says: ['["networks"]', "'network'"],
+  },
+  {
+    what: 'a body of 5 MB',
+    path: 'networks',
+    body: { network: { name: 'x'.repeat(5_000_000) } },
+    status: 413,
+    type: 'RequestEntityTooLarge',
+    says: ['1048576 bytes', 'fewer objects'],
+  },
+];
+
+describe('a body that is none', () => refuses(bodies));

@@ -22,9 +22,10 @@ export type DraftChange = Omit<StoreChange, 'revision'>;
 export function evaluate(view: TreeView, ops: readonly TreeOp[]): DraftChange[] {
   const draft = new Draft(view);
   for (const [index, op] of ops.entries()) {
-    const reason = refusal(draft, op);
+    const version = draft.version(op.path);
+    const reason = refusal(draft, op, version);
     if (reason !== null) throw new StoreConflict(index, op.path, reason);
-    perform(draft, op);
+    perform(draft, op, version);
   }
   return draft.changes;
 }
@@ -34,18 +35,17 @@ export function commitOf(revision: number, drafts: readonly DraftChange[]): Stor
   return { revision, changes };
 }
 
-function refusal(draft: Draft, op: TreeOp): StoreConflictReason | null {
-  const version = draft.version(op.path);
+function refusal(draft: Draft, op: TreeOp, version: number | null): StoreConflictReason | null {
   if (op.op === 'create') return version === null ? null : 'exists';
   if (version === null) return 'missing';
   if (op.version !== undefined && op.version !== version) return 'version';
   return op.op === 'delete' && draft.hasBelow(op.path) ? 'not_empty' : null;
 }
 
-function perform(draft: Draft, op: TreeOp): void {
+function perform(draft: Draft, op: TreeOp, version: number | null): void {
   if (op.op === 'check') return;
   if (op.op === 'delete') draft.remove(op.path);
-  else draft.put(op.path, op.value);
+  else draft.put(op.path, op.value, (version ?? -1) + 1);
 }
 
 /** The view with the operations so far on top. */
@@ -75,8 +75,7 @@ class Draft {
     return false;
   }
 
-  put(path: string, value: string): void {
-    const version = (this.version(path) ?? -1) + 1;
+  put(path: string, value: string, version: number): void {
     this.#touched.set(path, version);
     this.#present.add(path);
     this.changes.push({ path, value, version });

@@ -66,7 +66,8 @@ function answer(error: Error, request: FastifyRequest, reply: FastifyReply): voi
   if (body === INTERNAL.body) {
     request.log.error({ err: error, url: request.url }, 'request failed');
   }
-  void reply.code(status).send(body);
+  // Fastify would hang up on whoever still sends, who then never reads this.
+  void reply.removeHeader('connection').code(status).send(body);
 }
 
 const malformedPath = (path: string): Failure =>

@@ -79,6 +79,15 @@ describe('a server', () => {
     expect(NeutronError.message).toContain(says);
   });
 
+  test('does not hang up on one who still sends what it refuses', async () => {
+    server = await start('127.0.0.1:0');
+    const url = `${server.url}/v2.0/networks`;
+    const answer = await fetch(url, { method: 'POST', body: 'x'.repeat(5_000_000) });
+    expect(answer.status).toBe(413);
+    expect(answer.headers.get('connection')).toBe('keep-alive');
+    expect(await answer.text()).toContain('RequestEntityTooLarge');
+  });
+
   test('names the process that has its port', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');

@@ -69,7 +69,11 @@ export interface RuntimeOptions {
   readonly underlayMtu: number;
   /** Told of a listener that threw; the others are still called. */
   readonly onListenerError: (error: unknown) => void;
+  /** Where time, uuids and chance come from, for a history that must repeat; by default the machine's. */
   readonly now?: () => Date;
+  readonly newId?: () => string;
+  /** [0, 1) */
+  readonly random?: () => number;
 }
 
 /** Loads the store's topology and follows it from there until `close`. */
@@ -192,11 +196,12 @@ class StoreRuntime implements Runtime {
 
   #context(now: string, projectId: string): PlanContext {
     const { defaultSecurityGroup, underlayMtu } = this.#options;
+    const { newId = randomUUID, random = Math.random } = this.#options;
     return {
       now,
       projectId,
-      newId: randomUUID,
-      random: Math.random,
+      newId,
+      random,
       isClaimed: (path) => this.#claims.has(path),
       version: (path) => this.#replica.version(path),
       defaultSecurityGroup,

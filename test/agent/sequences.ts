@@ -10,6 +10,7 @@ import type { Port } from '../../src/model/objects.ts';
 import { BRIDGES, compileAll } from '../../src/pipeline/compiler.ts';
 import { openMemoryStore } from '../../src/store/index.ts';
 import { differences } from '../support/programs.ts';
+import { Random } from '../support/random.ts';
 import { RecordedDatapath, Writer, log, startNode } from './world.ts';
 
 const NODES = [
@@ -108,6 +109,7 @@ const oneChange: fc.Arbitrary<Step> = fc.oneof(
         'port',
         'security_group_rule',
         'security_group',
+        'security_group',
         'subnet',
         'network',
         'floatingip',
@@ -156,9 +158,15 @@ export class Cloud {
     this.#api = new Writer(runtime);
   }
 
+  /** The same steps on a new cloud make the same history. */
   static async open(): Promise<Cloud> {
+    const random = new Random(1);
+    let seconds = 0;
     const cloud = new Cloud(
       await openRuntime({
+        newId: () => random.uuid(),
+        random: () => random.next(),
+        now: () => new Date(Date.UTC(2023, 0, 12) + (seconds += 1) * 1000),
         store: openMemoryStore(),
         defaultSecurityGroup: false,
         underlayMtu: 1500,

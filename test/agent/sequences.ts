@@ -90,7 +90,7 @@ const oneChange: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: one('group', {}) },
   { weight: 3, arbitrary: one('rule', { group: index, remote: index, shape: index }) },
   { weight: 5, arbitrary: one('port', { network: index, host: index, groups }) },
-  { weight: 5, arbitrary: one('again', {}) },
+  { weight: 9, arbitrary: one('again', {}) },
   { weight: 4, arbitrary: one('bind', { port: index, host: index }) },
   { weight: 3, arbitrary: one('regroup', { port: index, groups }) },
   { weight: 1, arbitrary: one('security', { port: index, on: fc.boolean() }) },

@@ -3,7 +3,7 @@
  * directory of its own that goes away with it. Nothing of a system-wide OVS is touched.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { createWriteStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -46,12 +46,12 @@ export interface Sandbox {
 }
 
 function start(dir: string, program: string, args: readonly string[]): ChildProcess {
-  const child = spawn(program, args, { env: environment(dir), stdio: ['ignore', 'pipe', 'pipe'] });
-  const log = createWriteStream(path.join(dir, `${program}.log`));
-  child.stdout?.pipe(log, { end: false });
-  child.stderr?.pipe(log, { end: false });
-  child.once('close', () => log.end());
-  return child;
+  const log = openSync(path.join(dir, `${program}.log`), 'a');
+  try {
+    return spawn(program, args, { env: environment(dir), stdio: ['ignore', log, log] });
+  } finally {
+    closeSync(log);
+  }
 }
 
 function environment(dir: string): NodeJS.ProcessEnv {

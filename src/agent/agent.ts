@@ -135,8 +135,9 @@ class Agent implements RunningAgent {
     this.#datapath = options.datapath;
     this.#log = options.log;
     this.started = new Promise((resolve, reject) => (this.#settleStart = { resolve, reject }));
-    this.#unwatch = this.#datapath.watch(() => {
-      this.#interfacesMoved = true;
+    this.#unwatch = this.#datapath.watch((event) => {
+      if (event === 'interfaces') this.#interfacesMoved = true;
+      else this.#unsure = true;
       this.#work();
     });
     this.#stream = new Stream(

@@ -1,5 +1,5 @@
 /** The switch as an agent sees it: real Open vSwitch or the simulated one behind one contract. */
-import type { BridgeProgram } from '../openflow/flow.ts';
+import type { BridgeProgram, Match } from '../openflow/flow.ts';
 import type { BridgeDelta } from '../pipeline/feature.ts';
 import type { NodeIdentity } from '../pipeline/local.ts';
 import type { AgentDump, AgentQuery } from '../model/stream.ts';
@@ -35,14 +35,64 @@ export const NOTHING_KEPT: KeptState = {
   conjunctions: [],
 };
 
+/**
+ * What may be different from now on. `interfaces`: what `interfaces` answers. `program`: what the
+ * switch holds (it was restarted, or somebody else changed it). `identity`: what `open` answered; it
+ * is to be called again.
+ */
+export type DatapathEvent = 'interfaces' | 'program' | 'identity';
+
+/** A packet that a flow sent to the agent. */
+export interface PacketIn {
+  readonly bridge: BridgeName;
+  readonly reason: 'action' | 'invalid_ttl';
+  /** Where it came in; 0 behind table 133. */
+  readonly inPort: number;
+  readonly table: number;
+  readonly cookie: bigint;
+  /** One of PURPOSE where the flow says so. */
+  readonly userdata: Uint8Array;
+  /** Registers, metadata and tunnel fields at that moment. */
+  readonly metadata: Match;
+  /** From the Ethernet header on. */
+  readonly frame: Uint8Array;
+}
+
+/** An entry of conntrack, as its first packet had it. */
+export interface Connection {
+  readonly zone: number;
+  /** IP protocol number. */
+  readonly protocol: number;
+  readonly source: string;
+  readonly destination: string;
+  /** TCP, UDP and SCTP: ports; ICMP: the id on both sides; else 0. */
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  /** ICMP only. */
+  readonly icmp?: { readonly type: number; readonly code: number };
+}
+
 export interface Datapath {
   /** Makes bridges, tunnel port and uplinks where they are missing; changes nothing that fits. */
   open(): Promise<Omit<NodeIdentity, 'epoch'>>;
   interfaces(): Promise<readonly Interface[]>;
   /** Plugs an interface for exactly these ports; only a simulated datapath does it by itself. */
   ensurePlugged(portIds: ReadonlySet<string>): Promise<void>;
-  /** Calls `listener` when `interfaces` may answer something else; the returned function stops it. */
-  watch(listener: () => void): () => void;
+  /** Calls `listener` when something may be different; the returned function stops it. */
+  watch(listener: (event: DatapathEvent) => void): () => void;
+  /** Calls `listener` with what flows send to the agent; the returned function stops it. */
+  packets(listener: (packet: PacketIn) => void): () => void;
+  /** Sends a frame out of a port as it is, past all tables; dropped while the switch is away. */
+  send(bridge: BridgeName, ofport: number, frame: Uint8Array): void;
+  /** The connections that these conntrack zones know. */
+  connections(zones: readonly number[]): Promise<readonly Connection[]>;
+  /** Takes these connections out of their zones, and no others. */
+  forget(connections: readonly Connection[]): Promise<void>;
+  /**
+   * Keeps the tunnel neighbours of exactly these VTEPs resolved from now on; resolves once each
+   * answered, after a second at most.
+   */
+  warm(vteps: ReadonlySet<string>): Promise<void>;
   /** Forgets the connections of these conntrack zones: the vids are about to be given out anew. */
   flush(zones: readonly number[]): Promise<void>;
   kept(): Promise<KeptState>;

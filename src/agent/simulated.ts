@@ -13,7 +13,14 @@ import { Conntrack, SimBridge } from '../sim/index.ts';
 import type { SimNode, SimPort } from '../sim/index.ts';
 import { dumpFlows, dumpGroups, dumpPorts } from '../sim/dump.ts';
 import { NOTHING_KEPT } from './datapath.ts';
-import type { BridgeName, Datapath, Interface, KeptState } from './datapath.ts';
+import type {
+  BridgeName,
+  Connection,
+  Datapath,
+  DatapathEvent,
+  Interface,
+  KeptState,
+} from './datapath.ts';
 
 export interface SimulatedOptions {
   readonly node: string;
@@ -40,7 +47,7 @@ export class SimulatedDatapath implements Datapath {
   readonly sim: SimNode;
   readonly #options: Required<SimulatedOptions>;
   readonly #interfaces = new Map<string, Interface>();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(event: DatapathEvent) => void>();
   #nextOfport = TUNNEL_OFPORT + 1;
   #kept = NOTHING_KEPT;
 
@@ -97,12 +104,34 @@ export class SimulatedDatapath implements Datapath {
   replug(portId: string): void {
     this.#remove(portId);
     this.#add(portId);
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener('interfaces');
   }
 
-  watch(listener: () => void): () => void {
+  watch(listener: (event: DatapathEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Its packets are traced, never sent: none reaches the agent. */
+  packets(): () => void {
+    return () => undefined;
+  }
+
+  send(): void {
+    throw new RangeError('a simulated switch carries no packets');
+  }
+
+  connections(): Promise<readonly Connection[]> {
+    return Promise.resolve([]);
+  }
+
+  forget(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Simulated neighbours never age. */
+  warm(): Promise<void> {
+    return Promise.resolve();
   }
 
   flush(zones: readonly number[]): Promise<void> {

@@ -11,13 +11,17 @@ const ORDER = [
   'address',
   'packet',
   'openflow',
+  'ovsdb',
   'model',
   'pipeline',
   'sim',
+  'responder',
   'trace',
   'store',
+  'net',
   'api',
   'agent',
+  'lab',
   'main',
   'cli',
 ];
@@ -27,8 +31,8 @@ const PURE = ORDER.slice(0, ORDER.indexOf('store'));
 
 /** A neighbour that a folder must not know although it comes earlier in the order. */
 const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
-  model: ['openflow', 'packet'],
-  store: ['openflow', 'packet', 'pipeline', 'sim', 'trace'],
+  model: ['openflow', 'packet', 'ovsdb'],
+  store: ['openflow', 'packet', 'ovsdb', 'pipeline', 'sim', 'trace'],
 };
 
 interface Source {

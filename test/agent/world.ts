@@ -72,6 +72,11 @@ export class RecordedDatapath implements Datapath {
   interfaces: Datapath['interfaces'] = () => this.inner.interfaces();
   ensurePlugged: Datapath['ensurePlugged'] = (ids) => this.inner.ensurePlugged(ids);
   watch: Datapath['watch'] = (listener) => this.inner.watch(listener);
+  packets: Datapath['packets'] = () => this.inner.packets();
+  send: Datapath['send'] = () => this.inner.send();
+  connections: Datapath['connections'] = () => this.inner.connections();
+  forget: Datapath['forget'] = () => this.inner.forget();
+  warm: Datapath['warm'] = () => this.inner.warm();
   flush: Datapath['flush'] = (zones) => this.inner.flush(zones);
   kept: Datapath['kept'] = () => this.inner.kept();
   keep: Datapath['keep'] = (state) => this.inner.keep(state);

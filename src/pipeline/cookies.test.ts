@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeCookie, encodeCookie, groupId, meterId, METER, MODULE } from './cookies.ts';
+import { decodeCookie, encodeCookie, groupId, isHold, meterId, METER, MODULE } from './cookies.ts';
 
 describe('cookies', () => {
   it.each([
@@ -41,6 +41,13 @@ describe('cookies', () => {
   ])('refuses a %s of %i', (name, value) => {
     const fields = { epoch: 1, vid: 1, module: 1, networkId: 1, [name]: value };
     expect(() => encodeCookie(fields)).toThrow(name);
+  });
+
+  it('tells a hold of any epoch from the program’s flows', () => {
+    expect(isHold(0x63bfd88400e60c27n)).toBe(true);
+    expect(isHold(0x0000000112e60c34n)).toBe(true);
+    expect(isHold(0x63bfd88400f60c27n)).toBe(false);
+    expect(isHold(0xe000000000160c27n)).toBe(false);
   });
 
   it('numbers groups and meters by the port’s vid', () => {

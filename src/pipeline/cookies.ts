@@ -12,6 +12,8 @@ export const MODULE = {
   vip: 0xb,
   /** Routing, policy routes, floating ips. */
   routing: 0xc,
+  /** A revoked connection, held back. */
+  hold: 0xe,
   security: 0xf,
 } as const;
 
@@ -57,6 +59,15 @@ export function decodeCookie(cookie: bigint): CookieFields {
     module: (low >>> 20) & 0xf,
     networkId: (low >>> 8) & 0xfff,
   };
+}
+
+/**
+ * Whether a flow holds a revoked connection back. Such flows are no part of a compiled program and
+ * outlive it: what sweeps a switch of flows that are not in the program leaves them alone, whatever
+ * their epoch.
+ */
+export function isHold(cookie: bigint): boolean {
+  return decodeCookie(cookie).module === MODULE.hold;
 }
 
 /**

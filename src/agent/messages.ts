@@ -25,7 +25,9 @@ const Changes = Type.Array(
 );
 
 const Query = Type.Object({
-  what: Type.Union([Type.Literal('flows'), Type.Literal('groups'), Type.Literal('ports')]),
+  what: Type.Union(
+    (['flows', 'groups', 'ports', 'neighbours'] as const).map((what) => Type.Literal(what)),
+  ),
   bridge: Type.String(),
   generation: Type.Optional(Type.Integer({ minimum: 0 })),
 });

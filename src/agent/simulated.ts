@@ -35,7 +35,13 @@ export interface SimulatedOptions {
 const NAME_LENGTH = 15;
 const TUNNEL_OFPORT = 1;
 
-const DUMPS = { flows: dumpFlows, groups: dumpGroups, ports: dumpPorts } as const;
+const DUMPS = {
+  flows: dumpFlows,
+  groups: dumpGroups,
+  ports: dumpPorts,
+  // Simulated neighbours never age.
+  neighbours: () => '',
+} as const;
 
 /** A locally administered MAC for br-phy, from the low bits of the VTEP address. */
 function macOf(vtep: string): string {

@@ -46,13 +46,17 @@ export type ServerMessage =
 
 /** Asked on behalf of a user: what the node's switch holds now. */
 export type AgentQuery = {
-  readonly what: 'flows' | 'groups' | 'ports';
+  readonly what: 'flows' | 'groups' | 'ports' | 'neighbours';
   readonly bridge: string;
   /** Answer `{generation, unchanged: true}` when the bridge is still at this generation. */
   readonly generation?: number;
 };
 
-/** Text in the form of `ovs-ofctl`; `generation` grows whenever flows, groups or ports change. */
+/**
+ * Text in the form of `ovs-ofctl`; `generation` grows whenever flows, groups or ports change.
+ * `neighbours`: of each VTEP that the node sends to a line `IP MAC`, or `IP -` while nobody answers
+ * for it; the bridge is the one that tunnels leave by.
+ */
 export type AgentDump =
   | { readonly generation: number; readonly text: string }
   | { readonly generation: number; readonly unchanged: true };

@@ -8,7 +8,9 @@ import type { Connect, Link } from '../api/hub/link.ts';
 import { parseServerMessage } from './messages.ts';
 
 const FIRST_WAIT_MS = 100;
-const LONGEST_WAIT_MS = 10_000;
+const LONGEST_WAIT_MS = 2000;
+/** After a server that knows this node refused it. */
+const REFUSED_WAIT_MS = 10_000;
 const HANDSHAKE_MS = 10_000;
 /** Bytes of one message: a snapshot of some hundred thousand ports. */
 const MAX_MESSAGE = 512 * 1024 * 1024;
@@ -93,7 +95,7 @@ export class Stream {
           if (link !== this.#link) return;
           this.#link = null;
           // Whoever was refused or replaced would only be so again.
-          if (code === CLOSE.refused || code === CLOSE.replaced) this.#wait = LONGEST_WAIT_MS;
+          if (code === CLOSE.refused || code === CLOSE.replaced) this.#wait = REFUSED_WAIT_MS;
           this.#again(`the link closed (${code} ${reason})`);
         },
       };

@@ -114,6 +114,14 @@ export interface Flow {
   readonly flags?: readonly string[];
 }
 
+/** What a switch counts of a flow. */
+export interface FlowCounters {
+  readonly packets: number | bigint;
+  readonly bytes: number | bigint;
+  /** Seconds since the flow was added; printed to the millisecond. */
+  readonly duration: number;
+}
+
 export interface Bucket {
   readonly id: number;
   readonly weight?: number;

@@ -1,6 +1,6 @@
 /** Flows as lines: what `ovs-ofctl add-flow` takes and what `dump-flows` prints. */
 import type { FlowKey } from '../fields.ts';
-import type { Action, Flow, Match } from '../flow.ts';
+import type { Action, Flow, FlowCounters, Match } from '../flow.ts';
 import { formatActionList, parseActionsSpan } from './actions.ts';
 import { asFailure, eachLine, type LineError } from './lines.ts';
 import { formatMatchItems, matchOf, newBits, parseMatchSpan, putItem } from './match.ts';
@@ -21,14 +21,6 @@ import {
 export interface FormatOptions {
   /** Names for the numbers that `PortOptions.unresolved` gathered. */
   readonly unresolved?: ReadonlyMap<number, string>;
-}
-
-/** What a switch counts of a flow. */
-export interface FlowCounters {
-  readonly packets: number | bigint;
-  readonly bytes: number | bigint;
-  /** Seconds since the flow was added; printed to the millisecond. */
-  readonly duration: number;
 }
 
 const defaultPriority = 32768;

@@ -7,7 +7,6 @@ export {
   parseFlows,
   parseMatch,
   parsePacket,
-  type FlowCounters,
   type FormatOptions,
   type ParsedFlows,
 } from './flow.ts';

@@ -71,7 +71,8 @@ class NumberPool {
  * `attach` and `detach` the compiler must be told: `attachmentKey(portId)` was touched.
  */
 export class LocalState implements LocalReader {
-  readonly identity: NodeIdentity;
+  /** Whoever sets it compiles everything anew. */
+  identity: NodeIdentity;
   readonly #attachments = new Map<string, Attachment>();
   readonly #vids = new NumberPool(MAX_VID, 'vids');
   readonly #networks = new NumberPool(MAX_NETWORK_ID, 'local network ids');

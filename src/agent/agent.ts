@@ -4,6 +4,7 @@
  * way; what arrives meanwhile is taken together. Nothing is ever cleared: a start, too, applies a
  * difference.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { BaseLogger } from 'pino';
 import { formatIp, parseIp } from '../address/index.ts';
 import { Failure } from '../base/failure.ts';
@@ -12,22 +13,23 @@ import { nodeName } from '../model/nodes.ts';
 import { Topology, indexKey } from '../model/topology.ts';
 import type { DependencyKey } from '../model/topology.ts';
 import { BRIDGES, Compiler } from '../pipeline/compiler.ts';
-import type { BridgeName, Deltas } from '../pipeline/compiler.ts';
-import { diff } from '../pipeline/diff.ts';
-import type { BridgeDelta } from '../pipeline/feature.ts';
+import type { Deltas } from '../pipeline/compiler.ts';
 import { attachmentKey } from '../pipeline/local.ts';
 import type { LocalReader } from '../pipeline/local.ts';
 import type { Connect } from '../api/hub/link.ts';
-import type { Datapath, Interface } from './datapath.ts';
+import { sound } from './alarms.ts';
+import type { Datapath, DatapathEvent, Interface } from './datapath.ts';
 import { difference } from './difference.ts';
+import { reportDrift } from './drift.ts';
+import { pipelineFingerprint } from './fingerprint.ts';
 import { NodeNumbers, chooseEpoch } from './numbers.ts';
+import { peerVteps, touchesPeers } from './peers.ts';
+import { isEmpty, putMissing, sweepStale } from './reconcile.ts';
+import type { Levelled } from './reconcile.ts';
 import { Stream, connectTo } from './stream.ts';
 
-/** To be raised with every change of what flows the pipeline makes of the same topology. */
-const PIPELINE_VERSION = '1';
-
 const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 10_000;
+const LONGEST_RETRY_MS = 2000;
 
 export interface AgentOptions {
   readonly node: string;
@@ -61,10 +63,10 @@ export interface RunningAgent {
  *   `Aborted` by the signal.
  */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
-  const { datapath, pipeline = PIPELINE_VERSION } = options;
+  const { datapath, pipeline = pipelineFingerprint() } = options;
   const node = nodeName(options.node, 'node');
   const connect = typeof options.server === 'string' ? connectTo(options.server) : options.server;
-  const opened = await datapath.open();
+  const opened = await Promise.race([datapath.open(), aborted(options.signal)]);
   const kept = await datapath.kept();
   const now = Math.floor(Date.now() / 1000);
   const epoch = chooseEpoch(kept, pipeline, now, options.newEpoch ?? false);
@@ -115,6 +117,10 @@ class Agent implements RunningAgent {
   #compiler: Compiler | null = null;
   readonly #touched = new Set<DependencyKey>();
   #interfacesMoved = true;
+  #identityMoved = false;
+  /** Somebody else changed what the switch held. */
+  #drifted = false;
+  #peersMoved = true;
   /** The switch may hold something else than the compiler believes. */
   #unsure = true;
   /** An update has come over the present link. */
@@ -135,11 +141,7 @@ class Agent implements RunningAgent {
     this.#datapath = options.datapath;
     this.#log = options.log;
     this.started = new Promise((resolve, reject) => (this.#settleStart = { resolve, reject }));
-    this.#unwatch = this.#datapath.watch((event) => {
-      if (event === 'interfaces') this.#interfacesMoved = true;
-      else this.#unsure = true;
-      this.#work();
-    });
+    this.#unwatch = this.#datapath.watch((event) => this.#noteEvent(event));
     this.#stream = new Stream(
       connect,
       {
@@ -162,6 +164,17 @@ class Agent implements RunningAgent {
     await this.#working;
   }
 
+  #noteEvent(event: DatapathEvent): void {
+    if (event === 'interfaces') this.#interfacesMoved = true;
+    else if (event === 'identity') this.#identityMoved = true;
+    else if (event === 'drift') this.#drifted = true;
+    else this.#unsure = true;
+    // What failed before may work now.
+    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    this.#retryTimer = null;
+    this.#work();
+  }
+
   #hello(): AgentMessage {
     this.#updated = false;
     this.#reportable = false;
@@ -181,7 +194,7 @@ class Agent implements RunningAgent {
         this.#welcome = message.store;
         return;
       case 'refused':
-        this.#log.error({ reason: message.reason }, 'the server refuses this node');
+        sound(this.#log, 'server_refused', { reason: message.reason });
         this.#settleStart?.reject(new Failure('conflict', 'NodeRefused', message.reason));
         return;
       case 'query':
@@ -208,7 +221,13 @@ class Agent implements RunningAgent {
 
   get #workDue(): boolean {
     if (this.#closed || this.#received === null) return false;
-    return this.#inbox.length > 0 || this.#interfacesMoved || this.#unsure;
+    return (
+      this.#inbox.length > 0 ||
+      this.#interfacesMoved ||
+      this.#identityMoved ||
+      this.#drifted ||
+      this.#unsure
+    );
   }
 
   /** Gets the worker going, unless it is. */
@@ -224,7 +243,7 @@ class Agent implements RunningAgent {
       (error: unknown) => {
         this.#working = null;
         this.#unsure = true;
-        this.#log.error({ err: error, retry: this.#retry }, 'could not change the switch');
+        sound(this.#log, 'switch_change_failed', { err: error, retry: this.#retry });
         if (this.#closed) return;
         this.#retryTimer = setTimeout(() => {
           this.#retryTimer = null;
@@ -237,6 +256,8 @@ class Agent implements RunningAgent {
 
   async #turns(): Promise<void> {
     while (this.#workDue) {
+      if (this.#identityMoved) await this.#reopen();
+      if (this.#drifted) await this.#repair();
       this.#takeInbox();
       if (this.#touched.has(indexKey('port.by_host', this.node))) this.#interfacesMoved = true;
       if (this.#interfacesMoved) await this.#plug();
@@ -299,8 +320,43 @@ class Agent implements RunningAgent {
     this.#touched.add(attachmentKey(port_id));
   }
 
+  /** Finds out anew how the node is wired, and compiles everything for it if that is different. */
+  async #reopen(): Promise<void> {
+    this.#identityMoved = false;
+    try {
+      const { node, vtep, epoch } = this.local.identity;
+      const identity = { ...(await this.#datapath.open()), node, vtep, epoch };
+      if (!isDeepStrictEqual(identity, this.local.identity)) {
+        this.#log.info({ identity }, 'the node is wired differently now');
+        this.local.identity = identity;
+        this.#compiler = null;
+      }
+      // A bridge that was made again has kept nothing and holds nothing.
+      this.#keptChanges = -1;
+      this.#interfacesMoved = true;
+      this.#unsure = true;
+    } catch (error) {
+      this.#identityMoved = true;
+      throw error;
+    }
+  }
+
+  /** Undoes what somebody else did to the switch, and says what it was. */
+  async #repair(): Promise<void> {
+    this.#drifted = false;
+    if (this.#unsure || this.#compiler === null) {
+      // What differs may well be our own doing.
+      this.#unsure = true;
+      return;
+    }
+    for (const { bridge, held, delta } of await this.#reconcile(this.#compiler)) {
+      reportDrift(this.#log, bridge, held, delta, this.topology, this.local);
+    }
+  }
+
   /** Puts what is compiled into the switch. */
   async #program(): Promise<void> {
+    if (touchesPeers(this.#touched)) this.#peersMoved = true;
     const [compiler, deltas] = this.#compile();
     await this.#keep();
     if (deltas === null || this.#unsure) {
@@ -308,9 +364,17 @@ class Agent implements RunningAgent {
       this.#unsure = false;
       return;
     }
+    await this.#warm();
     for (const bridge of BRIDGES) {
       if (!isEmpty(deltas[bridge])) await this.#datapath.apply(bridge, deltas[bridge]);
     }
+  }
+
+  /** Has the neighbours that flows are about to lead to resolved, lest the first packet is lost. */
+  async #warm(): Promise<void> {
+    if (!this.#peersMoved) return;
+    await this.#datapath.warm(peerVteps(this.topology, this.node));
+    this.#peersMoved = false;
   }
 
   /** What was touched, compiled; deltas are null when that was everything. */
@@ -329,21 +393,16 @@ class Agent implements RunningAgent {
   }
 
   /**
-   * The difference to what the switch holds. Everything new goes in, on all bridges, before
-   * anything stale goes out: traffic always finds either the old flows or the new.
+   * Applies the difference to what the switch holds: the underlay first, as neighbours are resolved
+   * over it.
    */
-  async #reconcile(compiler: Compiler): Promise<void> {
-    const sweeps: [BridgeName, BridgeDelta][] = [];
-    for (const bridge of BRIDGES) {
-      const have = await this.#datapath.program(bridge);
-      const delta = diff(have, compiler.program(bridge));
-      const puts = { ...delta, remove: [], removeGroups: [], removeMeters: [] };
-      if (!isEmpty(puts)) await this.#datapath.apply(bridge, puts);
-      sweeps.push([bridge, { ...delta, add: [], addGroups: [], addMeters: [] }]);
-    }
-    for (const [bridge, sweep] of sweeps) {
-      if (!isEmpty(sweep)) await this.#datapath.apply(bridge, sweep);
-    }
+  async #reconcile(compiler: Compiler): Promise<Levelled[]> {
+    const underlay = await putMissing(this.#datapath, 'br-phy', compiler.program('br-phy'));
+    await this.#warm();
+    const overlay = await putMissing(this.#datapath, 'br-int', compiler.program('br-int'));
+    const levelled = [overlay, underlay];
+    for (const it of levelled) await sweepStale(this.#datapath, it);
+    return levelled;
   }
 
   /** Stores the numbers before a flow bears them. */
@@ -396,6 +455,3 @@ class Agent implements RunningAgent {
     });
   }
 }
-
-const isEmpty = (delta: BridgeDelta): boolean =>
-  Object.values(delta).every((list: readonly unknown[]) => list.length === 0);

@@ -37,10 +37,10 @@ export const NOTHING_KEPT: KeptState = {
 
 /**
  * What may be different from now on. `interfaces`: what `interfaces` answers. `program`: what the
- * switch holds (it was restarted, or somebody else changed it). `identity`: what `open` answered; it
- * is to be called again.
+ * switch holds; it was restarted, or out of sight for a while. `drift`: somebody else changed what it
+ * holds. `identity`: what `open` answered; it is to be called again.
  */
-export type DatapathEvent = 'interfaces' | 'program' | 'identity';
+export type DatapathEvent = 'interfaces' | 'program' | 'drift' | 'identity';
 
 /** A packet that a flow sent to the agent. */
 export interface PacketIn {

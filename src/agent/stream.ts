@@ -1,10 +1,15 @@
 /** The agent's end of the stream: keeps a link to a server, says hello on each new one. */
+import type { IncomingMessage } from 'node:http';
 import type { BaseLogger } from 'pino';
+import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
 import { WebSocket } from 'ws';
 import { Failure } from '../base/failure.ts';
 import type { AgentMessage, ServerMessage } from '../model/stream.ts';
 import { CLOSE, acceptSocket } from '../api/hub/link.ts';
-import type { Connect, Link } from '../api/hub/link.ts';
+import type { Accept, Connect, Link } from '../api/hub/link.ts';
+import { authorization, readCredential } from '../api/hub/index.ts';
+import { sound } from './alarms.ts';
 import { parseServerMessage } from './messages.ts';
 
 const FIRST_WAIT_MS = 100;
@@ -12,11 +17,26 @@ const LONGEST_WAIT_MS = 2000;
 /** After a server that knows this node refused it. */
 const REFUSED_WAIT_MS = 10_000;
 const HANDSHAKE_MS = 10_000;
+/** HTTP's status for a credential that does not do. */
+const FORBIDDEN = 403;
 /** Bytes of one message: a snapshot of some hundred thousand ports. */
 const MAX_MESSAGE = 512 * 1024 * 1024;
 
-/** Opens WebSockets to a server given by its http(s) URL. */
-export function connectTo(server: string): Connect {
+/** Bytes of a refusal that are read. */
+const REFUSAL_LIMIT = 16 * 1024;
+
+/** What an agent shows to prove which node it speaks for. */
+export interface Proving {
+  readonly node: string;
+  /** File with NODE:SECRET, read anew for every link. */
+  readonly credential: string;
+}
+
+/**
+ * Opens WebSockets to a server given by its http(s) URL.
+ * @throws {Failure} invalid: no URL. A link is refused with the server's own sentence (`forbidden`).
+ */
+export function connectTo(server: string, proving?: Proving): Connect {
   let url: URL;
   try {
     url = new URL('/tianchi/v1/agents/stream', server);
@@ -25,19 +45,58 @@ export function connectTo(server: string): Connect {
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw notAServer(server);
   url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
-  return (accept) =>
-    new Promise((resolve, reject) => {
-      const socket = new WebSocket(url, {
-        maxPayload: MAX_MESSAGE,
-        handshakeTimeout: HANDSHAKE_MS,
-      });
-      socket.once('error', reject);
-      socket.once('open', () => {
-        socket.off('error', reject);
-        acceptSocket(socket, accept);
-        resolve();
-      });
+  return async (accept) => {
+    const headers =
+      proving === undefined
+        ? {}
+        : { authorization: authorization(await readCredential(proving.credential, proving.node)) };
+    await openSocket(url, headers, accept);
+  };
+}
+
+function openSocket(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  accept: Accept,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, {
+      headers,
+      maxPayload: MAX_MESSAGE,
+      handshakeTimeout: HANDSHAKE_MS,
     });
+    socket.once('error', reject);
+    socket.once('unexpected-response', (_request, response: IncomingMessage) => {
+      readRefusal(response).then(reject, reject);
+    });
+    socket.once('open', () => {
+      socket.off('error', reject);
+      acceptSocket(socket, accept);
+      resolve();
+    });
+  });
+}
+
+const Refusal = Compile(
+  Type.Object({ NeutronError: Type.Object({ message: Type.String({ maxLength: 4096 }) }) }),
+);
+
+/** What a server says that does not open the link. */
+async function readRefusal(response: IncomingMessage): Promise<Error> {
+  let text = '';
+  response.setEncoding('utf8');
+  for await (const piece of response) {
+    text += String(piece);
+    if (text.length > REFUSAL_LIMIT) break;
+  }
+  const status = response.statusCode ?? 0;
+  if (status === FORBIDDEN) {
+    const told: unknown = JSON.parse(text);
+    if (Refusal.Check(told)) {
+      return new Failure('forbidden', 'NodeRefused', told.NeutronError.message);
+    }
+  }
+  return new Error(`the server answers ${status}, and opens no stream`);
 }
 
 const notAServer = (value: string) =>
@@ -100,7 +159,12 @@ export class Stream {
         },
       };
     }).catch((error: unknown) => {
-      this.#again(error instanceof Error ? error.message : String(error));
+      const why = error instanceof Error ? error.message : String(error);
+      if (error instanceof Failure && error.kind !== 'unavailable') {
+        this.#wait = LONGEST_WAIT_MS;
+        this.#owner.message({ type: 'refused', reason: why });
+      }
+      this.#again(why);
     });
   }
 
@@ -109,7 +173,7 @@ export class Stream {
     try {
       message = parseServerMessage(text);
     } catch (error) {
-      this.#log.error({ err: error }, 'the server sent a bad message');
+      sound(this.#log, 'server_message_invalid', { err: error });
       link.close(CLOSE.invalidMessage, 'bad message');
       return;
     }
@@ -123,7 +187,7 @@ export class Stream {
     if (this.#closed) return;
     const wait = this.#wait * (0.5 + Math.random() / 2);
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
-    this.#log.warn({ why, wait: Math.round(wait) }, 'no server; trying again');
+    sound(this.#log, 'server_lost', { why, wait: Math.round(wait) });
     this.#timer = setTimeout(() => this.#open(), wait);
   }
 }

@@ -8,6 +8,7 @@ import Fastify, {
   type FastifySchemaValidationError,
 } from 'fastify';
 import { Failure } from '../base/failure.ts';
+import { sound } from './alarms.ts';
 import { EXTENSIONS } from './resources/extensions.ts';
 import { RESOURCES } from './resources/index.ts';
 import { badRequest, shorten } from './rest/check.ts';
@@ -64,7 +65,7 @@ export function createApp({ runtime, log, guarded }: AppOptions): FastifyInstanc
 function answer(error: Error, request: FastifyRequest, reply: FastifyReply): void {
   const { status, body } = replyTo(error) ?? INTERNAL;
   if (body === INTERNAL.body) {
-    request.log.error({ err: error, url: request.url }, 'request failed');
+    sound(request.log, 'request_failed', { err: error, url: request.url });
   }
   // Fastify would hang up on whoever still sends, who then never reads this.
   void reply.removeHeader('connection').code(status).send(body);

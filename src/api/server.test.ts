@@ -1,28 +1,44 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openMemoryStore, type Store } from '../store/index.ts';
+import { issueCredential } from './hub/index.ts';
 import { parseEndpoint } from './listen.ts';
 import { type Server, startServer } from './server.ts';
 
 let store: Store;
 let server: Server | undefined;
-beforeEach(() => {
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tianchi-server-'));
   store = openMemoryStore();
 });
 afterEach(async () => {
   await server?.close();
   server = undefined;
   await store.close();
+  await rm(folder, { recursive: true });
 });
 
-const start = (listen: string, allowRemote = false): Promise<Server> =>
+async function credentials(): Promise<string> {
+  const list = join(folder, 'agents');
+  await issueCredential('node1', list, join(folder, 'node1.credential'));
+  return list;
+}
+
+const start = (
+  listen: string,
+  remote: { allowRemote?: boolean; agentCredentials?: string } = {},
+): Promise<Server> =>
   startServer({
     listen,
     store,
     auth: 'none',
-    allowRemote,
+    ...remote,
     defaultSecurityGroup: true,
     log: pino({ level: 'silent' }),
   });
@@ -101,12 +117,24 @@ describe('a server', () => {
 
   test('is not open to other machines unless that is allowed', async () => {
     await expect(start('0.0.0.0:0')).rejects.toMatchObject({ code: 'UnprotectedListen' });
-    server = await start('0.0.0.0:0', true);
+    await expect(start('0.0.0.0:0', { allowRemote: true })).rejects.toMatchObject({
+      code: 'AgentsNotProven',
+      details: { remedy: expect.stringContaining('--agent-credentials FILE') },
+    });
+    server = await start('0.0.0.0:0', { allowRemote: true, agentCredentials: await credentials() });
     expect((await fetch(`http://127.0.0.1:${new URL(server.url).port}/healthz`)).status).toBe(200);
   });
 
+  test('does not start without the file of credentials that it is given', async () => {
+    const agentCredentials = join(folder, 'none');
+    await expect(start('127.0.0.1:0', { agentCredentials })).rejects.toMatchObject({
+      code: 'FileNotReadable',
+    });
+  });
+
   test('does not start on an address of another machine', async () => {
-    await expect(start('192.0.2.1:0', true)).rejects.toMatchObject({ code: 'CannotListen' });
+    const remote = { allowRemote: true, agentCredentials: await credentials() };
+    await expect(start('192.0.2.1:0', remote)).rejects.toMatchObject({ code: 'CannotListen' });
   });
 });
 

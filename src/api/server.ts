@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import { Failure } from '../base/failure.ts';
 import type { Store } from '../store/contract.ts';
+import { sound } from './alarms.ts';
 import { createApp } from './app.ts';
 import { consolePlugin } from './console.ts';
-import { AgentHub } from './hub/index.ts';
+import { AgentHub, CredentialFile } from './hub/index.ts';
 import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint, taken } from './listen.ts';
 import { openRuntime, type Runtime } from './runtime.ts';
 import { Tracing } from './tracing/index.ts';
@@ -16,6 +17,11 @@ export interface ServerOptions {
   readonly auth: 'none';
   /** Let others than this machine in although nobody proves who they are. */
   readonly allowRemote?: boolean;
+  /**
+   * File with what agents must prove to speak for their node; followed as it changes. Left out,
+   * agents prove nothing, which is allowed on loopback alone.
+   */
+  readonly agentCredentials?: string;
   /** Neutron's default groups and rules; off: new ports have no group, new groups no rules. */
   readonly defaultSecurityGroup: boolean;
   /** Bytes, of the network that carries the tunnels; 1500 when left out. */
@@ -41,19 +47,29 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const endpoint = parseEndpoint(options.listen);
   const local = isLoopback(endpoint.host);
   if (!local && options.allowRemote !== true) throw exposed(endpoint);
+  if (!local && options.agentCredentials === undefined) throw unproven(endpoint);
+  const credentials =
+    options.agentCredentials === undefined
+      ? null
+      : await CredentialFile.open(options.agentCredentials);
   const runtime = await openRuntime({
     store,
     defaultSecurityGroup,
     underlayMtu,
-    onListenerError: (error) => log.error({ err: error }, 'a listener of the topology failed'),
+    onListenerError: (error) => sound(log, 'listener_failed', { err: error }),
   });
-  const hub = new AgentHub(runtime, log);
+  const hub = new AgentHub(runtime, log, credentials && (() => credentials.list));
+  credentials?.follow({
+    changed: () => hub.recheck(),
+    failed: (error) => sound(log, 'credentials_unreadable', { err: error }),
+  });
   const app = createApp({ runtime, log, guarded: local });
   void app.register(hub.plugin);
   const tracing = new Tracing(runtime, hub);
   void app.register(tracing.plugin);
   void app.register(consolePlugin(tracing));
   const close = async (): Promise<void> => {
+    credentials?.close();
     hub.close();
     await app.close();
     runtime.close();
@@ -76,6 +92,19 @@ function exposed(endpoint: Endpoint): Failure {
       field: 'listen',
       value: formatEndpoint(endpoint),
       remedy: 'listen on 127.0.0.1, or allow it with --allow-remote',
+    },
+  );
+}
+
+function unproven(endpoint: Endpoint): Failure {
+  return new Failure(
+    'forbidden',
+    'AgentsNotProven',
+    `${formatEndpoint(endpoint)} is open to other machines, and anyone there could speak for a node`,
+    {
+      field: 'agent-credentials',
+      remedy:
+        'give --agent-credentials FILE, with a line for each node from tianchi agent-credential',
     },
   );
 }

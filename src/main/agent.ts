@@ -1,5 +1,6 @@
 import { pino, type Level } from 'pino';
 import { startAgent } from '../agent/index.ts';
+import { connectTo } from '../agent/stream.ts';
 import { simulatedDatapath } from '../agent/simulated.ts';
 
 export interface RunAgentOptions {
@@ -7,6 +8,8 @@ export interface RunAgentOptions {
   readonly vtep: string;
   /** The server's URL. */
   readonly server: string;
+  /** File that proves to the server which node this is. */
+  readonly credential?: string;
   /** Names of br-phy's uplinks. */
   readonly uplinks?: readonly string[];
   /** VLAN of the underlay. */
@@ -22,6 +25,7 @@ export async function runAgent({
   node,
   vtep,
   server,
+  credential,
   signal,
   logLevel = 'info',
   ...physical
@@ -29,7 +33,8 @@ export async function runAgent({
   const log = pino({ level: logLevel }, pino.destination({ fd: 2, sync: true })).child({ node });
   const datapath = simulatedDatapath({ node, vtep, ...physical });
   const cancel = signal === undefined ? {} : { signal };
-  const agent = await startAgent({ node, vtep, server, datapath, log, ...cancel });
+  const connect = connectTo(server, credential === undefined ? undefined : { node, credential });
+  const agent = await startAgent({ node, vtep, server: connect, datapath, log, ...cancel });
   return {
     close: async () => {
       await agent.close();

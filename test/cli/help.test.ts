@@ -18,7 +18,7 @@ const commands = await commandsBelow([]);
 const named = commands.map((words) => words.join(' '));
 
 /** These print no data, or lines of a form of their own. */
-const WITHOUT_JSON = /-delete$|^(server|agent|walkthrough|lab|flows|groups|ports)$/;
+const WITHOUT_JSON = /-delete$|^(server|agent|agent-credential|walkthrough|lab|flows|groups|ports)$/;
 
 describe('the help', () => {
   test('lists the commands of the contract', () => {

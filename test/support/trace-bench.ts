@@ -71,7 +71,10 @@ export function tracerOf(
     query: (name, { what, bridge }) => {
       const held = nodes.get(name)?.sim.bridges[bridge === 'br-phy' ? 'br-phy' : 'br-int'];
       if (held === undefined) throw new Error(`no node ${name}`);
-      return Promise.resolve({ generation: held.generation, text: DUMPS[what](held, 0) });
+      return Promise.resolve({
+        generation: held.generation,
+        text: what === 'neighbours' ? '' : DUMPS[what](held, 0),
+      });
     },
     settled: () => Promise.resolve(),
   });

@@ -328,7 +328,7 @@ describe('a bad agent', () => {
   test('that never reads is dropped', async () => {
     const network = await vpc('10.0.0.0/24');
     let closed: number | null = null;
-    const receiver = hub.accept({
+    const receiver = hub.accept(null)({
       buffered: 64 * 1024 * 1024,
       send: () => undefined,
       close: (code) => (closed = code),

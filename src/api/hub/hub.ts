@@ -6,7 +6,9 @@ import type { BaseLogger } from 'pino';
 import { Failure } from '../../base/failure.ts';
 import { PLANNERS } from '../../model/plan.ts';
 import type { AgentDump, AgentMessage, AgentQuery, Plugged } from '../../model/stream.ts';
+import { sound } from '../alarms.ts';
 import type { Runtime } from '../runtime.ts';
+import { prove, refusal, stands, type CredentialList, type Proof } from './credentials.ts';
 import { Interest } from './interest.ts';
 import type { Scope } from './interest.ts';
 import { CLOSE, joinInMemory } from './link.ts';
@@ -26,6 +28,7 @@ const GREETING_MS = 10_000;
 export class AgentHub implements SessionOwner {
   readonly #runtime: Runtime;
   readonly #log: BaseLogger;
+  readonly #credentials: (() => CredentialList) | null;
   readonly #interest: Interest;
   readonly #status: PortStatus;
   /** By node, those that have been welcomed. */
@@ -34,8 +37,16 @@ export class AgentHub implements SessionOwner {
   readonly #unsubscribe: () => void;
   #settling: (() => void)[] = [];
 
-  /** Reads the topology once; it must be the one of `runtime.revision`. */
-  constructor(runtime: Runtime, log: BaseLogger) {
+  /**
+   * Reads the topology once; it must be the one of `runtime.revision`.
+   * @param credentials What agents that come over the network must prove; null: nothing.
+   */
+  constructor(
+    runtime: Runtime,
+    log: BaseLogger,
+    credentials: (() => CredentialList) | null = null,
+  ) {
+    this.#credentials = credentials;
     this.#runtime = runtime;
     this.#log = log;
     this.#interest = new Interest(runtime.topology, runtime.revision);
@@ -53,21 +64,48 @@ export class AgentHub implements SessionOwner {
   /** GET /tianchi/v1/agents/stream (WebSocket), GET /tianchi/v1/nodes/:node/{flows,groups,ports} */
   readonly plugin = hubPlugin(this);
 
-  /** Takes over a link that an agent opened. */
-  readonly accept: Accept = (link) => {
-    const session = new Session(link, this, this.#log);
-    this.#greeting.add(session);
-    setTimeout(() => {
-      if (this.#greeting.has(session)) session.close(CLOSE.refused, 'no hello was said');
-    }, GREETING_MS).unref();
-    return session;
-  };
+  /**
+   * The node that an agent proves to speak for by its header Authorization; null: none is asked for.
+   * @throws {Failure} forbidden.
+   */
+  prove(header: string | undefined): Proof | null {
+    if (this.#credentials === null) return null;
+    try {
+      return prove(header, this.#credentials());
+    } catch (error) {
+      sound(this.#log, 'agent_refused', { err: error });
+      throw error;
+    }
+  }
 
-  /** For an agent in the same process. */
+  /** Takes over a link that an agent with this proof opened. */
+  accept(proof: Proof | null): Accept {
+    return (link) => {
+      const session = new Session(link, proof, this, this.#log);
+      this.#greeting.add(session);
+      setTimeout(() => {
+        if (this.#greeting.has(session)) session.close(CLOSE.refused, 'no hello was said');
+      }, GREETING_MS).unref();
+      return session;
+    };
+  }
+
+  /** For an agent in the same process, which has nothing to prove. */
   readonly connect: Connect = (accept) => {
-    joinInMemory(accept, this.accept);
+    joinInMemory(accept, this.accept(null));
     return Promise.resolve();
   };
+
+  /** Cuts the links whose credential is on the list no more. */
+  recheck(): void {
+    const list = this.#credentials?.();
+    if (list === undefined) return;
+    for (const session of [...this.#sessions.values(), ...this.#greeting]) {
+      if (session.proof === null || stands(session.proof, list)) continue;
+      this.#log.info({ node: session.proof.node }, 'credential withdrawn: link cut');
+      session.close(CLOSE.refused, withdrawn(session.proof).message);
+    }
+  }
 
   /** The nodes with an agent connected. */
   connected(): string[] {
@@ -124,11 +162,11 @@ export class AgentHub implements SessionOwner {
   }
 
   hello(session: Session, message: Hello): void {
-    this.#register(message)
+    this.#admit(session, message)
       .then(() => this.#welcome(session, message))
       .catch((error: unknown) => {
         const reason = error instanceof Failure ? error.message : 'the server failed';
-        this.#log.warn({ node: message.node, vtep: message.vtep, err: error }, 'refused an agent');
+        sound(this.#log, 'agent_refused', { node: message.node, vtep: message.vtep, err: error });
         session.send({ type: 'refused', reason });
         session.close(CLOSE.refused, reason);
       });
@@ -150,6 +188,19 @@ export class AgentHub implements SessionOwner {
     this.#log.info({ node: session.node }, 'agent gone');
     this.#status.left(session.node);
     this.#settle();
+  }
+
+  /** An agent speaks for the node that its credential is for, and for no other. */
+  async #admit({ proof }: Session, hello: Hello): Promise<void> {
+    const list = this.#credentials?.();
+    if (proof !== null && list !== undefined && !stands(proof, list)) throw withdrawn(proof);
+    if (proof !== null && proof.node !== hello.node) {
+      throw refusal(
+        `The credential is node ${proof.node}'s and does not speak for node ${hello.node}`,
+        `start the agent with the credential of ${hello.node}`,
+      );
+    }
+    await this.#register(hello);
   }
 
   /** Makes the node's object say what its agent says. */
@@ -227,3 +278,9 @@ export class AgentHub implements SessionOwner {
     for (const resolve of settling) resolve();
   }
 }
+
+const withdrawn = ({ node }: Proof): Failure =>
+  refusal(
+    `The credential of node ${node} was withdrawn`,
+    'make a new one with tianchi agent-credential',
+  );

@@ -1,17 +1,24 @@
 /** Where agents open their stream, and where a user reads what a node's switch holds. */
 import websocket from '@fastify/websocket';
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Failure } from '../../base/failure.ts';
 import type { AgentDump, AgentQuery } from '../../model/stream.ts';
 import { acceptSocket } from './link.ts';
 import type { Accept } from './link.ts';
+import type { Proof } from './credentials.ts';
 
 /** Bytes of one message of an agent: a dump of half a million flows. */
 const MAX_MESSAGE = 128 * 1024 * 1024;
 
 export interface Streams {
-  readonly accept: Accept;
+  /**
+   * Which node the header Authorization proves; null where nobody has to prove anything.
+   * @throws {Failure} forbidden.
+   */
+  prove(header: string | undefined): Proof | null;
+  /** Takes over a link that an agent with this proof opened. */
+  accept(proof: Proof | null): Accept;
   query(node: string, query: AgentQuery): Promise<AgentDump>;
 }
 
@@ -28,9 +35,20 @@ const schema = {
 export function hubPlugin(streams: Streams): FastifyPluginAsync {
   return async (app) => {
     await app.register(websocket, { options: { maxPayload: MAX_MESSAGE } });
-    app.get('/tianchi/v1/agents/stream', { websocket: true }, (socket) => {
-      acceptSocket(socket, streams.accept);
-    });
+    const proofs = new WeakMap<FastifyRequest, Proof | null>();
+    app.get(
+      '/tianchi/v1/agents/stream',
+      {
+        websocket: true,
+        // Refused before the upgrade, with a body that says why.
+        preValidation: async (request) => {
+          proofs.set(request, streams.prove(request.headers.authorization));
+        },
+      },
+      (socket, request) => {
+        acceptSocket(socket, streams.accept(proofs.get(request) ?? null));
+      },
+    );
     for (const what of DUMPS) {
       app.get<{ Params: { node: string }; Querystring: { bridge?: string } }>(
         `/tianchi/v1/nodes/:node/${what}`,

@@ -8,6 +8,8 @@ import type {
   Plugged,
   ServerMessage,
 } from '../../model/stream.ts';
+import { sound } from '../alarms.ts';
+import type { Proof } from './credentials.ts';
 import { CLOSE } from './link.ts';
 import type { Link, Receiver } from './link.ts';
 import { isDump, parseAgentMessage } from './messages.ts';
@@ -33,6 +35,8 @@ interface PendingQuery {
 }
 
 export class Session implements Receiver {
+  /** null: it may speak for any node. */
+  readonly proof: Proof | null;
   /** '' until the hello. */
   node = '';
   vtep = '';
@@ -52,7 +56,8 @@ export class Session implements Receiver {
   #nextQuery = 1;
   #open = true;
 
-  constructor(link: Link, owner: SessionOwner, log: BaseLogger) {
+  constructor(link: Link, proof: Proof | null, owner: SessionOwner, log: BaseLogger) {
+    this.proof = proof;
     this.#link = link;
     this.#owner = owner;
     this.#log = log;
@@ -68,7 +73,7 @@ export class Session implements Receiver {
       this.#take(parseAgentMessage(text));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      this.#log.warn({ node: this.node, error: error.message }, 'agent sent a bad message');
+      sound(this.#log, 'agent_message_invalid', { node: this.node, error: error.message });
       this.close(CLOSE.invalidMessage, error.message);
     }
   }
@@ -80,7 +85,7 @@ export class Session implements Receiver {
   send(message: ServerMessage): void {
     if (!this.#open) return;
     if (this.#link.buffered > BUFFER_LIMIT) {
-      this.#log.warn({ node: this.node }, 'agent reads too slowly');
+      sound(this.#log, 'agent_too_slow', { node: this.node });
       this.close(CLOSE.tooSlow, 'reads too slowly');
       return;
     }

@@ -8,6 +8,7 @@
 import type { BaseLogger } from 'pino';
 import type { Change, Port } from '../../model/objects.ts';
 import { PLANNERS } from '../../model/plan.ts';
+import { sound } from '../alarms.ts';
 import type { Runtime } from '../runtime.ts';
 
 const OTHERS_MS = 1_000;
@@ -170,7 +171,7 @@ export class PortStatus {
       });
     } catch (error) {
       if (error instanceof Moot) return;
-      this.#log.error({ port: id, status, err: error }, 'could not write the status of a port');
+      sound(this.#log, 'port_status_not_written', { port: id, status, err: error });
     }
   }
 

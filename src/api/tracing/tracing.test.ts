@@ -75,7 +75,7 @@ class Agents {
     const { generation } = bridge;
     return query.generation === generation
       ? { generation, unchanged: true }
-      : { generation, text: DUMPS[query.what](bridge, 0) };
+      : { generation, text: query.what === 'neighbours' ? '' : DUMPS[query.what](bridge, 0) };
   }
 
   settled(): Promise<void> {

@@ -12,12 +12,14 @@ interface ServerOptions {
   readonly defaultSecurityGroup: string;
   readonly underlayMtu: string;
   readonly allowRemote?: boolean;
+  readonly agentCredentials?: string;
 }
 
 interface AgentOptions {
   readonly node: string;
   readonly vtep: string;
   readonly server: string;
+  readonly credential?: string;
   readonly datapath?: string;
   readonly uplink?: readonly string[];
   readonly vlan?: string;
@@ -54,7 +56,11 @@ export function processCommands(program: Command, io: Io, _client: Client): void
     )
     .addOption(new Option('--keystone-url <url>').hideHelp())
     .option('--underlay-mtu <bytes>', 'MTU of the network between the nodes', '1500')
-    .option('--allow-remote', 'serve other machines although nobody proves who they are')
+    .option('--allow-remote', 'serve other machines although no user proves who they are')
+    .option(
+      '--agent-credentials <file>',
+      'what agents must prove; needed where other machines are served',
+    )
     .addHelpText(
       'after',
       example('tianchi server --listen 127.0.0.1:9797 --store /var/lib/tianchi'),
@@ -74,6 +80,9 @@ export function processCommands(program: Command, io: Io, _client: Client): void
         auth: 'none',
         defaultSecurityGroup: options.defaultSecurityGroup === 'on',
         allowRemote: options.allowRemote === true,
+        ...(options.agentCredentials === undefined
+          ? {}
+          : { agentCredentials: options.agentCredentials }),
         underlayMtu: wholeNumber('--underlay-mtu', options.underlayMtu, 1280, 65535),
       });
       io.out(`ready ${server.url}`);
@@ -87,6 +96,7 @@ export function processCommands(program: Command, io: Io, _client: Client): void
     .requiredOption('--node <name>')
     .requiredOption('--vtep <ip>', "the node's tunnel address")
     .requiredOption('--server <url>')
+    .option('--credential <file>', 'proves to the server which node this is')
     .addOption(new Option('--datapath <kind>', 'a switch in this process').choices(['simulated']))
     .option('--ovsdb <socket>', 'unix:PATH of a real Open vSwitch (not built yet)')
     .option(
@@ -112,6 +122,7 @@ export function processCommands(program: Command, io: Io, _client: Client): void
         node: options.node,
         vtep: options.vtep,
         server: options.server,
+        ...(options.credential === undefined ? {} : { credential: options.credential }),
         signal: stop.signal,
         ...(options.uplink === undefined ? {} : { uplinks: options.uplink }),
         ...(options.vlan === undefined
@@ -125,5 +136,28 @@ export function processCommands(program: Command, io: Io, _client: Client): void
       io.out(`ready ${options.node}`);
       await stopped;
       await agent.close();
+    });
+
+  program
+    .command('agent-credential')
+    .summary('make the two halves by which an agent proves its node')
+    .description(
+      "Writes a new secret for the node's agent and its hash for the server; the node's former " +
+        'credential ends. To withdraw one, delete its line from the file of --agent-credentials: ' +
+        'the server cuts the link within a second.',
+    )
+    .argument('<node>')
+    .requiredOption('--agent-credentials <file>', "the server's file, which gets the hash")
+    .requiredOption('--out <file>', "the agent's file, to be brought to the node; not overwritten")
+    .addHelpText(
+      'after',
+      example(
+        'tianchi agent-credential node1 --agent-credentials /etc/tianchi/agents --out node1.credential',
+      ),
+    )
+    .action(async (node: string, options: { agentCredentials: string; out: string }) => {
+      const { issueCredential } = await import('../../api/hub/index.ts');
+      await issueCredential(node, options.agentCredentials, options.out);
+      io.err(`${options.out} is the credential of ${node}: bring it there as --credential`);
     });
 }

@@ -1,0 +1,56 @@
+/** Every warn and error line of a server. */
+import { sounding, type Alarm } from '../base/alarms.ts';
+
+export const SERVER_ALARMS = {
+  agent_refused: {
+    level: 'warn',
+    message: 'refused an agent',
+    meaning:
+      'An agent came without a credential, with one that is not on the list or not its own, under a name that another agent is connected with, or with a VTEP address of another node; `err` says which. Its node gets no changes.',
+    action:
+      'If the node should be served, give its agent the right --credential, --node and --vtep. If nobody expects it, find out who tries.',
+  },
+  agent_message_invalid: {
+    level: 'warn',
+    message: 'agent sent a bad message',
+    meaning: 'The server cannot read what an agent sent and has cut the link; the agent returns.',
+    action:
+      'If it repeats, server and agent are of versions that do not fit: bring both to the same one.',
+  },
+  agent_too_slow: {
+    level: 'warn',
+    message: 'agent reads too slowly',
+    meaning:
+      'An agent left 32 MiB unread, and its link has been cut, so that it holds up nobody. It returns and takes what it missed.',
+    action: 'Look at the load of the node, and at the network between it and the server.',
+  },
+  port_status_not_written: {
+    level: 'error',
+    message: 'could not write the status of a port',
+    meaning:
+      'A port is bound, its flows are in, but its status could not be stored; `err` says why. Nova keeps waiting for its VM.',
+    action: 'Look at the store: free space, and the lines around this one. Then rebind the port.',
+  },
+  credentials_unreadable: {
+    level: 'error',
+    message: 'cannot read the agent credentials; the last list stands',
+    meaning:
+      'The file of --agent-credentials has changed, and `err` says what is wrong with it. Until it is put right nobody is admitted anew and nobody withdrawn.',
+    action: 'Put the line right that it names; the server reads the file again by itself.',
+  },
+  listener_failed: {
+    level: 'error',
+    message: 'a listener of the topology failed',
+    meaning: 'A change is stored, but a part of the server fell over it; `err` says where.',
+    action: 'Restart the server, and report it with the line.',
+  },
+  request_failed: {
+    level: 'error',
+    message: 'request failed',
+    meaning: 'The server met something in a request that nobody foresaw, and answered 500.',
+    action: 'Report it with the line: `url` and `err` tell what it was.',
+  },
+} as const satisfies Readonly<Record<string, Alarm>>;
+
+/** Logs an alarm of the server. */
+export const sound = sounding<keyof typeof SERVER_ALARMS>(SERVER_ALARMS);

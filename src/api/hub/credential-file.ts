@@ -86,9 +86,9 @@ export class CredentialFile {
 
 interface CredentialFileEvents {
   /** `list` may be another one. */
-  changed(): void;
+  readonly changed: () => void;
   /** The file has changed and cannot be used. */
-  failed(error: unknown): void;
+  readonly failed: (error: unknown) => void;
 }
 
 async function writeNew(path: string, text: string, mode: number): Promise<void> {

@@ -1,104 +1,40 @@
 /**
- * Every match field as one declaration: its name in each notation, its width, how it prints, and
- * where it lies in a flow key. Parser, printer, classifier and simulator all read this table, so
+ * Every match field as one declaration: its name in each notation, its width, how it prints, where
+ * it lies in a flow key, and its number in messages. Parser, printer, codec, classifier and
+ * simulator all read this table, so
  * overlays need no code: xxreg0 *is* reg0..reg3, tcp_src and udp_src share one place, as in
  * ovs-fields(7).
  */
-export type FieldFormat =
-  | 'decimal'
-  | 'hex'
-  | 'flow_label'
-  | 'mac'
-  | 'ipv4'
-  | 'ipv6'
-  | 'port'
-  | 'ct_state'
-  | 'tcp_flags'
-  | 'frag'
-  | 'vlan_tci';
+import { declareField, type Field } from './field.ts';
 
-/** What a packet must be for a field to exist in it (ovs-fields(7), *Prerequisites*). */
-export type Prerequisite =
-  | 'none'
-  | 'vlan'
-  | 'arp'
-  | 'ipv4'
-  | 'ipv6'
-  | 'ip'
-  | 'tcp'
-  | 'udp'
-  | 'sctp'
-  | 'icmp'
-  | 'icmp6'
-  | 'nd'
-  | 'nd_solicit'
-  | 'nd_advert';
-
-export interface Field {
-  /** Name in `set_field:…->NAME` and everywhere in our own data. */
-  readonly name: string;
-  /** Name that `ovs-ofctl` prints in a match (`dl_src` for eth_src). */
-  readonly matchName: string;
-  /** Name in `load:…->NXM[]` and `move`. */
-  readonly nxm: string;
-  /** 1…128. */
-  readonly bits: number;
-  readonly format: FieldFormat;
-  /** First bit in the flow key, counted from the most significant bit of word 0. */
-  readonly at: number;
-  readonly maskable: boolean;
-  readonly writable: boolean;
-  readonly needs: Prerequisite;
-  /** Mask of an exact match: all ones, save bits that carry nothing (the ECN bits of nw_tos). */
-  readonly exact: bigint;
-  /** Further names that text may use for it. */
-  readonly aliases: readonly string[];
-}
-
-/** Words of 32 bits in a flow key. */
-export const KEY_WORDS = 64;
-
-/** What a switch knows of a packet: header fields, registers and metadata, at each field's `at`. */
-export type FlowKey = Uint32Array;
-
-interface Options {
-  readonly match?: string;
-  readonly nxm?: string;
-  readonly format?: FieldFormat;
-  readonly maskable?: boolean;
-  readonly writable?: boolean;
-  readonly needs?: Prerequisite;
-  readonly exact?: bigint;
-  readonly aliases?: readonly string[];
-  /** Bit offset inside the word, from its most significant bit. */
-  readonly bit?: number;
-}
-
-function declare(name: string, word: number, bits: number, options: Options = {}): Field {
-  return Object.freeze({
-    name,
-    matchName: options.match ?? name,
-    nxm: options.nxm ?? name,
-    bits,
-    format: options.format ?? 'decimal',
-    at: word * 32 + (options.bit ?? 0),
-    maskable: options.maskable ?? true,
-    writable: options.writable ?? true,
-    needs: options.needs ?? 'none',
-    exact: options.exact ?? (1n << BigInt(bits)) - 1n,
-    aliases: options.aliases ?? [],
-  });
-}
+export {
+  KEY_WORDS,
+  type Field,
+  type FieldFormat,
+  type FlowKey,
+  type OxmClass,
+  type Prerequisite,
+} from './field.ts';
 
 function registers(): Field[] {
   const range = (count: number) => Array.from({ length: count }, (_, index) => index);
   return [
-    ...range(16).map((i) => declare(`reg${i}`, i, 32, { nxm: `NXM_NX_REG${i}`, format: 'hex' })),
+    ...range(16).map((i) =>
+      declareField(`reg${i}`, i, 32, { nxm: `NXM_NX_REG${i}`, oxm: { NXM_NX: i }, format: 'hex' }),
+    ),
     ...range(8).map((i) =>
-      declare(`xreg${i}`, i * 2, 64, { nxm: `OXM_OF_PKT_REG${i}`, format: 'hex' }),
+      declareField(`xreg${i}`, i * 2, 64, {
+        nxm: `OXM_OF_PKT_REG${i}`,
+        oxm: { PACKET_REGS: i },
+        format: 'hex',
+      }),
     ),
     ...range(4).map((i) =>
-      declare(`xxreg${i}`, i * 4, 128, { nxm: `NXM_NX_XXREG${i}`, format: 'hex' }),
+      declareField(`xxreg${i}`, i * 4, 128, {
+        nxm: `NXM_NX_XXREG${i}`,
+        oxm: { NXM_NX: 111 + i },
+        format: 'hex',
+      }),
     ),
   ];
 }
@@ -108,43 +44,86 @@ const readOnly = { writable: false } as const;
 
 const declarations: readonly Field[] = [
   ...registers(),
-  declare('metadata', 16, 64, { nxm: 'OXM_OF_METADATA', format: 'hex' }),
-  declare('in_port', 18, 32, { nxm: 'NXM_OF_IN_PORT', format: 'port', ...fixed }),
-  declare('tun_id', 19, 64, {
+  declareField('metadata', 16, 64, { oxm: { OXM_OF: 2 }, nxm: 'OXM_OF_METADATA', format: 'hex' }),
+  declareField('in_port', 18, 32, {
+    oxm: { NXM_OF: 0, OXM_OF: 0 },
+    nxm: 'NXM_OF_IN_PORT',
+    format: 'port',
+    ...fixed,
+  }),
+  declareField('tun_id', 19, 64, {
+    oxm: { NXM_NX: 16, OXM_OF: 38 },
     nxm: 'NXM_NX_TUN_ID',
     format: 'hex',
     aliases: ['tunnel_id', 'OXM_OF_TUNNEL_ID'],
   }),
-  declare('tun_src', 21, 32, { nxm: 'NXM_NX_TUN_IPV4_SRC', format: 'ipv4' }),
-  declare('tun_dst', 22, 32, { nxm: 'NXM_NX_TUN_IPV4_DST', format: 'ipv4' }),
-  declare('ct_state', 23, 32, {
+  declareField('tun_src', 21, 32, {
+    oxm: { NXM_NX: 31 },
+    nxm: 'NXM_NX_TUN_IPV4_SRC',
+    format: 'ipv4',
+  }),
+  declareField('tun_dst', 22, 32, {
+    oxm: { NXM_NX: 32 },
+    nxm: 'NXM_NX_TUN_IPV4_DST',
+    format: 'ipv4',
+  }),
+  declareField('ct_state', 23, 32, {
+    oxm: { NXM_NX: 105 },
     nxm: 'NXM_NX_CT_STATE',
     format: 'ct_state',
     exact: 0xffn,
     ...readOnly,
   }),
-  declare('ct_zone', 24, 16, { nxm: 'NXM_NX_CT_ZONE', ...readOnly, ...fixed }),
-  declare('ct_mark', 25, 32, { nxm: 'NXM_NX_CT_MARK', format: 'hex' }),
-  declare('ct_label', 26, 128, { nxm: 'NXM_NX_CT_LABEL', format: 'hex' }),
-  declare('conj_id', 30, 32, { nxm: 'NXM_NX_CONJ_ID', ...readOnly, ...fixed }),
-  declare('dp_hash', 31, 32, { nxm: 'NXM_NX_DP_HASH', format: 'hex', ...readOnly }),
-  declare('recirc_id', 32, 32, { nxm: 'NXM_NX_RECIRC_ID', format: 'hex', ...readOnly, ...fixed }),
-  declare('pkt_mark', 33, 32, { nxm: 'NXM_NX_PKT_MARK', format: 'hex' }),
-  declare('eth_src', 34, 48, {
+  declareField('ct_zone', 24, 16, {
+    oxm: { NXM_NX: 106 },
+    nxm: 'NXM_NX_CT_ZONE',
+    ...readOnly,
+    ...fixed,
+  }),
+  declareField('ct_mark', 25, 32, { oxm: { NXM_NX: 107 }, nxm: 'NXM_NX_CT_MARK', format: 'hex' }),
+  declareField('ct_label', 26, 128, {
+    oxm: { NXM_NX: 108 },
+    nxm: 'NXM_NX_CT_LABEL',
+    format: 'hex',
+  }),
+  declareField('conj_id', 30, 32, {
+    oxm: { NXM_NX: 37 },
+    nxm: 'NXM_NX_CONJ_ID',
+    ...readOnly,
+    ...fixed,
+  }),
+  declareField('dp_hash', 31, 32, {
+    oxm: { NXM_NX: 35, NXOXM_ET: 0 },
+    nxm: 'NXM_NX_DP_HASH',
+    format: 'hex',
+    ...readOnly,
+  }),
+  declareField('recirc_id', 32, 32, {
+    oxm: { NXM_NX: 36 },
+    nxm: 'NXM_NX_RECIRC_ID',
+    format: 'hex',
+    ...readOnly,
+    ...fixed,
+  }),
+  declareField('pkt_mark', 33, 32, { oxm: { NXM_NX: 33 }, nxm: 'NXM_NX_PKT_MARK', format: 'hex' }),
+  declareField('eth_src', 34, 48, {
+    oxm: { NXM_OF: 2, OXM_OF: 4 },
     match: 'dl_src',
     nxm: 'NXM_OF_ETH_SRC',
     format: 'mac',
     bit: 16,
     aliases: ['OXM_OF_ETH_SRC'],
   }),
-  declare('eth_dst', 36, 48, {
+  declareField('eth_dst', 36, 48, {
+    oxm: { NXM_OF: 1, OXM_OF: 3 },
     match: 'dl_dst',
     nxm: 'NXM_OF_ETH_DST',
     format: 'mac',
     bit: 16,
     aliases: ['OXM_OF_ETH_DST'],
   }),
-  declare('eth_type', 38, 16, {
+  declareField('eth_type', 38, 16, {
+    oxm: { NXM_OF: 3, OXM_OF: 5 },
     match: 'dl_type',
     nxm: 'NXM_OF_ETH_TYPE',
     format: 'hex',
@@ -152,61 +131,80 @@ const declarations: readonly Field[] = [
     ...fixed,
     ...readOnly,
   }),
-  declare('vlan_tci', 38, 16, { nxm: 'NXM_OF_VLAN_TCI', format: 'vlan_tci', bit: 16 }),
-  declare('vlan_pcp', 38, 3, {
+  declareField('vlan_tci', 38, 16, {
+    oxm: { NXM_OF: 4 },
+    nxm: 'NXM_OF_VLAN_TCI',
+    format: 'vlan_tci',
+    bit: 16,
+  }),
+  declareField('vlan_pcp', 38, 3, {
+    oxm: { OXM_OF: 7 },
     match: 'dl_vlan_pcp',
     nxm: 'OXM_OF_VLAN_PCP',
     bit: 16,
     needs: 'vlan',
     ...fixed,
   }),
-  declare('vlan_vid', 38, 13, { match: 'dl_vlan', nxm: 'OXM_OF_VLAN_VID', bit: 19 }),
-  declare('ip_src', 39, 32, {
+  declareField('vlan_vid', 38, 13, {
+    oxm: { OXM_OF: 6 },
+    match: 'dl_vlan',
+    nxm: 'OXM_OF_VLAN_VID',
+    bit: 19,
+  }),
+  declareField('ip_src', 39, 32, {
+    oxm: { NXM_OF: 7, OXM_OF: 11 },
     match: 'nw_src',
     nxm: 'NXM_OF_IP_SRC',
     format: 'ipv4',
     needs: 'ipv4',
     aliases: ['OXM_OF_IPV4_SRC'],
   }),
-  declare('ip_dst', 40, 32, {
+  declareField('ip_dst', 40, 32, {
+    oxm: { NXM_OF: 8, OXM_OF: 12 },
     match: 'nw_dst',
     nxm: 'NXM_OF_IP_DST',
     format: 'ipv4',
     needs: 'ipv4',
     aliases: ['OXM_OF_IPV4_DST'],
   }),
-  declare('arp_spa', 39, 32, {
+  declareField('arp_spa', 39, 32, {
+    oxm: { NXM_OF: 16, OXM_OF: 22 },
     nxm: 'NXM_OF_ARP_SPA',
     format: 'ipv4',
     needs: 'arp',
     aliases: ['OXM_OF_ARP_SPA'],
   }),
-  declare('arp_tpa', 40, 32, {
+  declareField('arp_tpa', 40, 32, {
+    oxm: { NXM_OF: 17, OXM_OF: 23 },
     nxm: 'NXM_OF_ARP_TPA',
     format: 'ipv4',
     needs: 'arp',
     aliases: ['OXM_OF_ARP_TPA'],
   }),
-  declare('ipv6_src', 41, 128, {
+  declareField('ipv6_src', 41, 128, {
+    oxm: { NXM_NX: 19, OXM_OF: 26 },
     nxm: 'NXM_NX_IPV6_SRC',
     format: 'ipv6',
     needs: 'ipv6',
     aliases: ['OXM_OF_IPV6_SRC'],
   }),
-  declare('ipv6_dst', 45, 128, {
+  declareField('ipv6_dst', 45, 128, {
+    oxm: { NXM_NX: 20, OXM_OF: 27 },
     nxm: 'NXM_NX_IPV6_DST',
     format: 'ipv6',
     needs: 'ipv6',
     aliases: ['OXM_OF_IPV6_DST'],
   }),
-  declare('ipv6_label', 49, 20, {
+  declareField('ipv6_label', 49, 20, {
+    oxm: { NXM_NX: 27, OXM_OF: 28 },
     nxm: 'NXM_NX_IPV6_LABEL',
     format: 'flow_label',
     bit: 12,
     needs: 'ipv6',
     aliases: ['OXM_OF_IPV6_FLABEL'],
   }),
-  declare('ip_proto', 50, 8, {
+  declareField('ip_proto', 50, 8, {
+    oxm: { NXM_OF: 6, OXM_OF: 10 },
     match: 'nw_proto',
     nxm: 'NXM_OF_IP_PROTO',
     needs: 'ip',
@@ -214,29 +212,47 @@ const declarations: readonly Field[] = [
     ...fixed,
     ...readOnly,
   }),
-  declare('arp_op', 50, 8, {
+  declareField('arp_op', 50, 8, {
+    bytes: 2,
+    oxm: { NXM_OF: 15, OXM_OF: 21 },
     nxm: 'NXM_OF_ARP_OP',
     needs: 'arp',
     aliases: ['OXM_OF_ARP_OP'],
     ...fixed,
   }),
-  declare('nw_tos', 50, 8, { nxm: 'NXM_OF_IP_TOS', bit: 8, exact: 0xfcn, needs: 'ip', ...fixed }),
-  declare('ip_dscp', 50, 6, {
+  declareField('nw_tos', 50, 8, {
+    oxm: { NXM_OF: 5 },
+    nxm: 'NXM_OF_IP_TOS',
+    bit: 8,
+    exact: 0xfcn,
+    needs: 'ip',
+    ...fixed,
+  }),
+  declareField('ip_dscp', 50, 6, {
+    oxm: { OXM_OF: 8 },
     nxm: 'OXM_OF_IP_DSCP',
     bit: 8,
     needs: 'ip',
     aliases: ['nw_tos_shifted'],
     ...fixed,
   }),
-  declare('nw_ecn', 50, 2, {
+  declareField('nw_ecn', 50, 2, {
+    oxm: { NXM_NX: 28, OXM_OF: 9 },
     nxm: 'NXM_NX_IP_ECN',
     bit: 14,
     needs: 'ip',
     aliases: ['ip_ecn', 'OXM_OF_IP_ECN'],
     ...fixed,
   }),
-  declare('nw_ttl', 50, 8, { nxm: 'NXM_NX_IP_TTL', bit: 16, needs: 'ip', ...fixed }),
-  declare('ip_frag', 50, 2, {
+  declareField('nw_ttl', 50, 8, {
+    oxm: { NXM_NX: 29 },
+    nxm: 'NXM_NX_IP_TTL',
+    bit: 16,
+    needs: 'ip',
+    ...fixed,
+  }),
+  declareField('ip_frag', 50, 2, {
+    oxm: { NXM_NX: 26 },
     match: 'nw_frag',
     nxm: 'NXM_NX_IP_FRAG',
     format: 'frag',
@@ -244,49 +260,67 @@ const declarations: readonly Field[] = [
     needs: 'ip',
     ...readOnly,
   }),
-  declare('tcp_src', 51, 16, {
+  declareField('tcp_src', 51, 16, {
+    oxm: { NXM_OF: 9, OXM_OF: 13 },
     match: 'tp_src',
     nxm: 'NXM_OF_TCP_SRC',
     needs: 'tcp',
     aliases: ['OXM_OF_TCP_SRC'],
   }),
-  declare('tcp_dst', 51, 16, {
+  declareField('tcp_dst', 51, 16, {
+    oxm: { NXM_OF: 10, OXM_OF: 14 },
     match: 'tp_dst',
     nxm: 'NXM_OF_TCP_DST',
     bit: 16,
     needs: 'tcp',
     aliases: ['OXM_OF_TCP_DST'],
   }),
-  declare('udp_src', 51, 16, {
+  declareField('udp_src', 51, 16, {
+    oxm: { NXM_OF: 11, OXM_OF: 15 },
     match: 'tp_src',
     nxm: 'NXM_OF_UDP_SRC',
     needs: 'udp',
     aliases: ['OXM_OF_UDP_SRC'],
   }),
-  declare('udp_dst', 51, 16, {
+  declareField('udp_dst', 51, 16, {
+    oxm: { NXM_OF: 12, OXM_OF: 16 },
     match: 'tp_dst',
     nxm: 'NXM_OF_UDP_DST',
     bit: 16,
     needs: 'udp',
     aliases: ['OXM_OF_UDP_DST'],
   }),
-  declare('sctp_src', 51, 16, { match: 'tp_src', nxm: 'OXM_OF_SCTP_SRC', needs: 'sctp' }),
-  declare('sctp_dst', 51, 16, { match: 'tp_dst', nxm: 'OXM_OF_SCTP_DST', bit: 16, needs: 'sctp' }),
-  declare('icmp_type', 51, 8, {
+  declareField('sctp_src', 51, 16, {
+    oxm: { OXM_OF: 17 },
+    match: 'tp_src',
+    nxm: 'OXM_OF_SCTP_SRC',
+    needs: 'sctp',
+  }),
+  declareField('sctp_dst', 51, 16, {
+    oxm: { OXM_OF: 18 },
+    match: 'tp_dst',
+    nxm: 'OXM_OF_SCTP_DST',
+    bit: 16,
+    needs: 'sctp',
+  }),
+  declareField('icmp_type', 51, 8, {
+    oxm: { NXM_OF: 13, OXM_OF: 19 },
     nxm: 'NXM_OF_ICMP_TYPE',
     bit: 8,
     needs: 'icmp',
     aliases: ['OXM_OF_ICMPV4_TYPE'],
     ...fixed,
   }),
-  declare('icmp_code', 51, 8, {
+  declareField('icmp_code', 51, 8, {
+    oxm: { NXM_OF: 14, OXM_OF: 20 },
     nxm: 'NXM_OF_ICMP_CODE',
     bit: 24,
     needs: 'icmp',
     aliases: ['OXM_OF_ICMPV4_CODE'],
     ...fixed,
   }),
-  declare('icmpv6_type', 51, 8, {
+  declareField('icmpv6_type', 51, 8, {
+    oxm: { NXM_NX: 21, OXM_OF: 29 },
     match: 'icmp_type',
     nxm: 'NXM_NX_ICMPV6_TYPE',
     bit: 8,
@@ -294,7 +328,8 @@ const declarations: readonly Field[] = [
     aliases: ['OXM_OF_ICMPV6_TYPE'],
     ...fixed,
   }),
-  declare('icmpv6_code', 51, 8, {
+  declareField('icmpv6_code', 51, 8, {
+    oxm: { NXM_NX: 22, OXM_OF: 30 },
     match: 'icmp_code',
     nxm: 'NXM_NX_ICMPV6_CODE',
     bit: 24,
@@ -302,46 +337,111 @@ const declarations: readonly Field[] = [
     aliases: ['OXM_OF_ICMPV6_CODE'],
     ...fixed,
   }),
-  declare('tcp_flags', 52, 12, {
+  declareField('tcp_flags', 52, 12, {
+    oxm: { NXM_NX: 34, ONFOXM_ET: 42, OXM_OF: 42 },
     nxm: 'NXM_NX_TCP_FLAGS',
     format: 'tcp_flags',
     bit: 20,
     needs: 'tcp',
     ...readOnly,
   }),
-  declare('nd_target', 53, 128, {
+  declareField('nd_target', 53, 128, {
+    oxm: { NXM_NX: 23, OXM_OF: 31 },
     nxm: 'NXM_NX_ND_TARGET',
     format: 'ipv6',
     needs: 'nd',
     aliases: ['OXM_OF_IPV6_ND_TARGET'],
   }),
-  declare('arp_sha', 57, 48, {
+  declareField('arp_sha', 57, 48, {
+    oxm: { NXM_NX: 17, OXM_OF: 24 },
     nxm: 'NXM_NX_ARP_SHA',
     format: 'mac',
     bit: 16,
     needs: 'arp',
     aliases: ['OXM_OF_ARP_SHA'],
   }),
-  declare('arp_tha', 59, 48, {
+  declareField('arp_tha', 59, 48, {
+    oxm: { NXM_NX: 18, OXM_OF: 25 },
     nxm: 'NXM_NX_ARP_THA',
     format: 'mac',
     bit: 16,
     needs: 'arp',
     aliases: ['OXM_OF_ARP_THA'],
   }),
-  declare('nd_sll', 57, 48, {
+  declareField('nd_sll', 57, 48, {
+    oxm: { NXM_NX: 24, OXM_OF: 32 },
     nxm: 'NXM_NX_ND_SLL',
     format: 'mac',
     bit: 16,
     needs: 'nd_solicit',
     aliases: ['OXM_OF_IPV6_ND_SLL'],
   }),
-  declare('nd_tll', 59, 48, {
+  declareField('nd_tll', 59, 48, {
+    oxm: { NXM_NX: 25, OXM_OF: 33 },
     nxm: 'NXM_NX_ND_TLL',
     format: 'mac',
     bit: 16,
     needs: 'nd_advert',
     aliases: ['OXM_OF_IPV6_ND_TLL'],
+  }),
+  declareField('ct_nw_proto', 24, 8, {
+    oxm: { NXM_NX: 119 },
+    nxm: 'NXM_NX_CT_NW_PROTO',
+    bit: 16,
+    needs: 'ct',
+    ...readOnly,
+    ...fixed,
+  }),
+  declareField('ct_nw_src', 61, 32, {
+    oxm: { NXM_NX: 120 },
+    nxm: 'NXM_NX_CT_NW_SRC',
+    format: 'ipv4',
+    needs: 'ct4',
+    ...readOnly,
+  }),
+  declareField('ct_nw_dst', 62, 32, {
+    oxm: { NXM_NX: 121 },
+    nxm: 'NXM_NX_CT_NW_DST',
+    format: 'ipv4',
+    needs: 'ct4',
+    ...readOnly,
+  }),
+  declareField('ct_tp_src', 63, 16, {
+    oxm: { NXM_NX: 124 },
+    nxm: 'NXM_NX_CT_TP_SRC',
+    needs: 'ct',
+    ...readOnly,
+  }),
+  declareField('ct_tp_dst', 63, 16, {
+    oxm: { NXM_NX: 125 },
+    nxm: 'NXM_NX_CT_TP_DST',
+    bit: 16,
+    needs: 'ct',
+    ...readOnly,
+  }),
+  declareField('ct_ipv6_src', 64, 128, {
+    oxm: { NXM_NX: 122 },
+    nxm: 'NXM_NX_CT_IPV6_SRC',
+    format: 'ipv6',
+    needs: 'ct6',
+    ...readOnly,
+  }),
+  declareField('ct_ipv6_dst', 68, 128, {
+    oxm: { NXM_NX: 123 },
+    nxm: 'NXM_NX_CT_IPV6_DST',
+    format: 'ipv6',
+    needs: 'ct6',
+    ...readOnly,
+  }),
+  declareField('tun_ipv6_src', 72, 128, {
+    oxm: { NXM_NX: 109 },
+    nxm: 'NXM_NX_TUN_IPV6_SRC',
+    format: 'ipv6',
+  }),
+  declareField('tun_ipv6_dst', 76, 128, {
+    oxm: { NXM_NX: 110 },
+    nxm: 'NXM_NX_TUN_IPV6_DST',
+    format: 'ipv6',
   }),
 ];
 

@@ -7,28 +7,28 @@ const masks = new Uint32Array(KEY_WORDS);
 /** Room for two numbers of the flow and, of each word, its index, mask and value in 16-bit halves. */
 const codes = new Uint16Array(2 + KEY_WORDS * 5);
 const maskedWord = 0x80;
+/** One bit for each word that a match touches, 32 words to a number. */
+const touched = new Int32Array(Math.ceil(KEY_WORDS / 32));
 
 /**
  * Writes the match from `codes[start]` on, in the order of the words, and returns the end. Only the
  * words that the match touches are visited: a diff asks this of every flow.
  */
 function encodeMatch(match: Match, start: number): number {
-  // One bit a word, for words 0…31 and 32…63.
-  let low = 0;
-  let high = 0;
   for (const term of match) {
     addTerm(values, masks, term);
     const { at, bits } = term.field;
     const last = (at + bits - 1) >>> 5;
     for (let word = at >>> 5; word <= last; word += 1) {
-      if (word < 32) low |= 1 << word;
-      else high |= 1 << (word - 32);
+      touched[word >>> 5] = (touched[word >>> 5] ?? 0) | (1 << (word & 31));
     }
   }
   let end = start;
-  for (let half = 0; half < 2; half += 1) {
-    for (let bits = half === 0 ? low : high; bits !== 0; bits &= bits - 1) {
-      const word = half * 32 + 31 - Math.clz32(bits & -bits);
+  for (let group = 0; group < touched.length; group += 1) {
+    let bits = touched[group] ?? 0;
+    touched[group] = 0;
+    for (; bits !== 0; bits &= bits - 1) {
+      const word = group * 32 + 31 - Math.clz32(bits & -bits);
       const value = values[word] ?? 0;
       const mask = masks[word] ?? 0;
       values[word] = 0;

@@ -102,6 +102,8 @@ const protocols: readonly (readonly [words: string, meets: readonly Prerequisite
   ['icmp6', ['ipv6', 'ip', 'icmp6']],
   ['icmp6,icmp_type=135,icmp_code=0', ['ipv6', 'ip', 'nd', 'nd_solicit']],
   ['icmp6,icmp_type=136,icmp_code=0', ['ipv6', 'ip', 'nd', 'nd_advert']],
+  ['ip,ct_state=+new+trk,ct_nw_proto=6', ['ipv4', 'ip', 'ct', 'ct4']],
+  ['ipv6,ct_state=-inv+trk,ct_nw_proto=17', ['ipv6', 'ip', 'ct', 'ct6']],
   ['dl_type=0x88cc', []],
 ];
 
@@ -134,7 +136,10 @@ const all = (meets: readonly Prerequisite[]) =>
 
 function matchOf(words: string, meets: readonly Prerequisite[]): fc.Arbitrary<string[]> {
   const drawn = all(meets).filter(
-    ({ name, needs }) => !notDrawn.has(name) && !(needs === 'icmp6' && words.includes('icmp_type')),
+    ({ name, needs }) =>
+      !notDrawn.has(name) &&
+      !words.includes(`${name}=`) &&
+      !(needs === 'icmp6' && words.includes('icmp_type')),
   );
   return fc
     .tuple(

@@ -114,12 +114,21 @@ const beforeProtocol = [
   'ct_zone',
   'ct_mark',
   'ct_label',
+  'ct_nw_src',
+  'ct_ipv6_src',
+  'ct_nw_dst',
+  'ct_ipv6_dst',
+  'ct_nw_proto',
+  'ct_tp_src',
+  'ct_tp_dst',
 ].map(field);
 const beforeVlan = [
   ...Array.from({ length: 16 }, (_, index) => `reg${index}`),
   'tun_id',
   'tun_src',
   'tun_dst',
+  'tun_ipv6_src',
+  'tun_ipv6_dst',
   'metadata',
   'in_port',
 ].map(field);

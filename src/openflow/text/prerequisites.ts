@@ -10,6 +10,8 @@ export interface Layers {
   readonly tagged: boolean;
   /** Conntrack called the packet invalid. */
   readonly invalid: boolean;
+  /** Conntrack knows the packet's connection. */
+  readonly connected: boolean;
   /** A fragment that is not the first, which has no transport header. */
   readonly laterFragment: boolean;
 }
@@ -25,6 +27,16 @@ const vlanTci = field('vlan_tci');
 const ipFrag = field('ip_frag');
 const ctState = field('ct_state');
 
+/** Bits of ct_state, each of which says that there is a connection. */
+const ofConnection =
+  CT_STATE.new | CT_STATE.est | CT_STATE.rel | CT_STATE.rpl | CT_STATE.snat | CT_STATE.dnat;
+
+/** As ovs-fields(7) has the prerequisite CT: one of those bits, or tracked and not invalid. */
+function isConnected(value: number, mask: number): boolean {
+  if ((value & ofConnection) !== 0) return true;
+  return (value & CT_STATE.trk) !== 0 && (mask & ~value & CT_STATE.inv) !== 0;
+}
+
 export function layersOf(bits: CompiledMatch): Layers {
   const known = (target: typeof ethType) =>
     readField(bits.mask, target) === 0n ? null : Number(readField(bits.value, target));
@@ -34,6 +46,10 @@ export function layersOf(bits: CompiledMatch): Layers {
     icmpType: known(icmpType),
     tagged: (readField(bits.value, vlanTci) & BigInt(VLAN_PRESENT)) !== 0n,
     invalid: (readField(bits.value, ctState) & BigInt(CT_STATE.inv)) !== 0n,
+    connected: isConnected(
+      Number(readField(bits.value, ctState)),
+      Number(readField(bits.mask, ctState)),
+    ),
     laterFragment: (readField(bits.value, ipFrag) & 2n) !== 0n,
   };
 }
@@ -44,6 +60,9 @@ const isIcmp6 = ({ ethType, ipProto }: Layers) =>
 
 const conditions: Readonly<Record<Prerequisite, (layers: Layers) => boolean>> = {
   none: () => true,
+  ct: ({ connected }) => connected,
+  ct4: ({ connected, ethType }) => connected && ethType === ETH_TYPE.ip,
+  ct6: ({ connected, ethType }) => connected && ethType === ETH_TYPE.ipv6,
   vlan: ({ tagged }) => tagged,
   arp: ({ ethType }) => ethType === ETH_TYPE.arp || ethType === RARP,
   ipv4: ({ ethType }) => ethType === ETH_TYPE.ip,

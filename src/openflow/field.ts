@@ -1,0 +1,107 @@
+/** What is to be known of a match field. */
+export type FieldFormat =
+  | 'decimal'
+  | 'hex'
+  | 'flow_label'
+  | 'mac'
+  | 'ipv4'
+  | 'ipv6'
+  | 'port'
+  | 'ct_state'
+  | 'tcp_flags'
+  | 'frag'
+  | 'vlan_tci';
+
+/** What a packet must be for a field to exist in it (ovs-fields(7), *Prerequisites*). */
+export type Prerequisite =
+  | 'none'
+  | 'ct'
+  | 'ct4'
+  | 'ct6'
+  | 'vlan'
+  | 'arp'
+  | 'ipv4'
+  | 'ipv6'
+  | 'ip'
+  | 'tcp'
+  | 'udp'
+  | 'sctp'
+  | 'icmp'
+  | 'icmp6'
+  | 'nd'
+  | 'nd_solicit'
+  | 'nd_advert';
+
+export interface Field {
+  /** Name in `set_field:…->NAME` and everywhere in our own data. */
+  readonly name: string;
+  /** Name that `ovs-ofctl` prints in a match (`dl_src` for eth_src). */
+  readonly matchName: string;
+  /** Name in `load:…->NXM[]` and `move`. */
+  readonly nxm: string;
+  /** 1…128. */
+  readonly bits: number;
+  readonly format: FieldFormat;
+  /** First bit in the flow key, counted from the most significant bit of word 0. */
+  readonly at: number;
+  readonly maskable: boolean;
+  readonly writable: boolean;
+  readonly needs: Prerequisite;
+  /** Mask of an exact match: all ones, save bits that carry nothing (the ECN bits of nw_tos). */
+  readonly exact: bigint;
+  /** Further names that text may use for it. */
+  readonly aliases: readonly string[];
+  /** Its number in each class of OXM headers that has one (ovs-fields(7)). */
+  readonly oxm: Readonly<Partial<Record<OxmClass, number>>>;
+  /** Bytes of its value in a message, where what exceeds `bits` is zero. */
+  readonly bytes: number;
+}
+
+/**
+ * Families of match fields in messages: Nicira's two, OpenFlow's own, its 64-bit registers, and the
+ * experimenters ONF and Nicira.
+ */
+export type OxmClass = 'NXM_OF' | 'NXM_NX' | 'OXM_OF' | 'PACKET_REGS' | 'ONFOXM_ET' | 'NXOXM_ET';
+
+/** Words of 32 bits in a flow key. */
+export const KEY_WORDS = 80;
+
+/** What a switch knows of a packet: header fields, registers and metadata, at each field's `at`. */
+export type FlowKey = Uint32Array;
+
+interface Options {
+  readonly match?: string;
+  readonly nxm?: string;
+  readonly format?: FieldFormat;
+  readonly maskable?: boolean;
+  readonly writable?: boolean;
+  readonly needs?: Prerequisite;
+  readonly exact?: bigint;
+  readonly aliases?: readonly string[];
+  readonly oxm: Field['oxm'];
+  readonly bytes?: number;
+  /** Bit offset inside the word, from its most significant bit. */
+  readonly bit?: number;
+}
+
+/** Sizes that values have in messages. */
+const SIZES = [1, 2, 4, 6, 8, 16];
+
+/** One field: `word` and `options.bit` say where it lies in a key. */
+export function declareField(name: string, word: number, bits: number, options: Options): Field {
+  return Object.freeze({
+    name,
+    matchName: options.match ?? name,
+    nxm: options.nxm ?? name,
+    bits,
+    format: options.format ?? 'decimal',
+    at: word * 32 + (options.bit ?? 0),
+    maskable: options.maskable ?? true,
+    writable: options.writable ?? true,
+    needs: options.needs ?? 'none',
+    exact: options.exact ?? (1n << BigInt(bits)) - 1n,
+    aliases: options.aliases ?? [],
+    oxm: options.oxm,
+    bytes: options.bytes ?? SIZES.find((size) => size * 8 >= bits) ?? 16,
+  });
+}

@@ -1,0 +1,3 @@
+export { OvsdbClient } from './client.ts';
+export type { OvsdbOptions, OvsdbState } from './client.ts';
+export type { SslFiles } from './target.ts';

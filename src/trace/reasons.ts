@@ -118,6 +118,12 @@ export const REASONS: Readonly<Record<ReasonCode, ReasonSpec>> = {
     sender,
   ),
   // Sender's security.
+  connection_revoked: spec(
+    (f) =>
+      `the security group rule that allowed ${f.packet} was removed, and with it the connection`,
+    () => 'give the rule back, or let both sides begin a connection that a rule allows',
+    nothing,
+  ),
   invalid_connection: spec(
     (f) => `connection tracking finds ${f.packet} in no valid connection`,
     () => 'begin the connection anew',

@@ -26,6 +26,7 @@ import { NodeNumbers, chooseEpoch } from './numbers.ts';
 import { peerVteps, touchesPeers } from './peers.ts';
 import { isEmpty, putMissing, sweepStale } from './reconcile.ts';
 import type { Levelled } from './reconcile.ts';
+import { Revocation } from './revocation.ts';
 import { Stream, connectTo } from './stream.ts';
 
 const FIRST_RETRY_MS = 100;
@@ -102,6 +103,7 @@ class Agent implements RunningAgent {
   readonly #datapath: Datapath;
   readonly #log: BaseLogger;
   readonly #stream: Stream;
+  readonly #revocation: Revocation;
   readonly #unwatch: () => void;
   #settleStart: { resolve: () => void; reject: (error: Failure) => void } | null = null;
 
@@ -140,6 +142,7 @@ class Agent implements RunningAgent {
     this.local = local;
     this.#datapath = options.datapath;
     this.#log = options.log;
+    this.#revocation = new Revocation({ ...options, topology: this.topology, local });
     this.started = new Promise((resolve, reject) => (this.#settleStart = { resolve, reject }));
     this.#unwatch = this.#datapath.watch((event) => this.#noteEvent(event));
     this.#stream = new Stream(
@@ -162,6 +165,7 @@ class Agent implements RunningAgent {
     this.#stream.close();
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     await this.#working;
+    await this.#revocation.close();
   }
 
   #noteEvent(event: DatapathEvent): void {
@@ -368,6 +372,7 @@ class Agent implements RunningAgent {
     for (const bridge of BRIDGES) {
       if (!isEmpty(deltas[bridge])) await this.#datapath.apply(bridge, deltas[bridge]);
     }
+    await this.#revocation.afterApply(deltas);
   }
 
   /** Has the neighbours that flows are about to lead to resolved, lest the first packet is lost. */
@@ -402,6 +407,7 @@ class Agent implements RunningAgent {
     const overlay = await putMissing(this.#datapath, 'br-int', compiler.program('br-int'));
     const levelled = [overlay, underlay];
     for (const it of levelled) await sweepStale(this.#datapath, it);
+    await this.#revocation.afterReconcile(overlay.found, compiler);
     return levelled;
   }
 

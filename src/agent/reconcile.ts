@@ -11,6 +11,8 @@ import type { Datapath } from './datapath.ts';
 
 export interface Levelled {
   readonly bridge: BridgeName;
+  /** All that the bridge held. */
+  readonly found: BridgeProgram;
   /** What the bridge held, without the rows that hold connections back. */
   readonly held: BridgeProgram;
   /** All that turns it into what it should hold; the removals are not done yet. */
@@ -26,12 +28,12 @@ export async function putMissing(
   bridge: BridgeName,
   wanted: BridgeProgram,
 ): Promise<Levelled> {
-  const all = await datapath.program(bridge);
-  const held = { ...all, flows: all.flows.filter(({ cookie }) => !isHold(cookie)) };
+  const found = await datapath.program(bridge);
+  const held = { ...found, flows: found.flows.filter(({ cookie }) => !isHold(cookie)) };
   const delta = diff(held, wanted);
   const puts = { ...delta, remove: [], removeGroups: [], removeMeters: [] };
   if (!isEmpty(puts)) await datapath.apply(bridge, puts);
-  return { bridge, held, delta };
+  return { bridge, found, held, delta };
 }
 
 /** Takes out what the bridge should not hold. */

@@ -12,6 +12,7 @@ import type { NodeIdentity } from '../pipeline/local.ts';
 import { Conntrack, SimBridge } from '../sim/index.ts';
 import type { SimNode, SimPort } from '../sim/index.ts';
 import { dumpFlows, dumpGroups, dumpPorts } from '../sim/dump.ts';
+import { toConnection, toTuple } from './simulated-connections.ts';
 import { NOTHING_KEPT } from './datapath.ts';
 import type {
   BridgeName,
@@ -127,11 +128,14 @@ export class SimulatedDatapath implements Datapath {
     throw new RangeError('a simulated switch carries no packets');
   }
 
-  connections(): Promise<readonly Connection[]> {
-    return Promise.resolve([]);
+  connections(zones: readonly number[]): Promise<readonly Connection[]> {
+    const wanted = new Set(zones);
+    const known = [...this.sim.conntrack.connections(Date.now())].map((it) => it.original);
+    return Promise.resolve(known.filter(({ zone }) => wanted.has(zone)).map(toConnection));
   }
 
-  forget(): Promise<void> {
+  forget(connections: readonly Connection[]): Promise<void> {
+    this.sim.conntrack.forget(connections.map(toTuple));
     return Promise.resolve();
   }
 

@@ -12,6 +12,7 @@ export type DropCode =
   | 'unknown_vni'
   | 'source_not_allowed'
   | 'arp_not_answered'
+  | 'connection_revoked'
   | 'invalid_connection'
   | 'unknown_connection_state'
   | 'no_egress_rule'
@@ -50,6 +51,7 @@ const drop = (
 ): Drop => Object.freeze({ code, bridge, table, priority, reason });
 
 const OWN_ADDRESS = 'nobody answers for an address that the asker itself has';
+const REVOKED = 'the rule that allowed this connection was removed';
 const INVALID = 'conntrack finds the packet in no valid connection';
 const NO_STATE = 'conntrack gave the packet no state that the table knows';
 const GATEWAY = 'this is the gateway: it answers ping and nothing else';
@@ -69,6 +71,9 @@ export const DROPS: readonly Drop[] = [
     'arp_not_answered',
     'only requests for an address of the sender’s subnet are answered',
   ),
+  // 81: the connection as it began, 80: begun again from its other end.
+  drop(71, 81, 'connection_revoked', REVOKED),
+  drop(71, 80, 'connection_revoked', REVOKED),
   drop(71, 70, 'invalid_connection', INVALID),
   drop(71, 0, 'unknown_connection_state', NO_STATE),
   drop(72, 0, 'no_egress_rule', 'no security group rule lets this out'),
@@ -91,6 +96,8 @@ export const DROPS: readonly Drop[] = [
   drop(120, 0, 'no_such_address', 'nobody in the VPC has this address'),
   drop(130, 0, 'no_next_hop', 'the next hop of the custom route is not on this node'),
   drop(133, 10, 'returns_to_sender', 'nothing returns to the port that sent it'),
+  drop(151, 81, 'connection_revoked', REVOKED),
+  drop(151, 80, 'connection_revoked', REVOKED),
   drop(151, 70, 'invalid_connection', INVALID),
   drop(151, 0, 'unknown_connection_state', NO_STATE),
   drop(152, 0, 'no_ingress_rule', 'no security group rule lets this in'),

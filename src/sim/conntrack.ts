@@ -182,6 +182,17 @@ export class Conntrack implements Tracker {
     this.#tidy();
   }
 
+  /** Forgets the connections that began with these tuples; those that are not known are none. */
+  forget(originals: Iterable<Tuple>): void {
+    for (const original of originals) {
+      const found = this.#find(idOf(original), -Infinity);
+      if (found === null || found.reply) continue;
+      this.#entries.set(idOf(found.connection.original), null);
+      this.#entries.set(idOf(found.connection.reply), null);
+    }
+    this.#tidy();
+  }
+
   track(key: FlowKey, tracking: Tracking, request: CtRequest, now: number): void {
     const { zone } = request;
     const known = tracking.connection;

@@ -74,8 +74,8 @@ export class RecordedDatapath implements Datapath {
   watch: Datapath['watch'] = (listener) => this.inner.watch(listener);
   packets: Datapath['packets'] = () => this.inner.packets();
   send: Datapath['send'] = () => this.inner.send();
-  connections: Datapath['connections'] = () => this.inner.connections();
-  forget: Datapath['forget'] = () => this.inner.forget();
+  connections: Datapath['connections'] = (zones) => this.inner.connections(zones);
+  forget: Datapath['forget'] = (these) => this.inner.forget(these);
   warm: Datapath['warm'] = () => this.inner.warm();
   flush: Datapath['flush'] = (zones) => this.inner.flush(zones);
   kept: Datapath['kept'] = () => this.inner.kept();

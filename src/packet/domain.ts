@@ -1,0 +1,32 @@
+/** Domain names as DHCPv6 and router advertisements carry them: RFC 1035 §3.1, never compressed. */
+import type { Reader, Writer } from '../base/bytes.ts';
+import { need } from './malformed.ts';
+
+const LONGEST_LABEL = 63;
+
+export function writeDomain(writer: Writer, name: string): Writer {
+  for (const label of name.split('.')) {
+    need(label.length > 0 && label.length <= LONGEST_LABEL, `"${name}" has a label of no length`);
+    writer.u8(label.length).bytes(asciiBytes(label));
+  }
+  return writer.u8(0);
+}
+
+/** Every name up to the end; a name without labels is padding. */
+export function readDomains(reader: Reader): string[] {
+  const names: string[] = [];
+  while (reader.remaining > 0) {
+    const labels: string[] = [];
+    for (let length = reader.u8(); length > 0; length = reader.u8()) {
+      need(length <= LONGEST_LABEL, `label of ${length} bytes`);
+      labels.push(asciiText(reader.bytes(length)));
+    }
+    if (labels.length > 0) names.push(labels.join('.'));
+  }
+  return names;
+}
+
+export const asciiBytes = (text: string): Uint8Array =>
+  Uint8Array.from(text, (character) => character.charCodeAt(0));
+
+const asciiText = (bytes: Uint8Array): string => String.fromCharCode(...bytes);

@@ -1,0 +1,62 @@
+import { Writer } from '../base/bytes.ts';
+import { transportChecksum, type Ends } from './checksum.ts';
+import { IP_PROTOCOL } from './ipv4.ts';
+import { need, reading, type Decoded } from './malformed.ts';
+
+const HEADER = 20;
+const CHECKSUM_AT = 16;
+
+export const TCP_FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10 } as const;
+
+/** RFC 9293 §3.1. */
+export interface Tcp {
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  readonly sequence: number;
+  readonly acknowledgement: number;
+  /** Bits of TCP_FLAG, and those of congestion control, 12 in all. */
+  readonly flags: number;
+  readonly window: number;
+  readonly urgent: number;
+  /** 0 … 40 bytes, as they are. */
+  readonly options: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+export const decodeTcp = (bytes: Uint8Array, ends: Ends): Decoded<Tcp> =>
+  reading('tcp', bytes, (reader) => {
+    const sourcePort = reader.u16();
+    const destinationPort = reader.u16();
+    const sequence = reader.u32();
+    const acknowledgement = reader.u32();
+    const bits = reader.u16();
+    const headerLength = (bits >> 12) * 4;
+    need(headerLength >= HEADER, `header length is ${headerLength}`);
+    need(transportChecksum(ends, IP_PROTOCOL.tcp, bytes) === 0, 'wrong checksum');
+    const window = reader.u16();
+    const urgent = reader.skip(2).u16();
+    return {
+      sourcePort,
+      destinationPort,
+      sequence,
+      acknowledgement,
+      flags: bits & 0xfff,
+      window,
+      urgent,
+      options: reader.bytes(headerLength - HEADER),
+      payload: reader.rest(),
+    };
+  });
+
+/** @throws {RangeError} for options that are no multiple of 4 bytes or longer than 40. */
+export function encodeTcp(segment: Tcp, ends: Ends): Uint8Array {
+  const { options } = segment;
+  need(options.length % 4 === 0 && options.length <= 40, `${options.length} bytes of options`);
+  const writer = new Writer();
+  writer.u16(segment.sourcePort).u16(segment.destinationPort);
+  writer.u32(segment.sequence).u32(segment.acknowledgement);
+  writer.u16((((HEADER + options.length) / 4) << 12) | segment.flags);
+  writer.u16(segment.window).u16(0).u16(segment.urgent).bytes(options).bytes(segment.payload);
+  const sum = transportChecksum(ends, IP_PROTOCOL.tcp, writer.finish());
+  return writer.patchU16(CHECKSUM_AT, sum).finish();
+}

@@ -1,0 +1,110 @@
+/** The port that asks, with what the answers to it depend on. */
+import {
+  linkLocalFromMac,
+  parseIp,
+  parseMac,
+  parsePrefix,
+  prefixContains,
+  type Ip,
+  type Prefix,
+} from '../address/index.ts';
+import type { Port, Subnet } from '../model/objects.ts';
+import type { TopologyReader } from '../model/topology.ts';
+
+export interface FixedAddress {
+  readonly ip: bigint;
+  readonly prefix: Prefix;
+  /** null where the subnet has none. */
+  readonly gateway: bigint | null;
+  readonly subnet: Subnet;
+}
+
+/** An address pair: what else the port may send as. */
+interface Lent {
+  readonly mac: bigint;
+  readonly prefix: Prefix;
+}
+
+export interface Client {
+  readonly mac: bigint;
+  /** Whether it must send as itself. */
+  readonly secured: boolean;
+  /** Uuid of the network that its VPC is named after. */
+  readonly vpc: string;
+  /** Bytes. */
+  readonly mtu: number;
+  /** In the port's order. */
+  readonly addresses: readonly FixedAddress[];
+  readonly lent: readonly Lent[];
+}
+
+function prefixOfPair(text: string): Prefix {
+  if (text.includes('/')) return parsePrefix(text);
+  const ip = parseIp(text);
+  return { ...ip, length: ip.version === 4 ? 32 : 128 };
+}
+
+function fixedAddresses(port: Port, topology: TopologyReader): FixedAddress[] {
+  return port.fixed_ips.flatMap(({ ip_address, subnet_id }) => {
+    const subnet = topology.get('subnet', subnet_id);
+    if (subnet === undefined) return [];
+    const gateway = subnet.gateway_ip === null ? null : parseIp(subnet.gateway_ip).value;
+    return { ip: parseIp(ip_address).value, prefix: parsePrefix(subnet.cidr), gateway, subnet };
+  });
+}
+
+/** null for a port or network that does not exist (any more), and for a port that is down. */
+export function clientOf(portId: string, topology: TopologyReader): Client | null {
+  const port = topology.get('port', portId);
+  const network = port && topology.get('network', port.network_id);
+  if (network === undefined || port?.admin_state_up !== true) return null;
+  return {
+    mac: parseMac(port.mac_address),
+    secured: port.port_security_enabled,
+    vpc: network.vpc.id,
+    mtu: network.mtu,
+    addresses: fixedAddresses(port, topology),
+    lent: port.allowed_address_pairs.map(({ ip_address, mac_address }) => ({
+      mac: parseMac(mac_address),
+      prefix: prefixOfPair(ip_address),
+    })),
+  };
+}
+
+/** The fixed addresses of a version, in the port's order. */
+export const addressesIn = ({ addresses }: Client, version: 4 | 6): readonly FixedAddress[] =>
+  addresses.filter(({ prefix }) => prefix.version === version);
+
+/** Whether the port may send from `ip` with `mac`, as table 0 has it; link-local follows the MAC. */
+export function maySendAs(client: Client, mac: bigint, ip: Ip): boolean {
+  if (!client.secured) return true;
+  const { version, value } = ip;
+  if (
+    client.lent.some((pair) => pair.mac === mac && prefixContains(pair.prefix, ip)) ||
+    (mac === client.mac && addressesIn(client, version).some((own) => own.ip === value))
+  ) {
+    return true;
+  }
+  return version === 6 && value === linkLocalFromMac(mac) && macs(client).includes(mac);
+}
+
+/** Whether the port may send with `mac` at all. */
+export const mayUseMac = (client: Client, mac: bigint): boolean =>
+  !client.secured || macs(client).includes(mac);
+
+/** Whether it may ask for neighbours and routers: from an address of its own, or from none yet. */
+export const mayAsk = (client: Client, mac: bigint, source: bigint): boolean =>
+  source === 0n ? mayUseMac(client, mac) : maySendAs(client, mac, { version: 6, value: source });
+
+/** Every MAC of the port. */
+export const macs = ({ mac, lent }: Client): bigint[] => [mac, ...lent.map((pair) => pair.mac)];
+
+/** The fixed address whose subnet `ip` counts as: its own, else one around it, else the first. */
+export function nearest(client: Client, ip: Ip): FixedAddress | undefined {
+  const candidates = addressesIn(client, ip.version);
+  return (
+    candidates.find((own) => own.ip === ip.value) ??
+    candidates.find(({ prefix }) => prefixContains(prefix, ip)) ??
+    candidates[0]
+  );
+}

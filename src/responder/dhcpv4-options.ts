@@ -1,0 +1,142 @@
+/** The options of an answer, and which of them a client gets. */
+import { Writer } from '../base/bytes.ts';
+import { formatIpv4, parseIp, parsePrefix, prefixMask, prefixRange } from '../address/index.ts';
+import { asciiBytes } from '../packet/domain.ts';
+import { DHCP_OPTION, DHCPV4_FIXED_LENGTH, type Dhcpv4 } from '../packet/index.ts';
+import type { FixedAddress } from './client.ts';
+import { DOMAIN, LEASE_SECONDS } from './lease.ts';
+
+/** An address that a client may have, and who it has it from. */
+export interface Lease {
+  readonly address: FixedAddress;
+  readonly server: bigint;
+  /** Bytes. */
+  readonly mtu: number;
+}
+
+type Options = ReadonlyMap<number, Uint8Array>;
+
+const ips = (...addresses: readonly bigint[]): Uint8Array => {
+  const writer = new Writer();
+  for (const address of addresses) writer.u32(Number(address));
+  return writer.finish();
+};
+const u16 = (value: number): Uint8Array => new Writer().u16(value).finish();
+const u32 = (value: number): Uint8Array => new Writer().u32(value).finish();
+export const ipOption = ips;
+
+/**
+ * RFC 3442: who takes it ignores the router option, so the default route is among them. Not sent
+ * where that is the only one.
+ */
+function classlessRoutes({ address: { subnet, gateway } }: Lease): Uint8Array | null {
+  if (subnet.host_routes.length === 0) return null;
+  const routes = subnet.host_routes.map(({ destination, nexthop }) => ({
+    prefix: parsePrefix(destination),
+    nexthop: parseIp(nexthop).value,
+  }));
+  if (gateway !== null && !routes.some(({ prefix }) => prefix.length === 0)) {
+    routes.push({ prefix: { version: 4, value: 0n, length: 0 }, nexthop: gateway });
+  }
+  const writer = new Writer();
+  for (const { prefix, nexthop } of routes) {
+    const octets = ips(prefix.value).subarray(0, Math.ceil(prefix.length / 8));
+    writer.u8(prefix.length).bytes(octets).u32(Number(nexthop));
+  }
+  return writer.finish();
+}
+
+function dnsServers({ address: { subnet } }: Lease): Uint8Array | null {
+  if (subnet.dns_nameservers.length === 0) return null;
+  return ips(...subnet.dns_nameservers.map((text) => parseIp(text).value));
+}
+
+interface Parameter {
+  readonly code: number;
+  /** Sent unasked too: packets of another size die in the tunnel. */
+  readonly forced?: true;
+  /** Not among what a client gets that asks for nothing by name. */
+  readonly onRequest?: true;
+  /** null: there is none. */
+  readonly value: (lease: Lease) => Uint8Array | null;
+}
+
+/** The most important first: what does not fit is left out. */
+const PARAMETERS: readonly Parameter[] = [
+  {
+    code: DHCP_OPTION.subnetMask,
+    value: ({ address: { prefix } }) => ips(prefixMask(4, prefix.length)),
+  },
+  { code: DHCP_OPTION.mtu, forced: true, value: ({ mtu }) => u16(mtu) },
+  {
+    code: DHCP_OPTION.router,
+    value: ({ address: { gateway } }) => (gateway === null ? null : ips(gateway)),
+  },
+  { code: DHCP_OPTION.classlessRoutes, value: classlessRoutes },
+  { code: DHCP_OPTION.dnsServers, value: dnsServers },
+  { code: DHCP_OPTION.domainName, value: () => asciiBytes(DOMAIN) },
+  {
+    code: DHCP_OPTION.hostName,
+    // As Neutron names it, so that images find the name they expect.
+    value: ({ address }) => asciiBytes(`host-${formatIpv4(address.ip).replaceAll('.', '-')}`),
+  },
+  {
+    code: DHCP_OPTION.broadcastAddress,
+    value: ({ address: { prefix } }) => ips(prefixRange(prefix).last),
+  },
+  { code: DHCP_OPTION.oldClasslessRoutes, onRequest: true, value: classlessRoutes },
+];
+
+/** What every client must take (RFC 2131 §2), and what of it is not options. */
+const SMALLEST_DATAGRAM = 576;
+const IP_AND_UDP = 28;
+const END = 1;
+
+function roomFor(request: Dhcpv4): number {
+  const [high = 0, low = 0] = request.options.get(DHCP_OPTION.maxMessageSize) ?? [];
+  const datagram = Math.max(SMALLEST_DATAGRAM, high * 256 + low);
+  return datagram - IP_AND_UDP - DHCPV4_FIXED_LENGTH - END;
+}
+
+const sizeOf = (data: Uint8Array): number =>
+  data.length + 2 * Math.max(1, Math.ceil(data.length / 255));
+
+function wanted(request: Dhcpv4): (parameter: Parameter) => boolean {
+  const list = request.options.get(DHCP_OPTION.parameterList);
+  if (list === undefined) return ({ onRequest }) => onRequest !== true;
+  const codes = new Set(list);
+  return ({ code, forced }) => forced === true || codes.has(code);
+}
+
+/** The client's own id comes back to it (RFC 6842 §3). */
+export function echoed(request: Dhcpv4): readonly (readonly [number, Uint8Array])[] {
+  const id = request.options.get(DHCP_OPTION.clientId);
+  return id === undefined ? [] : [[DHCP_OPTION.clientId, id]];
+}
+
+/** The configuration that goes with a lease: what the client listed, as far as it has room. */
+export function parameters(
+  request: Dhcpv4,
+  lease: Lease,
+  before: readonly (readonly [number, Uint8Array])[],
+): Options {
+  const options = new Map(before);
+  let room = roomFor(request);
+  for (const data of options.values()) room -= sizeOf(data);
+  const isWanted = wanted(request);
+  for (const parameter of PARAMETERS) {
+    if (!isWanted(parameter)) continue;
+    const data = parameter.value(lease);
+    if (data === null || sizeOf(data) > room) continue;
+    room -= sizeOf(data);
+    options.set(parameter.code, data);
+  }
+  return options;
+}
+
+/** Half and seven eighths of the lease (RFC 2131 §4.4.5). */
+export const leaseTimes = (): readonly (readonly [number, Uint8Array])[] => [
+  [DHCP_OPTION.leaseTime, u32(LEASE_SECONDS)],
+  [DHCP_OPTION.renewalTime, u32(LEASE_SECONDS / 2)],
+  [DHCP_OPTION.rebindingTime, u32((LEASE_SECONDS * 7) / 8)],
+];

@@ -3,6 +3,7 @@
  * directory of its own that goes away with it. Nothing of a system-wide OVS is touched.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -42,6 +43,10 @@ export interface Sandbox {
   addBridge(name: string): void;
   /** Adds an interface with that ofport: `dummy`, or another type such as `vxlan` with options. */
   addPort(bridge: string, name: string, ofport: number, type?: string, ...options: string[]): void;
+  /** Kills ovs-vswitchd the hard way; resolves when it is gone. */
+  killSwitch(): Promise<void>;
+  /** Starts ovs-vswitchd anew after {@link killSwitch}. */
+  startSwitch(): Promise<void>;
   stop(): void;
 }
 
@@ -73,6 +78,7 @@ export async function startOvs(): Promise<Sandbox> {
   const socket = path.join(dir, 'db.sock');
   const control = path.join(dir, 'ovs-vswitchd.ctl');
   const children: ChildProcess[] = [];
+  let vswitchd: ChildProcess | null = null;
 
   const run = (program: string, args: readonly string[], input = ''): string => {
     const done = spawnSync(program, args, {
@@ -92,10 +98,29 @@ export async function startOvs(): Promise<Sandbox> {
   const vsctl = (...args: string[]) => run('ovs-vsctl', [`--db=unix:${socket}`, ...args]);
   const stop = () => {
     process.off('exit', stop);
+    vswitchd?.kill('SIGKILL');
     for (const child of children.toReversed()) child.kill('SIGKILL');
     rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   };
   process.on('exit', stop);
+  const startSwitch = async () => {
+    vswitchd = start(dir, 'ovs-vswitchd', [
+      `unix:${socket}`,
+      '--enable-dummy',
+      '--disable-system',
+      `--unixctl=${control}`,
+    ]);
+    await appears(control);
+  };
+  const killSwitch = async () => {
+    const killed = vswitchd;
+    if (killed === null) return;
+    vswitchd = null;
+    const gone = once(killed, 'exit');
+    killed.kill('SIGKILL');
+    await gone;
+    rmSync(control, { force: true });
+  };
 
   try {
     run('ovsdb-tool', ['create', database, schemas.find((file) => existsSync(file)) ?? '']);
@@ -108,15 +133,7 @@ export async function startOvs(): Promise<Sandbox> {
     );
     await appears(socket);
     vsctl('--no-wait', 'init');
-    children.push(
-      start(dir, 'ovs-vswitchd', [
-        `unix:${socket}`,
-        '--enable-dummy',
-        '--disable-system',
-        `--unixctl=${control}`,
-      ]),
-    );
-    await appears(control);
+    await startSwitch();
   } catch (error) {
     stop();
     throw error;
@@ -126,6 +143,8 @@ export async function startOvs(): Promise<Sandbox> {
     dir,
     run,
     vsctl,
+    killSwitch,
+    startSwitch,
     stop,
     ofctl: (args, input) =>
       run('ovs-ofctl', args.includes('-O') ? args : ['-O', versions, ...args], input),

@@ -27,6 +27,7 @@ import { peerVteps, touchesPeers } from './peers.ts';
 import { isEmpty, putMissing, sweepStale } from './reconcile.ts';
 import type { Levelled } from './reconcile.ts';
 import { Revocation } from './revocation.ts';
+import { Responding } from './responding.ts';
 import { Stream, connectTo } from './stream.ts';
 
 const FIRST_RETRY_MS = 100;
@@ -104,6 +105,7 @@ class Agent implements RunningAgent {
   readonly #log: BaseLogger;
   readonly #stream: Stream;
   readonly #revocation: Revocation;
+  readonly #responding: Responding;
   readonly #unwatch: () => void;
   #settleStart: { resolve: () => void; reject: (error: Failure) => void } | null = null;
 
@@ -143,6 +145,7 @@ class Agent implements RunningAgent {
     this.#datapath = options.datapath;
     this.#log = options.log;
     this.#revocation = new Revocation({ ...options, topology: this.topology, local });
+    this.#responding = new Responding({ ...options, topology: this.topology, local });
     this.started = new Promise((resolve, reject) => (this.#settleStart = { resolve, reject }));
     this.#unwatch = this.#datapath.watch((event) => this.#noteEvent(event));
     this.#stream = new Stream(
@@ -162,6 +165,7 @@ class Agent implements RunningAgent {
   async close(): Promise<void> {
     this.#closed = true;
     this.#unwatch();
+    this.#responding.close();
     this.#stream.close();
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     await this.#working;

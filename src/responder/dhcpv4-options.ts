@@ -87,6 +87,9 @@ const PARAMETERS: readonly Parameter[] = [
   { code: DHCP_OPTION.oldClasslessRoutes, onRequest: true, value: classlessRoutes },
 ];
 
+/** Bytes of an option that is not in parts. */
+const LONGEST_OPTION = 255;
+
 /** What every client must take (RFC 2131 §2), and what of it is not options. */
 const SMALLEST_DATAGRAM = 576;
 const IP_AND_UDP = 28;
@@ -111,7 +114,7 @@ function wanted(request: Dhcpv4): (parameter: Parameter) => boolean {
 /** The client's own id comes back to it (RFC 6842 §3). */
 export function echoed(request: Dhcpv4): readonly (readonly [number, Uint8Array])[] {
   const id = request.options.get(DHCP_OPTION.clientId);
-  return id === undefined ? [] : [[DHCP_OPTION.clientId, id]];
+  return id === undefined || id.length > LONGEST_OPTION ? [] : [[DHCP_OPTION.clientId, id]];
 }
 
 /** The configuration that goes with a lease: what the client listed, as far as it has room. */

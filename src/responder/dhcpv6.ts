@@ -38,6 +38,10 @@ import { DOMAIN, LEASE_SECONDS } from './lease.ts';
 
 /** DUID-UUID (RFC 6355): the VPC's, so that a VM knows its server again on every node. */
 const DUID_UUID = 4;
+/** Bytes (RFC 8415 §11.1). */
+const LONGEST_DUID = 130;
+/** Associations of a message, and addresses of one, that are looked at: an answer has to fit a frame. */
+const MOST_LISTED = 8;
 /** Above all others: the client need not wait for a better offer (RFC 8415 §18.2.1). */
 const PREFERENCE = 255;
 
@@ -82,11 +86,12 @@ const status = (code: number): Dhcpv6Option => ({
 
 /** Addresses that an association lists; malformed ones are not there. */
 function listed(options: readonly Dhcpv6Option[]): bigint[] {
-  return options.flatMap(({ code, data }) => {
+  const addresses = options.flatMap(({ code, data }) => {
     if (code !== DHCPV6_OPTION.iaAddress) return [];
     const address = decodeIaAddress(data);
     return address instanceof Malformed ? [] : address.address;
   });
+  return addresses.slice(0, MOST_LISTED);
 }
 
 const iaAddress = (address: bigint, seconds: number): Dhcpv6Option => ({
@@ -128,13 +133,19 @@ function refuseTemporary(data: Uint8Array): Dhcpv6Option[] {
   return [{ code: DHCPV6_OPTION.iaTa, data: encodeIaTa(ia.iaid, options) }];
 }
 
+const ASSOCIATIONS: ReadonlySet<number> = new Set([
+  DHCPV6_OPTION.iaNa,
+  DHCPV6_OPTION.iaTa,
+  DHCPV6_OPTION.iaPd,
+]);
+
 /** The first association gets what there is; a port's addresses are not split among several. */
 function associations({ message, addresses }: Request): Dhcpv6Option[] {
   let left = addresses;
-  return message.options.flatMap(({ code, data }) => {
+  const asked = message.options.filter(({ code }) => ASSOCIATIONS.has(code));
+  return asked.slice(0, MOST_LISTED).flatMap(({ code, data }) => {
     if (code === DHCPV6_OPTION.iaPd) return refusePrefix(data);
     if (code === DHCPV6_OPTION.iaTa) return refuseTemporary(data);
-    if (code !== DHCPV6_OPTION.iaNa) return [];
     const association = associate(data, left);
     if (association.length > 0) left = [];
     return association;
@@ -222,12 +233,6 @@ function informed(request: Request): Said {
   return say(DHCPV6_TYPE.reply, ...configuration(request));
 }
 
-const ASSOCIATIONS: ReadonlySet<number> = new Set([
-  DHCPV6_OPTION.iaNa,
-  DHCPV6_OPTION.iaTa,
-  DHCPV6_OPTION.iaPd,
-]);
-
 interface Handler {
   /** Whether the message names the client, its server (RFC 8415 §16). */
   readonly client: 'needed' | 'optional';
@@ -249,8 +254,12 @@ const HANDLERS = new Map<number, Handler>([
 /** Why a message is not to be answered, as RFC 8415 §16 has it; null for a proper one. */
 function objection(message: Dhcpv6, handler: Handler, serverId: Uint8Array): Answer | null {
   const server = find(message, DHCPV6_OPTION.serverId);
-  if (handler.client === 'needed' && find(message, DHCPV6_OPTION.clientId) === undefined) {
+  const client = find(message, DHCPV6_OPTION.clientId);
+  if (handler.client === 'needed' && client === undefined) {
     return silence('malformed', 'dhcpv6: no client id');
+  }
+  if (client !== undefined && client.length > LONGEST_DUID) {
+    return silence('malformed', `dhcpv6: a client id of ${client.length} bytes`);
   }
   if (handler.server === 'needed' && server === undefined) {
     return silence('malformed', 'dhcpv6: no server id');

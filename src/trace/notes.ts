@@ -150,6 +150,15 @@ const NOTES: Readonly<Record<number, readonly NoteSpec[]>> = {
     },
   ],
   110: [
+    {
+      actions: /IN_PORT$/,
+      text: 'A gateway is pinged: this row turns the request into its answer and sends it back to the port. Connection tracking sees no answer, so each ping is a new connection.',
+    },
+    {
+      match: /(nw_dst|ipv6_dst)=/,
+      actions: DROP,
+      text: 'A gateway answers ping and takes nothing else.',
+    },
     { actions: DROP, text: 'No route of the VPC leads there.' },
     {
       actions: /dec_ttl/,

@@ -191,6 +191,18 @@ export function requestKey(
   return key;
 }
 
+/** Whether `received` is the answer to `sent`: its addresses swapped, an echo reply to an echo. */
+export function isAnswer(probe: Probe, sent: FlowKey, received: FlowKey): boolean {
+  const { source, destination } = addressFields(probe.family);
+  const echo = specOf(probe)?.echo;
+  return (
+    echo !== undefined &&
+    get(received, source) === get(sent, destination) &&
+    get(received, destination) === get(sent, source) &&
+    get(received, echo.type) === echo.reply
+  );
+}
+
 /** The answer to `received`, the packet as it came out of the receiver's interface. */
 export function replyKey(probe: Probe, mac: bigint, received: FlowKey): FlowKey {
   const fields = addressFields(probe.family);

@@ -92,7 +92,6 @@ describe('reasons that the topology gives', () => {
   it('an address that nobody has, no route, the gateway', () => {
     expect(reasonOf(here.vm1, '178.1.3.99')).toMatchObject({ code: 'no_such_address', table: 120 });
     expect(reasonOf(here.vm1, '8.8.8.8')).toMatchObject({ code: 'no_route', table: 110 });
-    expect(reasonOf(here.vm1, '178.1.3.1')).toMatchObject({ code: 'answered_by_network' });
     expect(reasonOf(here.vm1, '178.1.3.1', { protocol: 'udp/53' })).toMatchObject({
       code: 'gateway_only_answers_ping',
       object: 'address 178.1.3.1',
@@ -239,7 +238,7 @@ describe('reasons that only the switches give', () => {
     expect(reasonOf(here.vm1, here.vm2)).toMatchObject({ code: 'no_live_bucket', table: 120 });
   });
 
-  it('an output to the port it came from, to the agent, a loop', () => {
+  it('an output to the port it came from, back to it, to the agent, a loop', () => {
     const sender = nodes.numbers('node1')?.attachment(here.vm1)?.ofport ?? 0;
     const replace = (actions: readonly Action[]): Reason => {
       afresh();
@@ -247,6 +246,7 @@ describe('reasons that only the switches give', () => {
       return reasonOf(here.vm1, here.vm2);
     };
     expect(replace([output(sender)]).code).toBe('output_to_in_port');
+    expect(replace([output(PORT.inPort)]).code).toBe('came_back');
     expect(replace([controller()]).code).toBe('sent_to_agent');
     expect(replace([output(PORT.local)]).code).toBe('no_such_interface');
     expect(replace([resubmit({ table: 0 })]).code).toBe('switch_error');

@@ -12,7 +12,7 @@ type TraceCode =
   | 'no_matching_flow'
   | 'other_vpc'
   | 'delivered_elsewhere'
-  | 'answered_by_network'
+  | 'came_back'
   | 'sent_to_agent'
   | 'link_down'
   | 'uplinks_down'
@@ -255,10 +255,10 @@ export const REASONS: Readonly<Record<ReasonCode, ReasonSpec>> = {
     () => 'look at who claims the address: fixed ips and allowed address pairs of the VPC',
     receiver,
   ),
-  answered_by_network: spec(
-    (f) => `the network itself answers for ${f.destination}: no port receives the packet`,
-    () => 'nothing is wrong: the sender has its answer',
-    destination,
+  came_back: spec(
+    (f) => `the packet came back to ${f.sender}, which had sent it`,
+    REPORT_CURE,
+    sender,
   ),
   sent_to_agent: spec(
     (f) => `${f.place} hands the packet to the agent of ${f.node}; no port receives it`,

@@ -17,6 +17,8 @@ export interface Ends {
   /** The sending VM's port in words, and its interface. */
   readonly sender: string;
   readonly interface: string;
+  /** The address that the packet is for. */
+  readonly destination: string;
   /** The port in words behind an interface of a node. */
   portAt(node: string, ofport: number): string;
 }
@@ -154,13 +156,33 @@ function cross(drawing: Drawing, fabric: Fabric, visit: Visit, crossing: Crossin
   }
 }
 
-/** The places in order; the last bears the mark where the packet is not `delivered`. */
+/** How a run ends well: in a VM, or in a row that makes the answer and sends it back. */
+export interface Arrival {
+  readonly kind: 'received' | 'answered';
+  readonly delivery: Delivery;
+}
+
+/** The two places at which a packet comes out. */
+function exitOf({ node, ofport }: Delivery, fabric: Fabric, text: string) {
+  const port = fabric.nodes.get(node)?.bridges['br-int'].port(ofport);
+  return [
+    {
+      kind: 'vm_port',
+      node,
+      name: port?.name ?? String(ofport),
+      text: 'a port of br-int, out to the other end of eth0',
+    },
+    { kind: 'vm', node, name: 'eth0', text },
+  ] as const;
+}
+
+/** The places in order; the last bears the mark where the packet does not arrive. */
 export function stopsOf(
   run: FabricRun,
   fabric: Fabric,
   hops: Hops,
   ends: Ends,
-  delivery: Delivery | undefined,
+  arrival: Arrival | undefined,
 ): Stop[] {
   const drawing = new Drawing();
   const [first] = run.visits;
@@ -177,7 +199,9 @@ export function stopsOf(
   for (const [index, visit] of run.visits.entries()) {
     const span = hops.ofVisit[index] ?? ([0, 0] as const);
     const { node, bridge } = visit;
-    const text = `${bridge} of ${node}: ${tables(hops, span)}${handing(visit)}`;
+    const answered = arrival?.kind === 'answered' && index === run.visits.length - 1;
+    const end = answered ? `; it answers for ${ends.destination} itself` : handing(visit);
+    const text = `${bridge} of ${node}: ${tables(hops, span)}${end}`;
     // The record counts what arrives on br-phy with the wire.
     const arriving = bridge === 'br-phy' && run.visits[index - 1]?.bridge === 'br-phy';
     if (arriving) drawing.also({ kind: 'br-phy', node, name: bridge, text }, span);
@@ -185,26 +209,29 @@ export function stopsOf(
     for (const crossing of run.crossings)
       if (crossing.visit === index) cross(drawing, fabric, visit, crossing);
   }
-  if (delivery !== undefined) {
-    const port = fabric.nodes.get(delivery.node)?.bridges['br-int'].port(delivery.ofport);
-    const out = {
-      kind: 'vm_port',
-      node: delivery.node,
-      name: port?.name ?? String(delivery.ofport),
-      text: 'a port of br-int, out to the other end of eth0',
-    } as const;
-    const vm = {
-      kind: 'vm',
-      node: delivery.node,
-      name: 'eth0',
-      text: `${ends.portAt(delivery.node, delivery.ofport)} receives it on eth0${readdressed(run, delivery)}`,
-    } as const;
+  if (arrival?.kind === 'received') {
+    const { delivery } = arrival;
+    const received = `${ends.portAt(delivery.node, delivery.ofport)} receives it on eth0${readdressed(run, delivery)}`;
+    const [out, vm] = exitOf(delivery, fabric, received);
     if (run.visits.length === 1) {
       drawing.add(out);
       drawing.add(vm);
     } else drawing.add(out, vm);
   }
   const last = drawing.stops.pop();
-  if (last !== undefined) drawing.stops.push({ ...last, dropped: delivery === undefined });
+  if (last !== undefined) drawing.stops.push({ ...last, dropped: arrival === undefined });
+  return drawing.stops;
+}
+
+/** The way back of the answer that the request's last row has made. */
+export function answerStopsOf(fabric: Fabric, hops: Hops, ends: Ends, answer: Delivery): Stop[] {
+  const drawing = new Drawing();
+  const { node, ofport } = answer;
+  const table = hops.hops.at(-1)?.table;
+  const text = `br-int of ${node}: the row of table ${table} that the request met turns it into its answer`;
+  drawing.add({ kind: 'br-int', node, name: 'br-int', text });
+  const [out, vm] = exitOf(answer, fabric, `${ends.portAt(node, ofport)} receives it on eth0`);
+  drawing.add(out);
+  drawing.add(vm);
   return drawing.stops;
 }

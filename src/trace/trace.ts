@@ -9,11 +9,11 @@ import type { Tracker } from '../sim/conntrack.ts';
 import { endingOf, type Ending } from './ending.ts';
 import { hopsOf } from './hops.ts';
 import { ownersOf, portName, vpcName, vpcOfPort, type NodeNumbers } from './names.ts';
-import { destinationOf, replyKey, requestKey } from './probe.ts';
+import { destinationOf, isAnswer, replyKey, requestKey } from './probe.ts';
 import { reasonFor, type Blamed } from './reason.ts';
 import type { ReasonCode } from './reasons.ts';
-import { stopsOf } from './stops.ts';
-import type { Endpoint, Leg, Probe, Reason, Trace } from './types.ts';
+import { answerStopsOf, stopsOf, type Arrival } from './stops.ts';
+import type { Endpoint, Leg, Probe, Reason, Stop, Trace } from './types.ts';
 
 export interface Subject {
   readonly topology: Topology;
@@ -50,12 +50,16 @@ interface Shot {
   readonly key: FlowKey;
   /** Whether this delivery is the right one. */
   arrives(delivery: Delivery, port: Port): boolean;
+  /** Whether it is the network's own answer, back at the sender. */
+  answered(delivery: Delivery, port: Port): boolean;
 }
 
 interface Shown {
   readonly leg: Leg;
   readonly delivery: Delivery | undefined;
   readonly receiver: Port | undefined;
+  /** The way back of the network's own answer, where it has given one. */
+  readonly answer: readonly Stop[] | undefined;
 }
 
 /** What is wrong with the sender before any table sees the packet. */
@@ -121,36 +125,45 @@ class Tracer {
       const ending = { code: fault ?? 'no_flows', node, table: null, place, detail: '' };
       const reason = this.#reason(shot, ending, 'sender');
       const leg = unsent(direction, connection, reason);
-      return { leg, delivery: undefined, receiver: undefined };
+      return { leg, delivery: undefined, receiver: undefined, answer: undefined };
     }
     const run = fabric.send(node, attachment.ofport, shot.key, { conntrack: this.#conntrack });
     const hops = hopsOf(run, { topology, numbers: (name) => this.#numbers(name) });
-    const delivery = run.deliveries.find((candidate) => {
-      const port = this.portAt(candidate.node, candidate.ofport);
-      return port !== undefined && shot.arrives(candidate, port);
-    });
+    const found = (right: (delivery: Delivery, port: Port) => boolean): Delivery | undefined =>
+      run.deliveries.find((candidate) => {
+        const port = this.portAt(candidate.node, candidate.ofport);
+        return port !== undefined && right(candidate, port);
+      });
+    const delivery = found((it, port) => shot.arrives(it, port));
+    const answer =
+      delivery === undefined ? found((it, port) => shot.answered(it, port)) : undefined;
+    const arrival: Arrival | undefined =
+      (delivery && { kind: 'received', delivery }) ??
+      (answer && { kind: 'answered', delivery: answer });
     const ends = {
       sender: portName(sender),
       interface: attachment.interface,
+      destination: formatIp(shot.destination),
       portAt: (name: string, ofport: number) => {
         const port = this.portAt(name, ofport);
         return port === undefined ? `ofport ${ofport}` : portName(port);
       },
     };
-    const ending = delivery === undefined ? this.#ending(run, shot) : null;
+    const ending = arrival === undefined ? this.#ending(run, shot) : null;
     const blamed = fault === null ? 'receiver' : 'sender';
     const reason = ending && this.#reason(shot, { ...ending, code: fault ?? ending.code }, blamed);
     return {
       leg: {
         direction,
         connection,
-        verdict: delivery === undefined ? 'dropped' : 'delivered',
+        verdict: arrival === undefined ? 'dropped' : 'delivered',
         reason,
         hops: hops.hops,
-        stops: stopsOf(run, fabric, hops, ends, delivery),
+        stops: stopsOf(run, fabric, hops, ends, arrival),
       },
       delivery,
       receiver: delivery && this.portAt(delivery.node, delivery.ofport),
+      answer: answer && answerStopsOf(fabric, hops, ends, answer),
     };
   }
 
@@ -161,7 +174,7 @@ class Tracer {
       const table = run.visits.at(-1)?.execution.steps.findLast((step) => step.kind === 'table');
       const back = port?.id === shot.sender.id;
       return {
-        code: back ? 'answered_by_network' : 'delivered_elsewhere',
+        code: back ? 'came_back' : 'delivered_elsewhere',
         node: stray.node,
         table: table?.kind === 'table' ? table.table : null,
         place: 'br-int',
@@ -207,6 +220,16 @@ class Tracer {
   }
 }
 
+/** The reply that a row of the request's own way has made: no table sees it again. */
+const answerLeg = (stops: readonly Stop[]): Leg => ({
+  direction: 'reply',
+  connection: 'established',
+  verdict: 'delivered',
+  reason: null,
+  hops: [],
+  stops,
+});
+
 /** Codes about the destination: they mean something else when that is another VPC's. */
 const FOREIGN: ReadonlySet<ReasonCode> = new Set([
   'no_route',
@@ -220,6 +243,11 @@ const FOREIGN: ReadonlySet<ReasonCode> = new Set([
   'no_tunnel_to_node',
 ]);
 
+const isGateway = (topology: Topology, vpc: string, address: string): boolean =>
+  [...topology.find('subnet.by_vpc', vpc)].some(
+    (id) => topology.get('subnet', id)?.gateway_ip === address,
+  );
+
 function endpoint(
   subject: Subject,
   asked: string,
@@ -228,7 +256,10 @@ function endpoint(
 ): Endpoint {
   const { topology } = subject;
   const shown = address === null ? '' : formatIp(address);
-  if (port === undefined) return { asked, port: null, address: shown };
+  if (port === undefined) {
+    const gateway = isGateway(topology, vpcOfPort(topology, subject.from.port) ?? '', shown);
+    return { asked, port: null, address: shown, ...(gateway ? { gateway } : {}) };
+  }
   const node = port['binding:host_id'];
   const attachment = subject.numbers(node)?.attachment(port.id);
   const fixed =
@@ -320,9 +351,16 @@ export function trace(subject: Subject): Trace {
       const inside = to.exact ? undefined : translated(topology, port, outside);
       return (inside === undefined ? destination : tryParseIp(inside))?.value === received;
     },
+    answered({ key }, port) {
+      return !to.exact && port.id === from.port.id && isAnswer(probe, this.key, key);
+    },
   });
   const first = tracer.leg(request('new'));
-  const { delivery, receiver } = first;
+  const { delivery, receiver, answer } = first;
+  if (answer !== undefined) {
+    const again = tracer.leg(request('established'));
+    return wrap(subject, [first.leg, answerLeg(answer), again.leg], receiver);
+  }
   if (delivery === undefined || receiver === undefined) return wrap(subject, [first.leg], receiver);
   const answered = destinationOf(delivery.key, probe.family);
   const back: Ip = { version: probe.family, value: answered };
@@ -336,6 +374,7 @@ export function trace(subject: Subject): Trace {
     key: replyKey(probe, macFor(receiver, back), delivery.key),
     arrives: (candidate, port) =>
       port.id === from.port.id && destinationOf(candidate.key, probe.family) === source.value,
+    answered: () => false,
   });
   const again = tracer.leg(request('established'));
   return wrap(subject, [first.leg, reply.leg, again.leg], receiver);

@@ -19,6 +19,8 @@ export interface Endpoint {
     readonly security_groups: readonly { readonly id: string; readonly name: string }[];
   } | null;
   readonly address: string;
+  /** The address is the gateway of a subnet: the network itself has it. */
+  readonly gateway?: boolean;
 }
 
 export interface Probe {

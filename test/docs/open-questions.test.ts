@@ -34,7 +34,7 @@ describe('why 0 goes into in_port at 133, and what reg12 = reg13 guards', () => 
   it('needs both rows: without them the switch itself decides, and tells nobody', () => {
     expect(SELF_VARIANTS.map(({ tampering }) => selfTrace(tampering).reason?.code)).toEqual([
       'returns_to_sender',
-      'answered_by_network',
+      'came_back',
       'output_to_in_port',
     ]);
   });

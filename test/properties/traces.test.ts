@@ -29,6 +29,7 @@ const REASONS: Readonly<Record<Obstacle, readonly string[]>> = {
   'sender not on a node': ['port_unbound', 'port_down'],
   'not the address of the sender': ['source_not_allowed'],
   'no egress rule': ['no_egress_rule'],
+  'a gateway answers ping alone': ['gateway_only_answers_ping'],
   'nobody has the address': ['no_route', 'no_such_address', 'no_gateway', 'other_vpc'],
   'receiver not on a node': ['port_unbound', 'port_down'],
   'to itself': ['returns_to_sender'],
@@ -127,9 +128,6 @@ function packetOf({ from, to, probe }: Trace): Packet {
   };
 }
 
-const isGateway = (topology: Topology, trace: Trace): boolean =>
-  [...topology.all('subnet')].some(({ gateway_ip }) => gateway_ip === trace.to.address);
-
 /** Complaints about the first leg. */
 function aboutRequest(
   topology: Topology,
@@ -154,9 +152,14 @@ function aboutConnection(
   topology: Topology,
   trace: Trace,
   packet: Packet,
-  { to }: Judgement,
+  { to, gateway }: Judgement,
 ): string[] {
   const [, reply, again, ...more] = trace.legs;
+  if (gateway) {
+    const verdicts = trace.legs.map(({ verdict }) => verdict).join();
+    const answered = verdicts === 'delivered,delivered,delivered' && reply?.hops.length === 0;
+    return answered && trace.to.gateway === true ? [] : [`a gateway's ping: ${verdicts}`];
+  }
   if (to === undefined || reply === undefined || again === undefined || more.length > 0) {
     return [`${trace.legs.length} legs`];
   }
@@ -217,7 +220,8 @@ async function complaints(seed: number): Promise<string[]> {
     if (live.reason?.code === 'families_differ') continue;
     const packet = packetOf(live);
     const judgement = judge(topology, packet);
-    if (!isGateway(topology, live)) told.push(...aboutRequest(topology, asked, live, judgement));
+    told.push(...aboutRequest(topology, asked, live, judgement));
+    if (judgement.gateway && live.verdict === 'delivered') count('gateway pinged');
     if (live.verdict === 'delivered')
       told.push(...aboutConnection(topology, live, packet, judgement));
     else if (live.legs.length !== 1) told.push(`${live.legs.length} legs of a dropped request`);
@@ -254,6 +258,8 @@ describe('traces of random worlds', () => {
       'port_down',
       'other_vpc',
       'no_such_address',
+      'gateway pinged',
+      'gateway_only_answers_ping',
     ];
     expect(wanted.filter((what) => (seen.get(what) ?? 0) < TRACES / 100)).toEqual([]);
   });

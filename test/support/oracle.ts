@@ -26,6 +26,7 @@ export type Obstacle =
   | 'sender not on a node'
   | 'not the address of the sender'
   | 'no egress rule'
+  | 'a gateway answers ping alone'
   | 'nobody has the address'
   | 'receiver not on a node'
   | 'to itself'
@@ -36,6 +37,8 @@ export interface Judgement {
   readonly obstacles: readonly Obstacle[];
   /** The port that has the destination in the sender's VPC. */
   readonly to: Port | undefined;
+  /** The destination is a gateway of the VPC: the network answers its ping, no port does. */
+  readonly gateway: boolean;
   /** The rules that let it out and in; null where an end needs none. */
   readonly egress: readonly SecurityGroupRule[] | null;
   readonly ingress: readonly SecurityGroupRule[] | null;
@@ -185,13 +188,25 @@ const routed = (topology: Topology, vpc: string, address: string): boolean =>
       topology.get('network', subnet.network_id)?.vpc.id === vpc && covers(subnet.cidr, address),
   );
 
+const isGateway = (topology: Topology, vpc: string, address: string): boolean =>
+  [...topology.all('subnet')].some(
+    (subnet) =>
+      topology.get('network', subnet.network_id)?.vpc.id === vpc &&
+      subnet.gateway_ip !== null &&
+      sameAddress(subnet.gateway_ip, address),
+  );
+
+const ECHO_REQUESTS: readonly number[] = [8, 128];
+
 /** The verdict on the first packet of a connection. */
 export function judge(topology: Topology, packet: Packet): Judgement {
   const from = topology.get('port', packet.port);
   if (from === undefined) throw new Error('the sending port is gone');
   const vpc = vpcOf(topology, from) ?? '';
+  const gateway = isGateway(topology, vpc, packet.destination);
+  const pings = packet.icmp?.code === 0 && ECHO_REQUESTS.includes(packet.icmp.type);
   const owner = receiver(topology, vpc, packet.destination);
-  const to = routed(topology, vpc, packet.destination) ? owner : undefined;
+  const to = !gateway && routed(topology, vpc, packet.destination) ? owner : undefined;
   const egress = allowing(topology, from, 'egress', packet.destination, packet);
   const ingress =
     to === undefined ? null : allowing(topology, to, 'ingress', packet.source, packet);
@@ -199,13 +214,14 @@ export function judge(topology: Topology, packet: Packet): Judgement {
     ['sender not on a node', !lives(from)],
     ['not the address of the sender', !speaksAsItself(from, packet)],
     ['no egress rule', egress?.length === 0],
-    ['nobody has the address', to === undefined],
+    ['a gateway answers ping alone', gateway && !pings],
+    ['nobody has the address', to === undefined && !gateway],
     ['receiver not on a node', to !== undefined && !lives(to)],
     ['to itself', to?.id === from.id],
     ['no ingress rule', ingress?.length === 0],
   ];
   const obstacles = checks.filter(([, applies]) => applies).map(([obstacle]) => obstacle);
-  return { obstacles, to, egress, ingress };
+  return { obstacles, to, gateway, egress, ingress };
 }
 
 /** Protocols whose connections a switch follows; an answer in another needs rules of its own. */

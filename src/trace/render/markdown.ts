@@ -61,6 +61,7 @@ function flowRecord(leg: Leg): string[] {
     node = hop.node;
     lines.push(...hopSection(hop));
   }
+  if (lines.length === 0) lines.push('No table sees the packet.', '');
   return lines;
 }
 

@@ -114,6 +114,9 @@ function printStep(printer: Printer, step: Step, leg: Leg): void {
 
 /** Only the way: later legs differ from the first by the tables they skip. */
 function printWay(printer: Printer, leg: Leg): void {
+  // No table sees the answer that a row has made.
+  if (leg.hops.length === 0)
+    for (const { text } of stepsOf(leg)) printer.block('  ', '', text, null);
   for (const stretch of stretches(leg.hops)) {
     const tables = stretch.hops.map((hop) => hop.table).join(' ');
     printer.block('  ', `${stretch.node} ${stretch.bridge}: `, tables, null);

@@ -5,8 +5,8 @@ export const endpointName = (endpoint: Endpoint): string =>
   endpoint.port === null ? endpoint.address : endpoint.port.name || endpoint.port.id;
 
 export function endpointText(endpoint: Endpoint): string {
-  const { port, address } = endpoint;
-  if (port === null) return `${address} (no port)`;
+  const { port, address, gateway } = endpoint;
+  if (port === null) return `${address} (${gateway === true ? 'gateway' : 'no port'})`;
   const where = port.node === '' ? ', bound to no node' : ` on ${port.node}`;
   return `${endpointName(endpoint)} (${address}${where})`;
 }

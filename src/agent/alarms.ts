@@ -8,7 +8,7 @@ export const AGENT_ALARMS = {
     meaning:
       'The link to the server broke or cannot be made; `why` says how. Running traffic goes on with the flows that are in the switch, but changes of the network do not reach this node.',
     action:
-      'See whether the server runs and whether this node reaches its address. The agent reconnects by itself within 10 s of its return.',
+      'See whether the server runs and whether this node reaches its address. The agent reconnects by itself within 2 s of its return.',
   },
   server_refused: {
     level: 'error',
@@ -54,6 +54,45 @@ export const AGENT_ALARMS = {
     meaning:
       'Interfaces that are plugged meanwhile are not seen. Traffic of those that are there goes on.',
     action: 'Look at `systemctl status ovsdb-server`. The agent reconnects by itself.',
+  },
+  interface_twice: {
+    level: 'warn',
+    message: 'two interfaces name one port; the first stays in service',
+    meaning:
+      'Another interface of br-int bears the `iface-id` of `port` too. `interface` carries the port; `ignored` carries nothing.',
+    action:
+      'Take the interface that is not the VM\'s out with `ovs-vsctl del-port`, or correct its `external_ids:iface-id`.',
+  },
+  uplink_missing: {
+    level: 'error',
+    message: 'an uplink cannot be opened; the others carry its traffic',
+    meaning:
+      'ovs-vswitchd could not open `interface`; `error` says why. With no other uplink no packet leaves this node.',
+    action:
+      'See whether the interface exists (`ip link`) and is not taken. The agent takes it into service when it appears.',
+  },
+  vtep_missing: {
+    level: 'warn',
+    message: "br-phy does not have this node's VTEP address",
+    meaning:
+      'Tunnels neither leave nor end here: VMs of this node reach each other, and nobody elsewhere. `leadsTo` is where the address leads instead.',
+    action:
+      'Give br-phy the address: `ip addr add VTEP/PREFIX dev br-phy` and `ip link set br-phy up`, for good in the network configuration of the node.',
+  },
+  vtep_unrouted: {
+    level: 'warn',
+    message: 'no route to a VTEP over br-phy',
+    meaning:
+      'Packets to the VMs of that node are dropped by the tunnel. `leadsTo` is where the address leads instead.',
+    action: 'Add a route to `vtep` by br-phy, or correct the `--vtep` of that node.',
+  },
+  vtep_silent: {
+    level: 'warn',
+    message: 'a tunnel neighbour does not answer',
+    meaning:
+      'Nobody answers ARP for `address`, so packets to the nodes with these `vteps` are dropped by the tunnel.',
+    action:
+      'See whether that node is up, and whether the VLAN of the underlay reaches it. The agent keeps asking.',
   },
 } as const satisfies Readonly<Record<string, Alarm>>;
 

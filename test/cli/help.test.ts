@@ -98,7 +98,6 @@ describe('what is not built', () => {
     [['trace', 'a', 'b', '--source', '/tmp'], 'not built yet'],
     [['server', '--store', 'zk://127.0.0.1:2181/tianchi'], 'ZooKeeper store is not built yet'],
     [['server', '--auth', 'keystone', '--keystone-url', 'http://x'], 'not built yet'],
-    [['agent', '--node', 'n', '--vtep', '10.0.0.1', '--server', 'http://x'], 'not built yet'],
   ])('%j says so and ends with 1', async (args, words) => {
     const { status, out, err } = await tianchi(args);
     expect({ status, out }).toEqual({ status: 1, out: '' });

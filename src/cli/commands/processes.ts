@@ -5,6 +5,9 @@ import type { Client } from '../client.ts';
 import { example } from '../help.ts';
 import type { Io } from '../io.ts';
 
+/** Where Open vSwitch listens as distributions install it. */
+const OVSDB = 'unix:/var/run/openvswitch/db.sock';
+
 interface ServerOptions {
   readonly listen: string;
   readonly store: string;
@@ -21,6 +24,8 @@ interface AgentOptions {
   readonly server: string;
   readonly credential?: string;
   readonly datapath?: string;
+  readonly ovsdb?: string;
+  readonly newEpoch?: boolean;
   readonly uplink?: readonly string[];
   readonly vlan?: string;
 }
@@ -97,24 +102,26 @@ export function processCommands(program: Command, io: Io, _client: Client): void
     .requiredOption('--vtep <ip>', "the node's tunnel address")
     .requiredOption('--server <url>')
     .option('--credential <file>', 'proves to the server which node this is')
-    .addOption(new Option('--datapath <kind>', 'a switch in this process').choices(['simulated']))
-    .option('--ovsdb <socket>', 'unix:PATH of a real Open vSwitch (not built yet)')
+    .option('--ovsdb <socket>', `unix:PATH of Open vSwitch's database (default: ${OVSDB})`)
+    .addOption(
+      new Option('--datapath <kind>', 'instead of Open vSwitch a switch in this process')
+        .choices(['simulated'])
+        .conflicts('ovsdb'),
+    )
     .option(
       '--uplink <interface>',
       'may be repeated',
       (value: string, all: string[] | undefined) => [...(all ?? []), value],
     )
     .option('--vlan <vid>', 'VLAN of the underlay')
+    .option('--new-epoch', 'write all flows anew, and delete the old ones after')
     .addHelpText(
       'after',
       example(
-        'tianchi agent --node node1 --vtep 10.163.133.43 --server http://127.0.0.1:9797 --datapath simulated',
+        'tianchi agent --node node1 --vtep 10.163.133.43 --server http://127.0.0.1:9797 --uplink eth1 --uplink eth2 --vlan 101',
       ),
     )
     .action(async (options: AgentOptions) => {
-      if (options.datapath !== 'simulated') {
-        throw notBuilt('the agent for real Open vSwitch', 'use --datapath simulated');
-      }
       const stop = new AbortController();
       const stopped = io.stopped().then(() => stop.abort());
       const { runAgent } = await import('../../main/agent.ts');
@@ -123,6 +130,8 @@ export function processCommands(program: Command, io: Io, _client: Client): void
         vtep: options.vtep,
         server: options.server,
         ...(options.credential === undefined ? {} : { credential: options.credential }),
+        ovsdb: options.datapath === 'simulated' ? null : (options.ovsdb ?? OVSDB),
+        newEpoch: options.newEpoch === true,
         signal: stop.signal,
         ...(options.uplink === undefined ? {} : { uplinks: options.uplink }),
         ...(options.vlan === undefined

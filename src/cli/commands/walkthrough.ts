@@ -36,7 +36,13 @@ async function startStack(listen: string): Promise<Stack> {
     });
     closers.push(() => server.close());
     for (const { name, vtep } of NODES) {
-      const agent = await runAgent({ node: name, vtep, server: server.url, logLevel: 'warn' });
+      const agent = await runAgent({
+        node: name,
+        vtep,
+        server: server.url,
+        ovsdb: null,
+        logLevel: 'warn',
+      });
       closers.push(() => agent.close());
     }
     return { url: server.url, close };

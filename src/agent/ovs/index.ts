@@ -1,0 +1,2 @@
+export { ovsDatapath } from './datapath.ts';
+export type { OvsOptions } from './datapath.ts';

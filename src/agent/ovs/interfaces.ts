@@ -1,0 +1,54 @@
+/** The interfaces that carry ports: whoever plugged them named the port in `external_ids:iface-id`. */
+import { isUuid } from '../../base/ids.ts';
+import { MAX_VID } from '../../pipeline/local-state.ts';
+import type { Interface } from '../datapath.ts';
+import type { InterfaceRow, SwitchTables } from './tables.ts';
+
+export const VID_KEY = 'tianchi-vid';
+const PORT_KEY = 'iface-id';
+
+export interface PluggedInterface extends Interface {
+  /** Of its row: another one is an interface plugged anew. */
+  readonly uuid: string;
+}
+
+export interface Plugged {
+  /** By port id. */
+  readonly interfaces: ReadonlyMap<string, PluggedInterface>;
+  /** Interfaces that name a port which another one carries. */
+  readonly rivals: readonly PluggedInterface[];
+}
+
+function readVid(externalIds: ReadonlyMap<string, string>): number | null {
+  const text = externalIds.get(VID_KEY) ?? '';
+  const vid = Number(text);
+  return /^\d{1,5}$/.test(text) && vid >= 1 && vid <= MAX_VID ? vid : null;
+}
+
+/** One that ovs-vswitchd could not open is none. */
+function plugged({ uuid, name, ofport, externalIds }: InterfaceRow): PluggedInterface | null {
+  const port_id = externalIds.get(PORT_KEY);
+  if (port_id === undefined || !isUuid(port_id) || ofport === null) return null;
+  return { uuid, port_id, name, ofport, vid: readVid(externalIds) };
+}
+
+/** The one that has a vid is in service already and stays; among equals the lower ofport, which is older. */
+function precedes(a: PluggedInterface, b: PluggedInterface): boolean {
+  if ((a.vid === null) !== (b.vid === null)) return a.vid !== null;
+  return a.ofport < b.ofport;
+}
+
+export function pluggedInterfaces(tables: SwitchTables): Plugged {
+  const interfaces = new Map<string, PluggedInterface>();
+  const rivals: PluggedInterface[] = [];
+  const bridge = tables.bridge('br-int');
+  if (bridge === null) return { interfaces, rivals };
+  for (const row of tables.interfacesOf(bridge)) {
+    const found = plugged(row);
+    if (found === null) continue;
+    const held = interfaces.get(found.port_id);
+    if (held === undefined || precedes(found, held)) interfaces.set(found.port_id, found);
+    if (held !== undefined) rivals.push(precedes(found, held) ? held : found);
+  }
+  return { interfaces, rivals };
+}

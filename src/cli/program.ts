@@ -11,6 +11,7 @@ import { processCommands } from './commands/processes.ts';
 import { securityGroupCommands } from './commands/security-groups.ts';
 import { traceCommand } from './commands/trace.ts';
 import { walkthroughCommand } from './commands/walkthrough.ts';
+import { Ended } from './ended.ts';
 import { example } from './help.ts';
 import type { Io } from './io.ts';
 
@@ -87,6 +88,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     await createProgram(io).parseAsync([...args], { from: 'user' });
     return 0;
   } catch (error) {
+    if (error instanceof Ended) return error.status;
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
     io.err(`tianchi: ${sentence(error)}`);
     return error instanceof Failure && error.code === 'Usage' ? USAGE : FAILED;

@@ -61,7 +61,7 @@ export const AGENT_ALARMS = {
     meaning:
       'Another interface of br-int bears the `iface-id` of `port` too. `interface` carries the port; `ignored` carries nothing.',
     action:
-      'Take the interface that is not the VM\'s out with `ovs-vsctl del-port`, or correct its `external_ids:iface-id`.',
+      "Take the interface that is not the VM's out with `ovs-vsctl del-port`, or correct its `external_ids:iface-id`.",
   },
   uplink_missing: {
     level: 'error',

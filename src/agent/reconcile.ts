@@ -37,10 +37,7 @@ export async function putMissing(
 }
 
 /** Takes out what the bridge should not hold. */
-export async function sweepStale(
-  datapath: Datapath,
-  { bridge, delta }: Levelled,
-): Promise<void> {
+export async function sweepStale(datapath: Datapath, { bridge, delta }: Levelled): Promise<void> {
   const sweep = { ...delta, add: [], addGroups: [], addMeters: [] };
   if (!isEmpty(sweep)) await datapath.apply(bridge, sweep);
 }

@@ -47,6 +47,10 @@ export interface Sandbox {
   killSwitch(): Promise<void>;
   /** Starts ovs-vswitchd anew after {@link killSwitch}. */
   startSwitch(): Promise<void>;
+  /** Kills ovsdb-server the hard way; resolves when it is gone. */
+  killDatabase(): Promise<void>;
+  /** Starts ovsdb-server anew after {@link killDatabase}. */
+  startDatabase(): Promise<void>;
   stop(): void;
 }
 
@@ -77,7 +81,7 @@ export async function startOvs(): Promise<Sandbox> {
   const database = path.join(dir, 'conf.db');
   const socket = path.join(dir, 'db.sock');
   const control = path.join(dir, 'ovs-vswitchd.ctl');
-  const children: ChildProcess[] = [];
+  let server: ChildProcess | null = null;
   let vswitchd: ChildProcess | null = null;
 
   const run = (program: string, args: readonly string[], input = ''): string => {
@@ -99,7 +103,7 @@ export async function startOvs(): Promise<Sandbox> {
   const stop = () => {
     process.off('exit', stop);
     vswitchd?.kill('SIGKILL');
-    for (const child of children.toReversed()) child.kill('SIGKILL');
+    server?.kill('SIGKILL');
     rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   };
   process.on('exit', stop);
@@ -112,26 +116,25 @@ export async function startOvs(): Promise<Sandbox> {
     ]);
     await appears(control);
   };
-  const killSwitch = async () => {
-    const killed = vswitchd;
-    if (killed === null) return;
-    vswitchd = null;
-    const gone = once(killed, 'exit');
-    killed.kill('SIGKILL');
+  const startDatabase = async () => {
+    server = start(dir, 'ovsdb-server', [
+      database,
+      `--remote=punix:${socket}`,
+      `--unixctl=${path.join(dir, 'ovsdb-server.ctl')}`,
+    ]);
+    await appears(socket);
+  };
+  const kill = async (child: ChildProcess | null, file: string) => {
+    if (child === null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
     await gone;
-    rmSync(control, { force: true });
+    rmSync(file, { force: true });
   };
 
   try {
     run('ovsdb-tool', ['create', database, schemas.find((file) => existsSync(file)) ?? '']);
-    children.push(
-      start(dir, 'ovsdb-server', [
-        database,
-        `--remote=punix:${socket}`,
-        `--unixctl=${path.join(dir, 'ovsdb-server.ctl')}`,
-      ]),
-    );
-    await appears(socket);
+    await startDatabase();
     vsctl('--no-wait', 'init');
     await startSwitch();
   } catch (error) {
@@ -143,8 +146,10 @@ export async function startOvs(): Promise<Sandbox> {
     dir,
     run,
     vsctl,
-    killSwitch,
+    killSwitch: () => kill(vswitchd, control),
     startSwitch,
+    killDatabase: () => kill(server, socket),
+    startDatabase,
     stop,
     ofctl: (args, input) =>
       run('ovs-ofctl', args.includes('-O') ? args : ['-O', versions, ...args], input),

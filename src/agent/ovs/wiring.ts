@@ -151,7 +151,8 @@ export class Wiring {
       sound(this.#options.log, 'uplink_missing', { interface: port, error });
       return;
     }
-    const why = error ?? `ovs-vswitchd has given it no ofport in ${PATIENCE_MS} ms; see whether it runs`;
+    const why =
+      error ?? `ovs-vswitchd has given it no ofport in ${PATIENCE_MS} ms; see whether it runs`;
     throw new Failure(
       error === null ? 'unavailable' : 'invalid',
       'InterfaceNotOpened',

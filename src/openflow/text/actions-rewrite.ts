@@ -2,6 +2,7 @@
 import { setField, VLAN_PRESENT } from '../build.ts';
 import { field } from '../fields.ts';
 import type { Action, Subfield } from '../flow.ts';
+import { loadsOf, subfieldMask } from '../loads.ts';
 import {
   declareAction,
   requireField,
@@ -14,39 +15,10 @@ import {
 import { formatSubfield, parseField, parseSubfield } from './names.ts';
 import { checkPrerequisite } from './prerequisites.ts';
 import { parseInteger, parseNumber, split, TextError, trim, type Item, type Span } from './span.ts';
-import { formatActionValue, hex, parseValue, type Masked } from './values.ts';
-
-const bitsFrom = (first: number, bits: number) => ((1n << BigInt(bits)) - 1n) << BigInt(first);
+import { formatActionValue, hex, parseValue } from './values.ts';
 
 /** What Open vSwitch keeps track of (FLOW_MAX_VLAN_HEADERS). */
 const mostTags = 2;
-
-/** Bits that one NXAST_REG_LOAD can carry. */
-const loadBits = 64;
-
-/**
- * The loads that write `value` under `mask`: one a run of ones, 64 bits at most, lowest first. Such
- * is how a masked set_field travels before OpenFlow 1.5, and how a switch prints it.
- */
-function loadsOf(target: Subfield, { value, mask }: Masked): Action[] {
-  const loads: Action[] = [];
-  let first = 0;
-  while (mask >> BigInt(first) !== 0n) {
-    if (((mask >> BigInt(first)) & 1n) === 0n) {
-      first += 1;
-      continue;
-    }
-    let bits = 1;
-    while (bits < loadBits && ((mask >> BigInt(first + bits)) & 1n) === 1n) bits += 1;
-    loads.push({
-      kind: 'load',
-      value: (value >> BigInt(first)) & bitsFrom(0, bits),
-      target: { field: target.field, first, bits },
-    });
-    first += bits;
-  }
-  return loads;
-}
 
 /** The two sides of `VALUE->FIELD`. */
 function arrow(value: Span): [Span, Span] {
@@ -73,7 +45,7 @@ function readSetField({ value }: Item, context: ActionContext): readonly Action[
   }
   return masked.mask === target.exact
     ? [{ kind: 'set_field', field: target, ...masked }]
-    : loadsOf(whole, masked);
+    : loadsOf(target, masked);
 }
 
 function readLoad({ value }: Item, context: ActionContext): readonly Action[] {
@@ -81,9 +53,9 @@ function readLoad({ value }: Item, context: ActionContext): readonly Action[] {
   const target = parseSubfield(name);
   requireWritable(target, name.at, context);
   const number = parseNumber(text, target.bits, target.field.name);
-  return loadsOf(target, {
+  return loadsOf(target.field, {
     value: number << BigInt(target.first),
-    mask: bitsFrom(target.first, target.bits),
+    mask: subfieldMask(target),
   });
 }
 
@@ -105,7 +77,7 @@ function writeLoad(
   { version, unresolved }: ActionFormat,
 ): string {
   if (version === 13) return `load:${hex(value)}->${formatSubfield(target)}`;
-  const mask = bitsFrom(target.first, target.bits);
+  const mask = subfieldMask(target);
   const masked = { value: value << BigInt(target.first), mask };
   return `set_field:${formatActionValue(masked, target.field, unresolved)}->${target.field.name}`;
 }
@@ -208,8 +180,8 @@ export const rewriteActions: readonly ActionDeclaration[] = [
     (action, format) => {
       const { field: target, value, mask } = action;
       if (format.version === 13 && mask !== target.exact) {
-        const loads = loadsOf({ field: target, first: 0, bits: target.bits }, { value, mask });
-        return loads.map((load) => (load.kind === 'load' ? writeLoad(load, format) : '')).join(',');
+        const loads = loadsOf(target, { value, mask });
+        return loads.map((load) => writeLoad(load, format)).join(',');
       }
       const text = formatActionValue({ value, mask }, target, format.unresolved);
       return `set_field:${text}->${target.name}`;

@@ -23,13 +23,23 @@ export type FlowUpdate =
       readonly event: 'initial' | 'added' | 'removed' | 'modified';
       /** Why it was removed, as a number (OFPRR); else 0. */
       readonly reason: number;
-      /** Without actions unless the monitor asked for them. */
-      readonly flow: Flow;
+      /** Without actions unless the monitor asked for them; null when it holds what is not known here. */
+      readonly flow: Flow | null;
     }
   /** A change that this connection asked for, by the xid of its message. */
   | { readonly event: 'abbreviated'; readonly xid: number }
   /** Updates are dropped, and flow again, when the switch cannot keep up. */
   | { readonly event: 'paused' | 'resumed' };
+
+/**
+ * A flow of somebody else that holds fields or actions that are not known here: enough to delete it.
+ */
+export interface UnreadableFlow {
+  readonly table: number;
+  readonly priority: number;
+  readonly cookie: bigint;
+  readonly why: string;
+}
 
 export const FLOW_COMMANDS = ['add', 'modify', 'modify_strict', 'delete', 'delete_strict'] as const;
 
@@ -151,13 +161,24 @@ interface Bodies {
     readonly cookie?: bigint;
     readonly cookieMask?: bigint;
   };
-  flow_stats_reply: Multipart & { readonly flows: readonly FlowWithCounters[] };
+  flow_stats_reply: Multipart & {
+    readonly flows: readonly FlowWithCounters[];
+    readonly unreadable?: readonly UnreadableFlow[];
+  };
   /** null: all groups. */
   group_desc_request: { readonly group: number | null };
-  group_desc_reply: Multipart & { readonly groups: readonly Group[] };
+  group_desc_reply: Multipart & {
+    readonly groups: readonly Group[];
+    /** Ids of groups that hold what is not known here. */
+    readonly unreadable?: readonly number[];
+  };
   /** null: all meters. */
   meter_config_request: { readonly meter: number | null };
-  meter_config_reply: Multipart & { readonly meters: readonly Meter[] };
+  meter_config_reply: Multipart & {
+    readonly meters: readonly Meter[];
+    /** Ids of meters of another form: with several bands, or bands that do not drop. */
+    readonly unreadable?: readonly number[];
+  };
   port_desc_request: object;
   port_desc_reply: Multipart & { readonly ports: readonly PortDesc[] };
   /** Starts a monitor; its updates come as `flow_monitor_reply` with the xid 0 after the first. */
@@ -202,5 +223,5 @@ interface Bodies {
 }
 
 export type MessageKind = keyof Bodies;
-export type MessageOf<K extends MessageKind> = { readonly kind: K } & Bodies[K];
-export type Message = { [K in MessageKind]: MessageOf<K> }[MessageKind];
+export type Message = { [K in MessageKind]: { readonly kind: K } & Bodies[K] }[MessageKind];
+export type MessageOf<K extends MessageKind> = Extract<Message, { kind: K }>;

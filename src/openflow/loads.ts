@@ -1,0 +1,40 @@
+/** A value under a mask as loads of runs of bits, the form that it had before OpenFlow 1.5. */
+import type { Field } from './fields.ts';
+import type { Action, Subfield } from './flow.ts';
+
+/** Bits that one NXAST_REG_LOAD can carry. */
+const LOAD_BITS = 64;
+
+const ones = (bits: number) => (1n << BigInt(bits)) - 1n;
+
+/** Ones where a subfield lies in its field. */
+export function subfieldMask({ first, bits }: Subfield): bigint {
+  return ones(bits) << BigInt(first);
+}
+
+/**
+ * The loads that write `value` into `field` under `mask`: one a run of ones, 64 bits at most, lowest first. Such
+ * is how a masked set_field travels before OpenFlow 1.5, and how a switch prints it.
+ */
+export function loadsOf(
+  field: Field,
+  { value, mask }: { readonly value: bigint; readonly mask: bigint },
+): Extract<Action, { kind: 'load' }>[] {
+  const loads: Extract<Action, { kind: 'load' }>[] = [];
+  let first = 0;
+  while (mask >> BigInt(first) !== 0n) {
+    if (((mask >> BigInt(first)) & 1n) === 0n) {
+      first += 1;
+      continue;
+    }
+    let bits = 1;
+    while (bits < LOAD_BITS && ((mask >> BigInt(first + bits)) & 1n) === 1n) bits += 1;
+    loads.push({
+      kind: 'load',
+      value: (value >> BigInt(first)) & ones(bits),
+      target: { field, first, bits },
+    });
+    first += bits;
+  }
+  return loads;
+}

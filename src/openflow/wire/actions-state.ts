@@ -1,0 +1,179 @@
+/** Connection tracking, and actions that neither send nor rewrite. */
+import type { Reader, Writer } from '../../base/bytes.ts';
+import type { Action, NatSpec } from '../flow.ts';
+import {
+  declareWire,
+  finish,
+  fixed,
+  nicira,
+  type ActionOf,
+  type ActionWire,
+  type Nesting,
+} from './action.ts';
+import { malformed, UnknownPart } from './malformed.ts';
+import { packRange, readName, unpackRange, writeName } from './oxm.ts';
+
+const codes = {
+  note: { nicira: 8 },
+  conjunction: { nicira: 34 },
+  ct: { nicira: 35 },
+  nat: { nicira: 36 },
+  ctClear: { nicira: 43 },
+  meter: { type: 29 },
+} as const;
+
+const COMMIT = 1;
+const FORCE = 2;
+const NO_TABLE = 0xff;
+const algPort = { ftp: 21, tftp: 69 } as const;
+
+const NAT_FLAG = { src: 1, dst: 2, persistent: 4, hash: 8, random: 16 } as const;
+const natFlags = ['persistent', 'hash', 'random'] as const;
+const RANGE = { ipv4From: 1, ipv4To: 2, ipv6From: 4, ipv6To: 8, portFrom: 16, portTo: 32 } as const;
+
+/** The end of a range is left out when it is its beginning. */
+function writeNat(w: Writer, { direction, address, port, flags = [] }: NatSpec): void {
+  const start = w.length;
+  let bits = direction === undefined ? 0 : NAT_FLAG[direction];
+  for (const flag of flags) bits |= NAT_FLAG[flag];
+  nicira(w, codes.nat.nicira, 0).zeros(2).u16(bits);
+  const presentAt = w.length;
+  w.u16(0);
+  let present = 0;
+  if (address !== undefined) {
+    const wide = address.version === 6;
+    present |= wide ? RANGE.ipv6From : RANGE.ipv4From;
+    w.uint(address.from, wide ? 128 : 32);
+    if (address.to !== address.from) {
+      present |= wide ? RANGE.ipv6To : RANGE.ipv4To;
+      w.uint(address.to, wide ? 128 : 32);
+    }
+    if (port !== undefined) {
+      present |= RANGE.portFrom;
+      w.u16(port.from);
+      if (port.to !== port.from) {
+        present |= RANGE.portTo;
+        w.u16(port.to);
+      }
+    }
+  }
+  w.patchU16(presentAt, present);
+  finish(w, start);
+}
+
+function readAddress(r: Reader, present: number): NatSpec['address'] {
+  if ((present & RANGE.ipv4From) !== 0) {
+    const from = BigInt(r.u32());
+    return { from, to: (present & RANGE.ipv4To) === 0 ? from : BigInt(r.u32()), version: 4 };
+  }
+  if ((present & RANGE.ipv6From) === 0) return undefined;
+  const from = r.uint(128);
+  return { from, to: (present & RANGE.ipv6To) === 0 ? from : r.uint(128), version: 6 };
+}
+
+function readPorts(r: Reader, present: number): NatSpec['port'] {
+  if ((present & RANGE.portFrom) === 0) return undefined;
+  const from = r.u16();
+  return { from, to: (present & RANGE.portTo) === 0 ? from : r.u16() };
+}
+
+function readNat(r: Reader): NatSpec {
+  r.skip(2);
+  const bits = r.u16();
+  const present = r.u16();
+  const address = readAddress(r, present);
+  const port = readPorts(r, present);
+  const flags = natFlags.filter((flag) => (bits & NAT_FLAG[flag]) !== 0);
+  return {
+    ...((bits & NAT_FLAG.src) !== 0 && { direction: 'src' as const }),
+    ...((bits & NAT_FLAG.dst) !== 0 && { direction: 'dst' as const }),
+    ...(address !== undefined && { address }),
+    ...(port !== undefined && { port }),
+    ...(flags.length > 0 && { flags }),
+  };
+}
+
+function writeCt(w: Writer, ct: ActionOf<'ct'>, nesting: Nesting): void {
+  const start = w.length;
+  nicira(w, codes.ct.nicira, 0).u16((ct.commit ? COMMIT : 0) | (ct.force ? FORCE : 0));
+  if (typeof ct.zone === 'number') w.u32(0).u16(ct.zone);
+  else {
+    writeName(w, ct.zone);
+    w.u16(packRange(ct.zone));
+  }
+  w.u8(ct.table ?? NO_TABLE)
+    .zeros(3)
+    .u16(ct.alg === null ? 0 : algPort[ct.alg]);
+  if (ct.nat !== null) writeNat(w, ct.nat);
+  nesting.write(w, ct.exec);
+  finish(w, start);
+}
+
+const readAlg = (port: number): ActionOf<'ct'>['alg'] => {
+  if (port === 0) return null;
+  if (port === algPort.ftp) return 'ftp';
+  if (port === algPort.tftp) return 'tftp';
+  throw new UnknownPart(`the helper of port ${port} in a ct action`);
+};
+
+function readCt(r: Reader, end: number, nesting: Nesting): Action {
+  const flags = r.u16();
+  const zoneField = readName(r);
+  const zone = r.u16();
+  const table = r.u8();
+  r.skip(3);
+  const alg = readAlg(r.u16());
+  let nat: NatSpec | null = null;
+  const exec = nesting.read(r, end, {
+    [codes.nat.nicira]: () => {
+      nat = readNat(r);
+    },
+  });
+  return {
+    kind: 'ct',
+    commit: (flags & COMMIT) !== 0,
+    force: (flags & FORCE) !== 0,
+    zone: zoneField === null ? zone : unpackRange(zoneField, zone),
+    table: table === NO_TABLE ? null : table,
+    nat,
+    exec,
+    alg,
+  };
+}
+
+/** A note fills its action up; what fills it is part of it, as the switch prints it. */
+function writeNote(w: Writer, { bytes }: ActionOf<'note'>): void {
+  const start = w.length;
+  nicira(w, codes.note.nicira, 0).bytes(bytes);
+  finish(w, start);
+}
+
+function writeConjunction(w: Writer, { id, clause, clauses }: ActionOf<'conjunction'>): void {
+  nicira(w, codes.conjunction.nicira, 16)
+    .u8(clause - 1)
+    .u8(clauses)
+    .u32(id);
+}
+
+function readConjunction(r: Reader): Action {
+  const [clause, clauses, id] = [r.u8() + 1, r.u8(), r.u32()];
+  if (clause > clauses) throw malformed(`clause ${clause} of ${clauses} of a conjunction`);
+  return { kind: 'conjunction', id, clause, clauses };
+}
+
+export const stateWire: readonly ActionWire[] = [
+  declareWire('ct', writeCt, [{ code: codes.ct, read: readCt }]),
+  declareWire('ct_clear', (w) => void nicira(w, codes.ctClear.nicira, 16).zeros(6), [
+    { code: codes.ctClear, read: () => ({ kind: 'ct_clear' }) },
+  ]),
+  declareWire('conjunction', writeConjunction, [
+    { code: codes.conjunction, read: readConjunction },
+  ]),
+  declareWire('note', writeNote, [
+    { code: codes.note, read: (r, end) => ({ kind: 'note', bytes: [...r.bytes(end - r.at)] }) },
+  ]),
+  // An instruction in OpenFlow 1.4, an action in 1.5.
+  declareWire('meter', (w, { meter }) => void fixed(w, codes.meter.type, 8).u32(meter), [
+    { code: codes.meter, read: (r) => ({ kind: 'meter', meter: r.u32() }) },
+  ]),
+];

@@ -1,0 +1,93 @@
+/** Matches in messages (OpenFlow 1.4.1 §7.2.2). */
+import type { Reader, Writer } from '../../base/bytes.ts';
+import { FIELDS, type Field } from '../fields.ts';
+import type { Match, Term } from '../flow.ts';
+import { malformed } from './malformed.ts';
+import { readKnownTerm, readTerm, writeTerm } from './oxm.ts';
+
+const OXM_MATCH = 1;
+const HEADER = 4;
+
+const range = (prefix: string, count: number) =>
+  Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+
+/**
+ * The order in which Open vSwitch writes the terms of a match. What a term presupposes (Ethernet
+ * type, protocol, ICMPv6 type, ct_state) stands before it, which a switch insists on.
+ */
+const order: readonly string[] = [
+  ...['dp_hash', 'recirc_id', 'conj_id', 'in_port'],
+  ...['eth_src', 'eth_dst', 'eth_type', 'vlan_vid', 'vlan_pcp', 'vlan_tci'],
+  ...['ip_src', 'ip_dst', 'ipv6_src', 'ipv6_dst', 'ip_frag', 'ip_dscp', 'nw_tos', 'nw_ecn'],
+  ...['nw_ttl', 'ipv6_label', 'ip_proto', 'tcp_src', 'tcp_dst', 'tcp_flags', 'udp_src', 'udp_dst'],
+  ...['sctp_src', 'sctp_dst', 'icmp_type', 'icmp_code', 'icmpv6_type', 'icmpv6_code'],
+  ...['nd_target', 'nd_sll', 'nd_tll'],
+  ...['arp_op', 'arp_spa', 'arp_tpa', 'arp_sha', 'arp_tha'],
+  ...['tun_id', 'tun_src', 'tun_dst', 'tun_ipv6_src', 'tun_ipv6_dst'],
+  ...[...range('reg', 16), ...range('xreg', 8), ...range('xxreg', 4)],
+  ...['pkt_mark', 'ct_state', 'ct_zone', 'ct_mark', 'ct_label'],
+  ...['ct_nw_src', 'ct_ipv6_src', 'ct_nw_dst', 'ct_ipv6_dst'],
+  ...['ct_nw_proto', 'ct_tp_src', 'ct_tp_dst', 'metadata'],
+];
+const rankByName = new Map(order.map((name, rank) => [name, rank]));
+const rankOf = new Map<Field, number>(
+  [...FIELDS.values()].map((field) => [field, rankByName.get(field.name) ?? order.length]),
+);
+
+/** Room for the terms of one match and their ranks while they are put in order. */
+const sorted: Term[] = [];
+const ranks: number[] = [];
+
+/** Terms without a header, as a property holds them, in the order that a switch wants. */
+export function writeTerms(w: Writer, match: Match): void {
+  let count = 0;
+  for (const term of match) {
+    if (term.mask === 0n) continue;
+    const rank = rankOf.get(term.field) ?? 0;
+    let at = count;
+    for (; at > 0 && (ranks[at - 1] ?? 0) > rank; at -= 1) {
+      ranks[at] = ranks[at - 1] ?? 0;
+      sorted[at] = sorted[at - 1] ?? term;
+    }
+    ranks[at] = rank;
+    sorted[at] = term;
+    count += 1;
+  }
+  for (let index = 0; index < count; index += 1) {
+    const term = sorted[index];
+    if (term !== undefined) writeTerm(w, term);
+  }
+}
+
+/** A match with its header, filled up to a multiple of eight bytes. */
+export function writeMatch(w: Writer, match: Match): void {
+  const start = w.length;
+  w.u16(OXM_MATCH).u16(0);
+  writeTerms(w, match);
+  w.patchU16(start + 2, w.length - start).align(8, start);
+}
+
+/** @throws {Failure} when it is malformed, {UnknownPart} when it holds a field that is not ours. */
+export function readMatch(r: Reader): Match {
+  const start = r.at;
+  const type = r.u16();
+  const length = r.u16();
+  if (type !== OXM_MATCH) throw malformed(`match of type ${type}`);
+  if (length < HEADER || length - HEADER > r.remaining) throw malformed(`match of ${length} bytes`);
+  const terms: Term[] = [];
+  const end = start + length;
+  while (r.at < end) terms.push(readKnownTerm(r));
+  if (r.at !== end) throw malformed('the last field of a match runs over its end');
+  r.skip(-length & 7);
+  return terms;
+}
+
+/** The terms in the rest of `r`, without those that are not known here. */
+export function readTerms(r: Reader): Match {
+  const terms: Term[] = [];
+  while (r.remaining > 0) {
+    const term = readTerm(r);
+    if (term !== null) terms.push(term);
+  }
+  return terms;
+}

@@ -1,0 +1,241 @@
+/** Match fields in messages: a header of class, number, mask bit and length, then the value (OpenFlow 1.4.1 §7.2.2.3). */
+import type { Reader, Writer } from '../../base/bytes.ts';
+import { FIELDS, type Field, type OxmClass } from '../fields.ts';
+import type { Subfield, Term } from '../flow.ts';
+import { fieldMask } from '../key.ts';
+import { malformed, UnknownPart } from './malformed.ts';
+import { portFrom16 } from './ports.ts';
+
+interface ClassCode {
+  readonly code: number;
+  /** Of an experimenter class; it follows the header and counts in its length. */
+  readonly vendor?: number;
+}
+
+const EXPERIMENTER = 0xffff;
+const classes: Readonly<Record<OxmClass, ClassCode>> = {
+  NXM_OF: { code: 0 },
+  NXM_NX: { code: 1 },
+  OXM_OF: { code: 0x8000 },
+  PACKET_REGS: { code: 0x8001 },
+  ONFOXM_ET: { code: EXPERIMENTER, vendor: 0x4f4e4600 },
+  NXOXM_ET: { code: EXPERIMENTER, vendor: 0x2320 },
+};
+/** What Open vSwitch prefers of several: standard ones in matches, Nicira's in its own actions. */
+const inMatches: readonly OxmClass[] = [
+  'ONFOXM_ET',
+  'NXOXM_ET',
+  'OXM_OF',
+  'PACKET_REGS',
+  'NXM_NX',
+  'NXM_OF',
+];
+const inActions: readonly OxmClass[] = ['NXM_NX', 'NXM_OF', 'OXM_OF', 'PACKET_REGS'];
+
+/** One way to write a field. */
+interface Coding {
+  readonly field: Field;
+  readonly header: number;
+  readonly maskedHeader: number;
+  readonly vendor: number | null;
+  readonly bytes: number;
+  /** The in_port of NXM: a 16-bit port number, as in OpenFlow 1.0. */
+  readonly narrowPort: boolean;
+}
+
+const MASK_BIT = 0x100;
+
+function codingOf(field: Field, oxmClass: OxmClass, number: number): Coding {
+  const { code, vendor } = classes[oxmClass];
+  const narrowPort = field.format === 'port' && oxmClass === 'NXM_OF';
+  const bytes = narrowPort ? 2 : field.bytes;
+  const prefix = ((code << 16) | (number << 9)) >>> 0;
+  const vendorBytes = vendor === undefined ? 0 : 4;
+  return {
+    field,
+    header: prefix + vendorBytes + bytes,
+    maskedHeader: prefix + MASK_BIT + vendorBytes + bytes * 2,
+    vendor: vendor ?? null,
+    bytes,
+    narrowPort,
+  };
+}
+
+/** Class and number, and the vendor where there is one, as one number. */
+function keyOf(header: number, vendor: number | null): number {
+  const number = header >>> 9;
+  return vendor === null ? number : (vendor + 1) * 0x80_0000 + number;
+}
+
+const byKey = new Map<number, Coding>();
+const forMatch = new Map<Field, Coding>();
+const forAction = new Map<Field, Coding>();
+/** As `forMatch`, but of in_port, which a set_field may write in its old form only. */
+const forSetField = new Map<Field, Coding>();
+for (const field of FIELDS.values()) {
+  const codings = new Map<string, Coding>();
+  for (const [name, number] of Object.entries(field.oxm)) {
+    const coding = codingOf(field, name as OxmClass, number);
+    codings.set(name, coding);
+    byKey.set(keyOf(coding.header, coding.vendor), coding);
+  }
+  const first = (preferred: readonly OxmClass[]) => {
+    const name = preferred.find((candidate) => codings.has(candidate));
+    const coding = name === undefined ? undefined : codings.get(name);
+    if (coding === undefined) throw new RangeError(`${field.name} has no number for messages`);
+    return coding;
+  };
+  forMatch.set(field, first(inMatches));
+  forAction.set(field, first(inActions));
+  forSetField.set(field, first(field.format === 'port' ? inActions : inMatches));
+}
+
+function coding(of: ReadonlyMap<Field, Coding>, field: Field): Coding {
+  const found = of.get(field);
+  if (found === undefined) throw new RangeError(`${field.name} is not a declared field`);
+  return found;
+}
+
+const HIGH = 0x1_0000_0000;
+
+function writeValue(w: Writer, value: bigint, bytes: number): void {
+  switch (bytes) {
+    case 1:
+      w.u8(Number(value));
+      return;
+    case 2:
+      w.u16(Number(value));
+      return;
+    case 4:
+      w.u32(Number(value));
+      return;
+    case 6: {
+      const number = Number(value);
+      w.u16(Math.floor(number / HIGH)).u32(number % HIGH);
+      return;
+    }
+    case 8:
+      w.u64(value);
+      return;
+    default:
+      w.u64(value >> 64n).u64(value);
+  }
+}
+
+function readValue(r: Reader, bytes: number): bigint {
+  switch (bytes) {
+    case 1:
+      return BigInt(r.u8());
+    case 2:
+      return BigInt(r.u16());
+    case 4:
+      return BigInt(r.u32());
+    case 6:
+      return BigInt(r.u16() * HIGH + r.u32());
+    case 8:
+      return r.u64();
+    default:
+      return (r.u64() << 64n) | r.u64();
+  }
+}
+
+function writeEntry(w: Writer, form: Coding, value: bigint, mask: bigint): void {
+  const { field, bytes, vendor } = form;
+  const whole = !field.maskable || mask === fieldMask(field);
+  w.u32(whole ? form.header : form.maskedHeader);
+  if (vendor !== null) w.u32(vendor);
+  writeValue(w, value, bytes);
+  if (!whole) writeValue(w, mask, bytes);
+}
+
+/** One term of a match. */
+export function writeTerm(w: Writer, { field, value, mask }: Term): void {
+  writeEntry(w, coding(forMatch, field), value, mask);
+}
+
+/** The field, value and mask that a set_field holds. */
+export function writeSetField(w: Writer, field: Field, value: bigint, mask: bigint): void {
+  writeEntry(w, coding(forSetField, field), value, mask);
+}
+
+/** Reads header and vendor. */
+function readHeader(r: Reader): { form: Coding | undefined; masked: boolean; length: number } {
+  const header = r.u32();
+  const experimenter = header >>> 16 === EXPERIMENTER;
+  const vendor = experimenter ? r.u32() : null;
+  const length = (header & 0xff) - (experimenter ? 4 : 0);
+  if (length < 0) throw malformed('a match field is shorter than its header');
+  return {
+    form: byKey.get(keyOf(header, vendor)),
+    masked: (header & MASK_BIT) !== 0,
+    length,
+  };
+}
+
+/**
+ * One field with value and mask; null for one that we do not know, which is passed over.
+ * @throws {Failure} `MalformedMessage` when its length is not the field's.
+ */
+export function readTerm(r: Reader): Term | null {
+  const { form, masked, length } = readHeader(r);
+  if (form === undefined) {
+    r.skip(length);
+    return null;
+  }
+  const { field, bytes } = form;
+  if (length !== (masked ? bytes * 2 : bytes)) {
+    throw malformed(`${field.name} has ${length} bytes instead of ${bytes}`);
+  }
+  const raw = readValue(r, bytes);
+  const value = form.narrowPort ? BigInt(portFrom16(Number(raw))) : raw;
+  const mask = masked ? readValue(r, bytes) & fieldMask(field) : field.exact;
+  return { field, value: value & mask, mask };
+}
+
+/** As {@link readTerm}, where an unknown field leaves the rest without meaning. */
+export function readKnownTerm(r: Reader): Term {
+  const term = readTerm(r);
+  if (term === null) throw new UnknownPart('a match field that is not known here');
+  return term;
+}
+
+/** Header of the field alone, as load, move and ct name one. */
+export function writeName(w: Writer, { field }: Subfield): void {
+  w.u32(coding(forAction, field).header);
+}
+
+/** Bits of a subfield in a message, where in_port has 16. */
+export function widthOf({ field, first, bits }: Subfield): number {
+  const { narrowPort } = coding(forAction, field);
+  return narrowPort ? Math.min(bits, 16 - first) : bits;
+}
+
+/** `(first << 6) | (bits - 1)`, as Nicira's actions pack a range of bits. */
+export function packRange(subfield: Subfield): number {
+  return (subfield.first << 6) | (widthOf(subfield) - 1);
+}
+
+/** The field whose header stands next, for {@link subfieldOf}; null where there is none but zeros. */
+export function readName(r: Reader): Coding | null {
+  const header = r.u32();
+  if (header === 0) return null;
+  const form = header >>> 16 === EXPERIMENTER ? undefined : byKey.get(keyOf(header, null));
+  if (form === undefined) throw new UnknownPart('a field that is not known here');
+  return form;
+}
+
+/** Bits of a field that was named. @throws {Failure} when they are not in it. */
+export function subfieldOf(name: Coding | null, first: number, bits: number): Subfield {
+  if (name === null) throw malformed('an action names no field');
+  const { field, narrowPort } = name;
+  const width = narrowPort && first === 0 && bits === 16 ? field.bits : bits;
+  if (bits === 0 || first + width > field.bits) {
+    throw malformed(`${bits} bits of ${field.name} from ${first} on`);
+  }
+  return { field, first, bits: width };
+}
+
+/** A range as {@link packRange} made it. */
+export function unpackRange(name: Coding | null, range: number): Subfield {
+  return subfieldOf(name, range >>> 6, (range & 0x3f) + 1);
+}

@@ -1,7 +1,7 @@
 /** OpenFlow messages to bytes and back: the frame around the bodies that the tables declare. */
 import { Reader, Writer } from '../../base/bytes.ts';
 import { Failure } from '../../base/failure.ts';
-import type { Frame, MessageWire, Place } from './declaration.ts';
+import type { Inner, MessageWire, Place } from './declaration.ts';
 import { malformed, UnknownPart } from './malformed.ts';
 import type { Message, MessageKind, Version } from './message.ts';
 import { flowMessages } from './messages-flow.ts';
@@ -86,15 +86,14 @@ function writeKnown(w: Writer, message: Message, xid: number, version: Version):
         .u16(more ? MORE : 0)
         .u32(0);
   }
-  declaration.write(w, message, frameOf(version, xid, more));
+  declaration.write(w, message, { version, xid, more, inner: inner[version] });
 }
 
-function frameOf(version: Version, xid: number, more: boolean): Frame {
+const inner: Readonly<Record<Version, Inner>> = { 14: innerOf(14), 15: innerOf(15) };
+
+function innerOf(version: Version): Inner {
   return {
-    version,
-    xid,
-    more,
-    write: (w, inner, innerXid) => encodeInto(w, inner, innerXid, version),
+    write: (w, message, xid) => encodeInto(w, message, xid, version),
     read: (bytes) => decode(bytes).message,
   };
 }
@@ -158,7 +157,7 @@ function readBody(
   const declaration = byKey.get(keyOf(type, part));
   if (declaration === undefined) return unknown();
   try {
-    const message = declaration.read(r, frameOf(version, xid, more));
+    const message = declaration.read(r, { version, xid, more, inner: inner[version] });
     if (r.remaining > 0) throw malformed(`${r.remaining} bytes stand behind a ${message.kind}`);
     return message;
   } catch (error) {

@@ -16,7 +16,11 @@ export interface Frame {
   readonly xid: number;
   /** Of a multipart reply. */
   readonly more: boolean;
-  /** Messages inside messages bear the same version. */
+  readonly inner: Inner;
+}
+
+/** Messages inside messages, which bear the same version. */
+export interface Inner {
   write(w: Writer, message: Message, xid: number): void;
   read(bytes: Uint8Array): Message;
 }

@@ -131,8 +131,8 @@ export const sessionMessages: readonly MessageWire[] = [
   declareMessage(
     'request_forward',
     { type: 32 },
-    (w, { message }, { write, xid }) => write(w, message, xid),
-    (r, { read }) => ({ kind: 'request_forward', message: read(r.rest()) }),
+    (w, { message }, { inner, xid }) => inner.write(w, message, xid),
+    (r, { inner }) => ({ kind: 'request_forward', message: inner.read(r.rest()) }),
   ),
   declareMessage(
     'bundle_control',
@@ -147,15 +147,15 @@ export const sessionMessages: readonly MessageWire[] = [
   declareMessage(
     'bundle_add',
     { type: 34 },
-    (w, message, { write, xid }) => {
+    (w, message, { inner, xid }) => {
       w.u32(message.bundle).zeros(2).u16(bundleBits(message));
       // A switch refuses a message whose xid is not that of its envelope.
-      write(w, message.message, xid);
+      inner.write(w, message.message, xid);
     },
-    (r, { read }) => {
+    (r, { inner }) => {
       const bundle = r.u32();
       const flags = bundleFlags(r.skip(2).u16());
-      return { kind: 'bundle_add', bundle, ...flags, message: read(r.rest()) };
+      return { kind: 'bundle_add', bundle, ...flags, message: inner.read(r.rest()) };
     },
   ),
   declareMessage(

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Option, type Command } from 'commander';
 import { Failure } from '../../base/failure.ts';
@@ -24,6 +25,11 @@ interface BootOptions {
 }
 
 const usage = (message: string): Failure => new Failure('invalid', 'Usage', message);
+
+function countOf(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw usage(`--nodes is '${text}'; it must be a number such as 2`);
+}
 
 /** The port of `--nic port-id=PORT`. */
 function portOfNic(nic: string): string {
@@ -109,7 +115,7 @@ function setUp(parent: Command, io: Io, open: Open): void {
     .action(async ({ nodes, store, defaultSecurityGroup, json }: UpOptions) => {
       const { lab } = await open();
       const record = await lab.up({
-        nodes: Number(nodes),
+        nodes: countOf(nodes),
         ...(store === undefined ? {} : { store }),
         defaultSecurityGroup,
         tianchi: [process.execPath, process.argv[1] ?? ''],
@@ -187,7 +193,8 @@ function vmCommands(parent: Command, io: Io, client: Client, open: Open): void {
     .action(async (name: string) => {
       const { vms } = await open();
       const env = { PS1: `${name}# ` };
-      await foreground(vms.command(name, [io.env['SHELL'] || '/bin/sh', '-i']), env);
+      const shell = existsSync('/bin/bash') ? ['/bin/bash', '--norc', '-i'] : ['/bin/sh', '-i'];
+      await foreground(vms.command(name, shell), env);
     });
 
   parent

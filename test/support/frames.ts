@@ -138,7 +138,11 @@ const FRAGMENT = 44;
 /** Where transport checksums of IPv6 lie; without one, IPv6 is refused by some. */
 const CHECKSUM_AT: Readonly<Record<number, number>> = { 6: 16, 17: 6, 58: 2 };
 
-function summed6(source: string, destination: string, { protocol, bytes }: Omit<Payload, 'flow'>) {
+function summedFor(
+  source: string,
+  destination: string,
+  { protocol, bytes }: Omit<Payload, 'flow'>,
+) {
   const at = CHECKSUM_AT[protocol];
   const pseudo = [...ip(source), ...ip(destination), ...int(bytes.length, 4), ...int(protocol, 4)];
   return at === undefined ? bytes : summed(bytes, at, pseudo);
@@ -171,7 +175,8 @@ export function ipv6(
         ]),
   ];
   const following = [...headers.map(([protocol]) => protocol), payload.protocol];
-  const transport = fragment === undefined ? summed6(source, destination, payload) : payload.bytes;
+  const transport =
+    fragment === undefined ? summedFor(source, destination, payload) : payload.bytes;
   const body = [
     ...headers.flatMap(([, bytes], index) => [following[index + 1] ?? 59, ...bytes]),
     ...transport,
@@ -213,6 +218,32 @@ export const tcp = (source: number, destination: number): Payload => ({
     0,
     0,
   ],
+});
+
+/** A segment anywhere in a stream, with so many bytes of data. */
+export const segment = (
+  source: number,
+  destination: number,
+  { seq, ack, flags, data = 0 }: { seq: number; ack: number; flags: number; data?: number },
+): Payload => ({
+  protocol: 6,
+  flow: `,tcp_src=${source},tcp_dst=${destination}`,
+  bytes: [
+    ...int(source, 2),
+    ...int(destination, 2),
+    ...int(seq, 4),
+    ...int(ack, 4),
+    0x50,
+    flags,
+    ...int(0xffff, 2),
+    ...int(0, 4 + data),
+  ],
+});
+
+/** `payload` of an IPv4 packet with its transport checksum, which conntrack looks at. */
+export const withChecksum = (source: string, destination: string, payload: Payload): Payload => ({
+  ...payload,
+  bytes: summedFor(source, destination, payload),
 });
 
 export const udp = (source: number, destination: number): Payload => ({
@@ -269,7 +300,7 @@ const FIRST_PART = 1280;
 export function inFragments(source: string, destination: string, payload: Payload): Packet[] {
   const bytes = [...payload.bytes, ...int(0, FIRST_PART + 64 - payload.bytes.length)];
   const v6 = source.includes(':');
-  const whole = v6 ? summed6(source, destination, { ...payload, bytes }) : bytes;
+  const whole = v6 ? summedFor(source, destination, { ...payload, bytes }) : bytes;
   const part = (offset: number, more: boolean, of: readonly number[]): Packet =>
     (v6 ? ipv6 : ipv4)(
       source,

@@ -52,7 +52,7 @@ export class MessageSplitter {
       const byte = chunk[at] ?? 0;
       if (this.#depth === 0) {
         if (BLANK.has(byte)) continue;
-        if (byte !== BYTE.openObject) throw broken(`byte ${at} begins no JSON object`, byte);
+        if (byte !== BYTE.openObject) throw broken(`byte ${byte} begins no object`, byte);
         start = at;
       }
       if (!this.#step(byte)) continue;

@@ -19,8 +19,8 @@ export interface Operation<Result> {
   /** The table, or the operation's name where there is none. */
   readonly subject: string;
   /** @throws {Failure} `unsupported` for an unknown column, `invalid` for a value that it can't hold. */
-  encode(schema: Schema): JsonObject;
-  decode(schema: Schema, result: JsonObject): Result;
+  readonly encode: (schema: Schema) => JsonObject;
+  readonly decode: (schema: Schema, result: JsonObject) => Result;
 }
 
 export type Results<Operations extends readonly Operation<unknown>[]> = {
@@ -178,6 +178,7 @@ function plain(title: string, subject: string, encode: Operation<null>['encode']
 }
 
 function encodeRow(schema: Schema, table: string, row: WritableRow): JsonObject {
+  columnsOf(schema, table);
   return Object.fromEntries(
     Object.entries(row).map(([column, value]) => [
       column,

@@ -42,8 +42,9 @@ export function refusal(doing: string, field: string, json: unknown): Failure {
   });
 }
 
+/** Only a text of words makes a code that scripts can rely on. */
 function code(text: string): string {
-  const words = text.match(/[A-Za-z0-9]+/g) ?? [];
-  const joined = words.map((word) => word[0]?.toUpperCase() + word.slice(1)).join('');
-  return `Ovsdb${joined === '' || joined.length > 40 ? 'Refused' : joined}`;
+  if (!/^[A-Za-z][A-Za-z /]{0,40}$/.test(text)) return 'OvsdbRefused';
+  const words = text.split(/[ /]+/).map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+  return `Ovsdb${words.join('')}`;
 }

@@ -1,5 +1,5 @@
-import { Writer } from '../base/bytes.ts';
 import { readIpv4, readMac, writeIpv4, writeMac } from './addresses.ts';
+import { assemble } from './assemble.ts';
 import { ETHER_TYPE } from './ethernet.ts';
 import { need, reading, type Decoded } from './malformed.ts';
 
@@ -34,10 +34,11 @@ export const decodeArp = (bytes: Uint8Array): Decoded<Arp> =>
   });
 
 export function encodeArp(arp: Arp): Uint8Array {
-  const writer = new Writer();
-  writer.u16(HARDWARE).u16(ETHER_TYPE.ipv4).u8(MAC_LENGTH).u8(IPV4_LENGTH).u16(arp.operation);
-  writeMac(writer, arp.senderMac);
-  writeIpv4(writer, arp.senderIp);
-  writeMac(writer, arp.targetMac);
-  return writeIpv4(writer, arp.targetIp).finish();
+  return assemble((writer) => {
+    writer.u16(HARDWARE).u16(ETHER_TYPE.ipv4).u8(MAC_LENGTH).u8(IPV4_LENGTH).u16(arp.operation);
+    writeMac(writer, arp.senderMac);
+    writeIpv4(writer, arp.senderIp);
+    writeMac(writer, arp.targetMac);
+    writeIpv4(writer, arp.targetIp);
+  });
 }

@@ -1,5 +1,6 @@
-import { Writer, type Reader } from '../base/bytes.ts';
+import type { Reader } from '../base/bytes.ts';
 import { readIpv4, readMac, writeIpv4, writeMac } from './addresses.ts';
+import { assemble } from './assemble.ts';
 import { need, reading, type Decoded } from './malformed.ts';
 
 export const DHCP_PORT = { server: 67, client: 68 } as const;
@@ -92,9 +93,10 @@ function readOptions(reader: Reader, into: Parts): void {
 /** Parts of one option are one option (RFC 3396 §7). */
 function joined([first = new Uint8Array(), ...others]: readonly Uint8Array[]): Uint8Array {
   if (others.length === 0) return first;
-  const writer = new Writer().bytes(first);
-  for (const part of others) writer.bytes(part);
-  return writer.finish();
+  return assemble((writer) => {
+    writer.bytes(first);
+    for (const part of others) writer.bytes(part);
+  });
 }
 
 export const decodeDhcpv4 = (bytes: Uint8Array): Decoded<Dhcpv4> =>
@@ -136,23 +138,24 @@ export const decodeDhcpv4 = (bytes: Uint8Array): Decoded<Dhcpv4> =>
 
 /** Options above 255 bytes go in parts. */
 export function encodeDhcpv4(message: Dhcpv4): Uint8Array {
-  const writer = new Writer();
-  writer.u8(message.op).u8(HARDWARE).u8(MAC_LENGTH).u8(message.hops).u32(message.xid);
-  writer.u16(message.secs).u16(message.broadcast ? BROADCAST : 0);
-  writeIpv4(writer, message.clientAddress);
-  writeIpv4(writer, message.yourAddress);
-  writeIpv4(writer, message.serverAddress);
-  writeIpv4(writer, message.relayAddress);
-  writeMac(writer, message.clientMac).zeros(CHADDR - MAC_LENGTH);
-  writer.zeros(SNAME + FILE).u32(COOKIE);
-  for (const [code, data] of message.options) {
-    for (let at = 0; at === 0 || at < data.length; at += LONGEST_OPTION) {
-      const part = data.subarray(at, at + LONGEST_OPTION);
-      writer.u8(code).u8(part.length).bytes(part);
+  return assemble((writer) => {
+    writer.u8(message.op).u8(HARDWARE).u8(MAC_LENGTH).u8(message.hops).u32(message.xid);
+    writer.u16(message.secs).u16(message.broadcast ? BROADCAST : 0);
+    writeIpv4(writer, message.clientAddress);
+    writeIpv4(writer, message.yourAddress);
+    writeIpv4(writer, message.serverAddress);
+    writeIpv4(writer, message.relayAddress);
+    writeMac(writer, message.clientMac).zeros(CHADDR - MAC_LENGTH);
+    writer.zeros(SNAME + FILE).u32(COOKIE);
+    for (const [code, data] of message.options) {
+      for (let at = 0; at === 0 || at < data.length; at += LONGEST_OPTION) {
+        const part = data.subarray(at, at + LONGEST_OPTION);
+        writer.u8(code).u8(part.length).bytes(part);
+      }
     }
-  }
-  writer.u8(END);
-  return writer.zeros(Math.max(0, SHORTEST - writer.length)).finish();
+    writer.u8(END);
+    writer.zeros(Math.max(0, SHORTEST - writer.length));
+  });
 }
 
 /** Bytes of a message but for its options. */

@@ -1,6 +1,7 @@
 /** RFC 8415. Times are in seconds. */
-import { Writer, type Reader } from '../base/bytes.ts';
+import type { Reader, Writer } from '../base/bytes.ts';
 import { readIpv6, writeIpv6 } from './addresses.ts';
+import { assemble } from './assemble.ts';
 import { need, reading, type Decoded } from './malformed.ts';
 
 export const DHCPV6_PORT = { client: 546, server: 547 } as const;
@@ -80,7 +81,7 @@ export const decodeDhcpv6 = (bytes: Uint8Array): Decoded<Dhcpv6> =>
   });
 
 export const encodeDhcpv6 = ({ type, xid, options }: Dhcpv6): Uint8Array =>
-  writeOptions(new Writer().u32(((type << 24) | xid) >>> 0), options).finish();
+  assemble((writer) => writeOptions(writer.u32(((type << 24) | xid) >>> 0), options));
 
 /** An identity association for addresses or, in the same form, prefixes. */
 export interface IdentityAssociation {
@@ -100,14 +101,14 @@ export const decodeIa = (data: Uint8Array): Decoded<IdentityAssociation> =>
   }));
 
 export const encodeIa = ({ iaid, t1, t2, options }: IdentityAssociation): Uint8Array =>
-  writeOptions(new Writer().u32(iaid).u32(t1).u32(t2), options).finish();
+  assemble((writer) => writeOptions(writer.u32(iaid).u32(t1).u32(t2), options));
 
 /** An association for temporary addresses has no times (§21.5). */
 export const decodeIaTa = (data: Uint8Array): Decoded<Pick<IdentityAssociation, 'iaid'>> =>
   reading('dhcpv6 ia_ta', data, (reader) => ({ iaid: reader.u32() }));
 
 export const encodeIaTa = (iaid: number, options: readonly Dhcpv6Option[]): Uint8Array =>
-  writeOptions(new Writer().u32(iaid), options).finish();
+  assemble((writer) => writeOptions(writer.u32(iaid), options));
 
 export interface IaAddress {
   readonly address: bigint;
@@ -123,4 +124,4 @@ export const decodeIaAddress = (data: Uint8Array): Decoded<IaAddress> =>
   }));
 
 export const encodeIaAddress = ({ address, preferred, valid }: IaAddress): Uint8Array =>
-  writeIpv6(new Writer(), address).u32(preferred).u32(valid).finish();
+  assemble((writer) => writeIpv6(writer, address).u32(preferred).u32(valid));

@@ -26,7 +26,10 @@ export function readDomains(reader: Reader): string[] {
   return names;
 }
 
-export const asciiBytes = (text: string): Uint8Array =>
-  Uint8Array.from(text, (character) => character.charCodeAt(0));
+export function asciiBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}
 
 const asciiText = (bytes: Uint8Array): string => String.fromCharCode(...bytes);

@@ -1,4 +1,4 @@
-import { Writer } from '../base/bytes.ts';
+import { assemble } from './assemble.ts';
 import { readMac, writeMac } from './addresses.ts';
 import { reading, type Decoded } from './malformed.ts';
 
@@ -40,9 +40,10 @@ export const decodeEthernet = (bytes: Uint8Array): Decoded<EthernetFrame> =>
 
 /** Not padded: what carries it does that. */
 export function encodeEthernet(frame: EthernetFrame): Uint8Array {
-  const writer = new Writer();
-  writeMac(writer, frame.destination);
-  writeMac(writer, frame.source);
-  for (const { tpid, tci } of frame.tags) writer.u16(tpid).u16(tci);
-  return writer.u16(frame.type).bytes(frame.payload).finish();
+  return assemble((writer) => {
+    writeMac(writer, frame.destination);
+    writeMac(writer, frame.source);
+    for (const { tpid, tci } of frame.tags) writer.u16(tpid).u16(tci);
+    writer.u16(frame.type).bytes(frame.payload);
+  });
 }

@@ -1,4 +1,4 @@
-import { Writer } from '../base/bytes.ts';
+import { assemble, withChecksum } from './assemble.ts';
 import { checksum } from './checksum.ts';
 import { need, reading, type Decoded } from './malformed.ts';
 
@@ -41,8 +41,8 @@ export const decodeIcmp = (bytes: Uint8Array): Decoded<Icmp> =>
   });
 
 export function encodeIcmp({ type, code, body }: Icmp): Uint8Array {
-  const writer = new Writer().u8(type).u8(code).u16(0).bytes(body);
-  return writer.patchU16(CHECKSUM_AT, checksum(writer.finish())).finish();
+  const bytes = assemble((writer) => writer.u8(type).u8(code).u16(0).bytes(body));
+  return withChecksum(bytes, CHECKSUM_AT, checksum(bytes));
 }
 
 /** Echo request and reply, of ICMP and of ICMPv6 alike (RFC 792, RFC 4443 §4). */
@@ -61,4 +61,4 @@ export const decodeEcho = (body: Uint8Array): Decoded<Echo> =>
   }));
 
 export const encodeEcho = ({ identifier, sequence, data }: Echo): Uint8Array =>
-  new Writer().u16(identifier).u16(sequence).bytes(data).finish();
+  assemble((writer) => writer.u16(identifier).u16(sequence).bytes(data));

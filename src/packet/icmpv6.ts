@@ -1,4 +1,4 @@
-import { Writer } from '../base/bytes.ts';
+import { assemble, withChecksum } from './assemble.ts';
 import { transportChecksum, type Ends } from './checksum.ts';
 import type { Icmp } from './icmp.ts';
 import { IP_PROTOCOL } from './ipv4.ts';
@@ -36,7 +36,6 @@ export const decodeIcmpv6 = (bytes: Uint8Array, ends: Ends): Decoded<Icmp> =>
   });
 
 export function encodeIcmpv6({ type, code, body }: Icmp, ends: Ends): Uint8Array {
-  const writer = new Writer().u8(type).u8(code).u16(0).bytes(body);
-  const sum = transportChecksum(ends, IP_PROTOCOL.icmpv6, writer.finish());
-  return writer.patchU16(CHECKSUM_AT, sum).finish();
+  const bytes = assemble((writer) => writer.u8(type).u8(code).u16(0).bytes(body));
+  return withChecksum(bytes, CHECKSUM_AT, transportChecksum(ends, IP_PROTOCOL.icmpv6, bytes));
 }

@@ -1,5 +1,5 @@
-import { Writer } from '../base/bytes.ts';
 import { readIpv4, writeIpv4 } from './addresses.ts';
+import { assemble, withChecksum } from './assemble.ts';
 import { checksum } from './checksum.ts';
 import { need, reading, type Decoded } from './malformed.ts';
 
@@ -71,15 +71,15 @@ export function encodeIpv4(packet: Ipv4): Uint8Array {
     (packet.dontFragment ? DONT_FRAGMENT : 0) |
     (packet.moreFragments ? MORE_FRAGMENTS : 0) |
     (packet.fragmentOffset / 8);
-  const writer = new Writer();
-  writer.u8(0x40 | (headerLength / 4)).u8(packet.tos);
-  writer
-    .u16(headerLength + payload.length)
-    .u16(packet.id)
-    .u16(fragment);
-  writer.u8(packet.ttl).u8(packet.protocol).u16(0);
-  writeIpv4(writer, packet.source);
-  writeIpv4(writer, packet.destination).bytes(options);
-  writer.patchU16(CHECKSUM_AT, checksum(writer.finish()));
-  return writer.bytes(payload).finish();
+  const bytes = assemble((writer) => {
+    writer.u8(0x40 | (headerLength / 4)).u8(packet.tos);
+    writer
+      .u16(headerLength + payload.length)
+      .u16(packet.id)
+      .u16(fragment);
+    writer.u8(packet.ttl).u8(packet.protocol).u16(0);
+    writeIpv4(writer, packet.source);
+    writeIpv4(writer, packet.destination).bytes(options).bytes(payload);
+  });
+  return withChecksum(bytes, CHECKSUM_AT, checksum(bytes.subarray(0, headerLength)));
 }

@@ -1,5 +1,6 @@
-import { Writer, type Reader } from '../base/bytes.ts';
+import type { Reader } from '../base/bytes.ts';
 import { readIpv6, writeIpv6 } from './addresses.ts';
+import { assemble } from './assemble.ts';
 import { need, reading, type Decoded } from './malformed.ts';
 
 const HEADER = 40;
@@ -81,11 +82,12 @@ export const decodeIpv6 = (bytes: Uint8Array): Decoded<Ipv6> =>
 export function encodeIpv6(packet: Omit<Ipv6, 'fragment'>): Uint8Array {
   const { payload } = packet;
   need(payload.length <= 0xffff, `${payload.length} bytes of payload`);
-  const writer = new Writer();
-  writer.u32(((6 << 28) | (packet.trafficClass << 20) | packet.flowLabel) >>> 0);
-  writer.u16(payload.length).u8(packet.protocol).u8(packet.hopLimit);
-  writeIpv6(writer, packet.source);
-  return writeIpv6(writer, packet.destination).bytes(payload).finish();
+  return assemble((writer) => {
+    writer.u32(((6 << 28) | (packet.trafficClass << 20) | packet.flowLabel) >>> 0);
+    writer.u16(payload.length).u8(packet.protocol).u8(packet.hopLimit);
+    writeIpv6(writer, packet.source);
+    writeIpv6(writer, packet.destination).bytes(payload);
+  });
 }
 
 export const IPV6_HEADER_LENGTH = HEADER;

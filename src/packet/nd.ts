@@ -1,6 +1,7 @@
 /** Neighbour discovery (RFC 4861), the bodies of ICMPv6 types 133 … 136. */
-import { Writer, type Reader } from '../base/bytes.ts';
+import type { Reader, Writer } from '../base/bytes.ts';
 import { readIpv6, readMac, writeIpv6, writeMac } from './addresses.ts';
+import { assemble } from './assemble.ts';
 import { readDomains, writeDomain } from './domain.ts';
 import type { Icmp } from './icmp.ts';
 import { ICMPV6_TYPE } from './icmpv6.ts';
@@ -261,10 +262,11 @@ export function decodeNd({ type, code, body }: Icmp): Decoded<NdMessage> {
 }
 
 function encodeAs<K extends NdMessage['kind']>(kind: K, message: MessageOf<K>): Icmp {
-  const writer = new Writer();
-  MESSAGES[kind].write(message, writer);
-  writeOptions(message.options, writer);
-  return { type: MESSAGES[kind].type, code: 0, body: writer.finish() };
+  const body = assemble((writer) => {
+    MESSAGES[kind].write(message, writer);
+    writeOptions(message.options, writer);
+  });
+  return { type: MESSAGES[kind].type, code: 0, body };
 }
 
 export const encodeNd = (message: NdMessage): Icmp => encodeAs(message.kind, message);

@@ -1,4 +1,4 @@
-import { Writer } from '../base/bytes.ts';
+import { assemble, withChecksum } from './assemble.ts';
 import { transportChecksum, type Ends } from './checksum.ts';
 import { IP_PROTOCOL } from './ipv4.ts';
 import { need, reading, type Decoded } from './malformed.ts';
@@ -52,11 +52,11 @@ export const decodeTcp = (bytes: Uint8Array, ends: Ends): Decoded<Tcp> =>
 export function encodeTcp(segment: Tcp, ends: Ends): Uint8Array {
   const { options } = segment;
   need(options.length % 4 === 0 && options.length <= 40, `${options.length} bytes of options`);
-  const writer = new Writer();
-  writer.u16(segment.sourcePort).u16(segment.destinationPort);
-  writer.u32(segment.sequence).u32(segment.acknowledgement);
-  writer.u16((((HEADER + options.length) / 4) << 12) | segment.flags);
-  writer.u16(segment.window).u16(0).u16(segment.urgent).bytes(options).bytes(segment.payload);
-  const sum = transportChecksum(ends, IP_PROTOCOL.tcp, writer.finish());
-  return writer.patchU16(CHECKSUM_AT, sum).finish();
+  const bytes = assemble((writer) => {
+    writer.u16(segment.sourcePort).u16(segment.destinationPort);
+    writer.u32(segment.sequence).u32(segment.acknowledgement);
+    writer.u16((((HEADER + options.length) / 4) << 12) | segment.flags);
+    writer.u16(segment.window).u16(0).u16(segment.urgent).bytes(options).bytes(segment.payload);
+  });
+  return withChecksum(bytes, CHECKSUM_AT, transportChecksum(ends, IP_PROTOCOL.tcp, bytes));
 }

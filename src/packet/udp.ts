@@ -1,4 +1,4 @@
-import { Writer } from '../base/bytes.ts';
+import { assemble, withChecksum } from './assemble.ts';
 import { transportChecksum, type Ends } from './checksum.ts';
 import { IP_PROTOCOL } from './ipv4.ts';
 import { need, reading, type Decoded } from './malformed.ts';
@@ -40,9 +40,10 @@ export const decodeUdp = (
 export function encodeUdp({ sourcePort, destinationPort, payload }: Udp, ends: Ends): Uint8Array {
   const length = HEADER + payload.length;
   need(length <= 0xffff, `${payload.length} bytes of payload`);
-  const writer = new Writer();
-  writer.u16(sourcePort).u16(destinationPort).u16(length).u16(0).bytes(payload);
+  const bytes = assemble((writer) =>
+    writer.u16(sourcePort).u16(destinationPort).u16(length).u16(0).bytes(payload),
+  );
   // A sum of zero is sent as all ones: zero would say that there is none.
-  const sum = transportChecksum(ends, IP_PROTOCOL.udp, writer.finish()) || 0xffff;
-  return writer.patchU16(CHECKSUM_AT, sum).finish();
+  const sum = transportChecksum(ends, IP_PROTOCOL.udp, bytes) || 0xffff;
+  return withChecksum(bytes, CHECKSUM_AT, sum);
 }

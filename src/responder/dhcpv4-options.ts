@@ -1,6 +1,6 @@
 /** The options of an answer, and which of them a client gets. */
-import { Writer } from '../base/bytes.ts';
 import { formatIpv4, parseIp, parsePrefix, prefixMask, prefixRange } from '../address/index.ts';
+import { assemble } from '../packet/assemble.ts';
 import { asciiBytes } from '../packet/domain.ts';
 import { DHCP_OPTION, DHCPV4_FIXED_LENGTH, type Dhcpv4 } from '../packet/index.ts';
 import type { FixedAddress } from './client.ts';
@@ -16,14 +16,16 @@ export interface Lease {
 
 type Options = ReadonlyMap<number, Uint8Array>;
 
-const ips = (...addresses: readonly bigint[]): Uint8Array => {
-  const writer = new Writer();
-  for (const address of addresses) writer.u32(Number(address));
-  return writer.finish();
-};
-const u16 = (value: number): Uint8Array => new Writer().u16(value).finish();
-const u32 = (value: number): Uint8Array => new Writer().u32(value).finish();
-export const ipOption = ips;
+const u16 = (value: number): Uint8Array => Uint8Array.of(value >> 8, value);
+const u32 = (value: number): Uint8Array =>
+  Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+export const ipOption = (address: bigint): Uint8Array => u32(Number(address));
+
+function ips(addresses: readonly bigint[]): Uint8Array {
+  const octets = new Uint8Array(addresses.length * 4);
+  addresses.forEach((address, index) => octets.set(ipOption(address), index * 4));
+  return octets;
+}
 
 /**
  * RFC 3442: who takes it ignores the router option, so the default route is among them. Not sent
@@ -38,18 +40,20 @@ function classlessRoutes({ address: { subnet, gateway } }: Lease): Uint8Array | 
   if (gateway !== null && !routes.some(({ prefix }) => prefix.length === 0)) {
     routes.push({ prefix: { version: 4, value: 0n, length: 0 }, nexthop: gateway });
   }
-  const writer = new Writer();
-  for (const { prefix, nexthop } of routes) {
-    const octets = ips(prefix.value).subarray(0, Math.ceil(prefix.length / 8));
-    writer.u8(prefix.length).bytes(octets).u32(Number(nexthop));
-  }
-  return writer.finish();
+  return assemble((writer) => {
+    for (const { prefix, nexthop } of routes) {
+      const octets = ipOption(prefix.value).subarray(0, Math.ceil(prefix.length / 8));
+      writer.u8(prefix.length).bytes(octets).u32(Number(nexthop));
+    }
+  });
 }
 
 function dnsServers({ address: { subnet } }: Lease): Uint8Array | null {
   if (subnet.dns_nameservers.length === 0) return null;
-  return ips(...subnet.dns_nameservers.map((text) => parseIp(text).value));
+  return ips(subnet.dns_nameservers.map((text) => parseIp(text).value));
 }
+
+const DOMAIN_BYTES = asciiBytes(DOMAIN);
 
 interface Parameter {
   readonly code: number;
@@ -65,16 +69,16 @@ interface Parameter {
 const PARAMETERS: readonly Parameter[] = [
   {
     code: DHCP_OPTION.subnetMask,
-    value: ({ address: { prefix } }) => ips(prefixMask(4, prefix.length)),
+    value: ({ address: { prefix } }) => ipOption(prefixMask(4, prefix.length)),
   },
   { code: DHCP_OPTION.mtu, forced: true, value: ({ mtu }) => u16(mtu) },
   {
     code: DHCP_OPTION.router,
-    value: ({ address: { gateway } }) => (gateway === null ? null : ips(gateway)),
+    value: ({ address: { gateway } }) => (gateway === null ? null : ipOption(gateway)),
   },
   { code: DHCP_OPTION.classlessRoutes, value: classlessRoutes },
   { code: DHCP_OPTION.dnsServers, value: dnsServers },
-  { code: DHCP_OPTION.domainName, value: () => asciiBytes(DOMAIN) },
+  { code: DHCP_OPTION.domainName, value: () => DOMAIN_BYTES },
   {
     code: DHCP_OPTION.hostName,
     // As Neutron names it, so that images find the name they expect.
@@ -82,7 +86,7 @@ const PARAMETERS: readonly Parameter[] = [
   },
   {
     code: DHCP_OPTION.broadcastAddress,
-    value: ({ address: { prefix } }) => ips(prefixRange(prefix).last),
+    value: ({ address: { prefix } }) => ipOption(prefixRange(prefix).last),
   },
   { code: DHCP_OPTION.oldClasslessRoutes, onRequest: true, value: classlessRoutes },
 ];

@@ -3,10 +3,10 @@
  * Neutron has it, none at all; other configuration in dhcpv6-stateless too; nothing for slaac.
  * Stateless like its IPv4 sister.
  */
-import { Writer } from '../base/bytes.ts';
 import { uuidToBigint } from '../base/ids.ts';
 import { parseIp } from '../address/index.ts';
 import type { Subnet } from '../model/objects.ts';
+import { assemble } from '../packet/assemble.ts';
 import { writeDomain } from '../packet/domain.ts';
 import {
   decodeDhcpv6,
@@ -64,14 +64,8 @@ interface Request {
   readonly serverId: Uint8Array;
 }
 
-const bytesOf = (write: (writer: Writer) => void): Uint8Array => {
-  const writer = new Writer();
-  write(writer);
-  return writer.finish();
-};
-
 const serverIdOf = ({ vpc }: Client): Uint8Array =>
-  bytesOf((writer) => writer.u16(DUID_UUID).uint(uuidToBigint(vpc), 128));
+  assemble((writer) => writer.u16(DUID_UUID).uint(uuidToBigint(vpc), 128));
 
 const find = ({ options }: Dhcpv6, code: number): Uint8Array | undefined =>
   options.find((option) => option.code === code)?.data;
@@ -81,7 +75,7 @@ const equal = (a: Uint8Array, b: Uint8Array): boolean =>
 
 const status = (code: number): Dhcpv6Option => ({
   code: DHCPV6_OPTION.status,
-  data: bytesOf((writer) => writer.u16(code)),
+  data: assemble((writer) => writer.u16(code)),
 });
 
 /** Addresses that an association lists; malformed ones are not there. */
@@ -163,18 +157,18 @@ const PARAMETERS: readonly Parameter[] = [
     value: (subnets) => {
       const servers = new Set(subnets.flatMap((subnet) => subnet.dns_nameservers));
       if (servers.size === 0) return null;
-      return bytesOf((writer) => {
+      return assemble((writer) => {
         for (const server of servers) writer.uint(parseIp(server).value, 128);
       });
     },
   },
   {
     code: DHCPV6_OPTION.domainList,
-    value: () => bytesOf((writer) => void writeDomain(writer, DOMAIN)),
+    value: () => assemble((writer) => writeDomain(writer, DOMAIN)),
   },
   {
     code: DHCPV6_OPTION.informationRefresh,
-    value: () => bytesOf((writer) => writer.u32(LEASE_SECONDS)),
+    value: () => assemble((writer) => writer.u32(LEASE_SECONDS)),
   },
 ];
 

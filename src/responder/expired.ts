@@ -1,5 +1,6 @@
 /** ICMP "time exceeded" to who sent a packet with too small a TTL, as traceroute does. */
-import { Reader, Writer } from '../base/bytes.ts';
+import { Reader } from '../base/bytes.ts';
+import { assemble } from '../packet/assemble.ts';
 import {
   decodeEthernet,
   ETHER_TYPE,
@@ -41,7 +42,8 @@ function isOneHost4(ip: bigint): boolean {
 }
 
 /** Four unused bytes, then the packet's beginning. */
-const quoting = (quoted: Uint8Array): Uint8Array => new Writer().u32(0).bytes(quoted).finish();
+const quoting = (quoted: Uint8Array): Uint8Array =>
+  assemble((writer) => writer.u32(0).bytes(quoted));
 
 function expired4(bytes: Uint8Array, client: Client): Answer {
   const opened = openIpv4(bytes);

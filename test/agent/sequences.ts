@@ -1,5 +1,6 @@
 /** Random lives of a small cloud, change by change, with agents that come and go. */
 import * as fc from 'fast-check';
+import type { Datapath } from '../../src/agent/datapath.ts';
 import type { RunningAgent } from '../../src/agent/index.ts';
 import { AgentHub } from '../../src/api/hub/index.ts';
 import { openRuntime } from '../../src/api/runtime.ts';
@@ -13,7 +14,7 @@ import { differences } from '../support/programs.ts';
 import { Random } from '../support/random.ts';
 import { RecordedDatapath, Writer, log, startNode } from './world.ts';
 
-const NODES = [
+export const NODES = [
   ['node1', '10.163.133.43'],
   ['node2', '10.163.133.42'],
   ['node3', '10.163.133.44'],
@@ -22,7 +23,7 @@ const NODES = [
 interface Seat {
   readonly name: string;
   readonly vtep: string;
-  readonly datapath: RecordedDatapath;
+  readonly datapath: Datapath;
   agent: RunningAgent;
 }
 
@@ -159,7 +160,10 @@ export class Cloud {
   }
 
   /** The same steps on a new cloud make the same history. */
-  static async open(): Promise<Cloud> {
+  static async open(
+    datapathOf: (node: string, vtep: string) => Datapath = (node, vtep) =>
+      new RecordedDatapath(node, vtep),
+  ): Promise<Cloud> {
     const random = new Random(1);
     let seconds = 0;
     const cloud = new Cloud(
@@ -176,7 +180,7 @@ export class Cloud {
       }),
     );
     for (const [name, vtep] of NODES) {
-      const datapath = new RecordedDatapath(name, vtep);
+      const datapath = datapathOf(name, vtep);
       const agent = await startNode(name, vtep, cloud.hub.connect, datapath);
       cloud.seats.push({ name, vtep, datapath, agent });
     }

@@ -191,7 +191,7 @@ export class OvsDatapath implements Datapath {
   }
 
   /** Plugging is the hypervisor's. */
-  ensurePlugged(): Promise<void> {
+  ensurePlugged(_portIds: ReadonlySet<string>): Promise<void> {
     return Promise.resolve();
   }
 

@@ -47,40 +47,49 @@ export class MessageSplitter {
    *   limit; nothing that follows can be read then.
    */
   *push(chunk: Uint8Array): Generator {
-    let start = 0;
-    for (let at = 0; at < chunk.length; at += 1) {
-      const byte = chunk[at] ?? 0;
-      if (this.#depth === 0) {
-        if (BLANK.has(byte)) continue;
-        if (byte !== BYTE.openObject) throw broken(`byte ${byte} begins no object`, byte);
-        start = at;
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#depth === 0 && BLANK.has(chunk[at] ?? 0)) {
+        at += 1;
+        continue;
       }
-      if (!this.#step(byte)) continue;
-      this.#keep(chunk.subarray(start, at + 1));
+      const end = this.#end(chunk, at);
+      this.#keep(chunk.subarray(at, end ?? chunk.length));
+      if (end === null) return;
       yield this.#take();
+      at = end;
     }
-    if (this.#depth > 0) this.#keep(chunk.subarray(start));
   }
 
-  /** Whether `byte` ends a message. */
-  #step(byte: number): boolean {
-    if (this.#quoted) {
-      if (this.#escaped) this.#escaped = false;
-      else if (byte === BYTE.backslash) this.#escaped = true;
-      else if (byte === BYTE.quote) this.#quoted = false;
-      return false;
+  /** Where the message ends that begins or goes on at `from`; null: not in this chunk. */
+  #end(chunk: Uint8Array, from: number): number | null {
+    if (this.#depth === 0 && chunk[from] !== BYTE.openObject) {
+      throw broken(`byte ${chunk[from]} begins no object`, chunk[from]);
     }
-    if (byte === BYTE.quote) this.#quoted = true;
-    else if (byte === BYTE.openObject || byte === BYTE.openArray) {
-      this.#depth += 1;
-      if (this.#depth > this.#limits.depth) {
-        throw broken(`more than ${this.#limits.depth} brackets within each other`, this.#depth);
-      }
-    } else if (byte === BYTE.closeObject || byte === BYTE.closeArray) {
-      this.#depth -= 1;
-      return this.#depth === 0;
-    }
-    return false;
+    // Local copies: this loop sees every byte.
+    let depth = this.#depth;
+    let quoted = this.#quoted;
+    let escaped = this.#escaped;
+    let at = from;
+    do {
+      const byte = chunk[at];
+      if (quoted) {
+        if (escaped) escaped = false;
+        else if (byte === BYTE.backslash) escaped = true;
+        else if (byte === BYTE.quote) quoted = false;
+      } else if (byte === BYTE.quote) quoted = true;
+      else if (byte === BYTE.openObject || byte === BYTE.openArray) {
+        depth += 1;
+        if (depth > this.#limits.depth) {
+          throw broken(`more than ${this.#limits.depth} brackets within each other`, depth);
+        }
+      } else if (byte === BYTE.closeObject || byte === BYTE.closeArray) depth -= 1;
+      at += 1;
+    } while (depth > 0 && at < chunk.length);
+    this.#depth = depth;
+    this.#quoted = quoted;
+    this.#escaped = escaped;
+    return depth === 0 ? at : null;
   }
 
   #keep(part: Uint8Array): void {

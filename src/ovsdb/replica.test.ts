@@ -24,10 +24,11 @@ class Listener {
 
   hear(changes: readonly Change[]): void {
     for (const { uuid, before, after } of changes) {
-      expect(this.rows.get(uuid) ?? null).toBe(before);
+      expect(this.rows.get(uuid) ?? null).toEqual(before);
       expect(after).not.toEqual(before);
+      // A row that is changed in its place would go unnoticed otherwise.
       if (after === null) this.rows.delete(uuid);
-      else this.rows.set(uuid, after);
+      else this.rows.set(uuid, structuredClone(after));
     }
   }
 }

@@ -204,14 +204,17 @@ function unfit(at: string, value: Writable, expected: string): Failure {
 
 /** Whether two values of one column are the same; sets and maps regardless of order. */
 export function sameValue(a: Value, b: Value): boolean {
-  if (Object.is(a, b) || a === b) return true;
   if (a instanceof Map && b instanceof Map) {
-    return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
+    if (a.size !== b.size) return false;
+    for (const [key, member] of a) if (b.get(key) !== member) return false;
+    return true;
   }
   if (a instanceof Set && b instanceof Set) {
-    return a.size === b.size && [...a].every((atom) => b.has(atom));
+    if (a.size !== b.size) return false;
+    for (const atom of a) if (!b.has(atom)) return false;
+    return true;
   }
-  return false;
+  return a === b;
 }
 
 /**

@@ -57,6 +57,8 @@ export interface Tracking {
   /** The connection found last, by which a second `ct` in the same zone is a mere formality. */
   connection: Connection | null;
   reply: boolean;
+  /** How the connection began, or would begin by this packet; null: it is part of none. */
+  original: Tuple | null;
 }
 
 export const untracked = (): Tracking => ({
@@ -66,6 +68,7 @@ export const untracked = (): Tracking => ({
   label: 0n,
   connection: null,
   reply: false,
+  original: null,
 });
 
 interface MaskedMark {
@@ -198,14 +201,14 @@ export class Conntrack implements Tracker {
     const known = tracking.connection;
     if (known !== null && known.original.zone === zone && !request.force) {
       if (request.nat !== null) this.#translate(key, tracking, known, tracking.reply, zone);
-      this.#describe(tracking, zone, known, request);
+      this.#describe(tracking, zone, known, known.original, request);
       tracking.connection = request.nat === null ? known : null;
       return;
     }
     const tuple = tupleOf(key, zone);
     if (tuple === null) {
       tracking.state = CT_STATE.inv;
-      this.#describe(tracking, zone, null, request);
+      this.#describe(tracking, zone, null, null, request);
       tracking.connection = null;
       return;
     }
@@ -223,7 +226,7 @@ export class Conntrack implements Tracker {
       this.#translate(key, tracking, connection, reply, zone);
     }
     if (connection === null) connection = this.#begin(key, tuple, packet, tracking, request, now);
-    this.#describe(tracking, zone, connection, request);
+    this.#describe(tracking, zone, connection, connection?.original ?? tuple, request);
     tracking.connection = request.nat === null ? connection : null;
     tracking.reply = reply;
   }
@@ -332,8 +335,10 @@ export class Conntrack implements Tracker {
     tracking: Tracking,
     zone: number,
     connection: Connection | null,
+    original: Tuple | null,
     request: CtRequest,
   ): void {
+    tracking.original = (tracking.state & CT_STATE.inv) === 0 ? original : null;
     tracking.state |= CT_STATE.trk;
     tracking.zone = zone;
     if (connection !== null) {

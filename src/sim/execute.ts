@@ -9,7 +9,8 @@ import { PORT, type Action } from '../openflow/flow.ts';
 import { readField, writeField } from '../openflow/key.ts';
 import { KeyArena } from './arena.ts';
 import type { SimBridge } from './bridge.ts';
-import { untracked, type Tracker, type Tracking } from './conntrack.ts';
+import { ICMP_ANSWER } from './connection.ts';
+import { untracked, type Tracker, type Tracking, type Tuple } from './conntrack.ts';
 import {
   actionSetList,
   applySet,
@@ -38,6 +39,8 @@ const MAXIMUM_NESTING = 64;
 const MAXIMUM_RESUBMITS = 4096;
 /** Forks within forks that the userspace datapath executes (MAX_RECIRC_DEPTH in dpif-netdev.c). */
 const MAXIMUM_RECIRCULATIONS = 6;
+/** The word behind conntrack's tuple, whose last field is an IPv6 address. */
+const AFTER_TUPLE = AT.ctIpv6Destination + 4;
 /** VLAN headers that a flow key of OVS holds (FLOW_MAX_VLAN_HEADERS). */
 const MAXIMUM_VLANS = 2;
 
@@ -167,6 +170,7 @@ const READING = new Set<Operation['kind']>([
 
 function clearConntrack(key: FlowKey): void {
   key.fill(0, AT.ctState, AT.conjunctionId);
+  key.fill(0, AT.ctTuple, AFTER_TUPLE);
 }
 
 class Walk {
@@ -430,11 +434,22 @@ const labelIn = (key: FlowKey): bigint =>
 /** Puts what conntrack found into the key, as a packet that comes back from it bears it. */
 function writeTracking({ key, tracking }: Packet): void {
   key[AT.ctState] = tracking.state;
-  key[AT.ctZone] = tracking.zone << 16;
+  key[AT.ctZone] = (tracking.zone << 16) | ((tracking.original?.protocol ?? 0) << 8);
   key[AT.ctMark] = tracking.mark;
   for (const word of [0, 1, 2, 3]) {
     key[AT.ctLabel + word] = Number((tracking.label >> BigInt(96 - 32 * word)) & 0xffffffffn);
   }
+  key.fill(0, AT.ctTuple, AFTER_TUPLE);
+  if (tracking.original !== null) writeTuple(key, tracking.original);
+}
+
+/** An ICMP tuple bears type and code, a code of 0, in the place of ports. */
+function writeTuple(key: FlowKey, { protocol, source, destination }: Tuple): void {
+  const target = ICMP_ANSWER.has(protocol) ? 0 : destination.port;
+  key[AT.ctPorts] = (source.port << 16) | target;
+  const v4 = source.address.length === 1;
+  key.set(source.address, v4 ? AT.ctTuple : AT.ctIpv6Source);
+  key.set(destination.address, v4 ? AT.ctTuple + 1 : AT.ctIpv6Destination);
 }
 
 function snapshot(packet: Packet): FlowKey {

@@ -3,6 +3,7 @@ import {
   ct,
   ctState,
   gotoTable,
+  IP_PROTO,
   load,
   match,
   type MatchValue,
@@ -174,6 +175,16 @@ function emitDrops(local: LocalReader, emit: Emit): void {
   }
   emit.flow(dropFlow(74, 'dhcp_server', security, match('udp', { udp_src: 67, udp_dst: 68 })));
   emit.flow(dropFlow(74, 'dhcp_server', security, match('udp6', { udp_src: 547, udp_dst: 546 })));
+  // What shows no ports is seen by the tuple that conntrack put together.
+  for (const [ip, ct_tp_src, ct_tp_dst] of [
+    ['ip', 67, 68],
+    ['ipv6', 547, 546],
+  ] as const) {
+    const begins = { ct_state: ctState('+new+trk'), ct_nw_proto: IP_PROTO.udp };
+    emit.flow(
+      dropFlow(74, 'dhcp_server', security, match(ip, { ...begins, ct_tp_src, ct_tp_dst })),
+    );
+  }
   emit.flow(dropFlow(74, 'router_advertisement', security, match('icmp6', { icmpv6_type: 134 })));
   emit.flow(
     dropFlow(

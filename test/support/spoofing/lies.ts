@@ -120,6 +120,9 @@ export const FRAGMENTED: readonly (Omit<Sent, 'frame'> & {
       ['ping', 4, echo(4), 2],
       ['UDP, IPv6', 6, udp(1, 2), 2],
       ['ping, IPv6', 6, echo(6), 2],
+      // A port without port security is not tracked, and its fragments bear no ports to see.
+      ['a DHCP server', 4, udp(67, 68), from === liar ? 0 : 2],
+      ['a DHCPv6 server', 6, udp(547, 546), from === liar ? 0 : 2],
       ['RA', 6, nd(ND.routerAdvert, { lladdr: from.mac }), 0],
       ['NA', 6, nd(ND.advert, { target: victim.ip6, lladdr: from.mac }), 0],
       ['redirect', 6, nd(ND.redirect, { target: victim.ip6 }), 0],

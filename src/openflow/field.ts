@@ -55,6 +55,8 @@ export interface Field {
   readonly oxm: Readonly<Partial<Record<OxmClass, number>>>;
   /** Bytes of its value in a message, where what exceeds `bits` is zero. */
   readonly bytes: number;
+  /** Bits that Open vSwitch counts in it where an action names it whole or in part: `bits`, but of a few. */
+  readonly namedBits: number;
 }
 
 /**
@@ -80,6 +82,7 @@ interface Options {
   readonly aliases?: readonly string[];
   readonly oxm: Field['oxm'];
   readonly bytes?: number;
+  readonly namedBits?: number;
   /** Bit offset inside the word, from its most significant bit. */
   readonly bit?: number;
 }
@@ -102,6 +105,7 @@ export function declareField(name: string, word: number, bits: number, options: 
     exact: options.exact ?? (1n << BigInt(bits)) - 1n,
     aliases: options.aliases ?? [],
     oxm: options.oxm,
+    namedBits: options.namedBits ?? bits,
     bytes: options.bytes ?? SIZES.find((size) => size * 8 >= bits) ?? 16,
   });
 }

@@ -46,6 +46,7 @@ const declarations: readonly Field[] = [
   ...registers(),
   declareField('metadata', 16, 64, { oxm: { OXM_OF: 2 }, nxm: 'OXM_OF_METADATA', format: 'hex' }),
   declareField('in_port', 18, 32, {
+    namedBits: 16,
     oxm: { NXM_OF: 0, OXM_OF: 0 },
     nxm: 'NXM_OF_IN_PORT',
     format: 'port',
@@ -146,6 +147,7 @@ const declarations: readonly Field[] = [
     ...fixed,
   }),
   declareField('vlan_vid', 38, 13, {
+    namedBits: 12,
     oxm: { OXM_OF: 6 },
     match: 'dl_vlan',
     nxm: 'OXM_OF_VLAN_VID',
@@ -213,6 +215,7 @@ const declarations: readonly Field[] = [
     ...readOnly,
   }),
   declareField('arp_op', 50, 8, {
+    namedBits: 16,
     bytes: 2,
     oxm: { NXM_OF: 15, OXM_OF: 21 },
     nxm: 'NXM_OF_ARP_OP',

@@ -114,9 +114,10 @@ function sameFlags(a: readonly string[], b: readonly string[]): boolean {
 function withoutLoads(action: Action): Action {
   switch (action.kind) {
     case 'load': {
-      const { field, first } = action.target;
-      const value = action.value << BigInt(first);
-      return { kind: 'set_field', field, value, mask: subfieldMask(action.target) & field.exact };
+      const { field, first, bits } = action.target;
+      const whole = first === 0 && bits >= field.namedBits;
+      const mask = whole ? field.exact : subfieldMask(action.target) & field.exact;
+      return { kind: 'set_field', field, value: action.value << BigInt(first), mask };
     }
     case 'ct':
       return { ...action, exec: action.exec.map(withoutLoads) };
@@ -127,14 +128,24 @@ function withoutLoads(action: Action): Action {
   }
 }
 
-function buckets(group: Group): readonly Bucket[] {
-  return group.buckets.map((bucket) => ({
-    ...bucket,
-    actions: bucket.actions.map(withoutLoads),
-  }));
+/** A bucket of a select group without a weight has this one; elsewhere weights mean nothing. */
+const DEFAULT_WEIGHT = 1;
+
+function comparable(group: Group): Group {
+  const buckets = group.buckets.map((bucket): Bucket => {
+    const { weight, ...rest } = bucket;
+    const actions = bucket.actions.map(withoutLoads);
+    return group.type === 'select'
+      ? { ...rest, actions, weight: weight ?? DEFAULT_WEIGHT }
+      : { ...rest, actions };
+  });
+  return { ...group, buckets };
 }
 
-/** Whether two groups are alike, buckets in the same order; a load is the set_field that it means. */
+/**
+ * Whether two groups are alike, buckets in the same order; a load is the set_field that it means, and
+ * no weight is the weight 1.
+ */
 export function sameGroup(a: Group, b: Group): boolean {
-  return same({ ...a, buckets: buckets(a) }, { ...b, buckets: buckets(b) });
+  return same(comparable(a), comparable(b));
 }

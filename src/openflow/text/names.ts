@@ -49,10 +49,13 @@ export function parseSubfield(span: Span): Subfield {
   if (last < first) {
     throw new TextError(span.at + name.length + 1, `bits ${first}..${last} run backwards`);
   }
-  return { field, first, bits: last - first + 1 };
+  const bits = last - first + 1;
+  return first === 0 && bits === field.namedBits
+    ? { field, first, bits: field.bits }
+    : { field, first, bits };
 }
 
 export function formatSubfield({ field, first, bits }: Subfield): string {
-  if (first === 0 && bits === field.bits) return `${field.nxm}[]`;
+  if (first === 0 && (bits === field.bits || bits === field.namedBits)) return `${field.nxm}[]`;
   return bits === 1 ? `${field.nxm}[${first}]` : `${field.nxm}[${first}..${first + bits - 1}]`;
 }

@@ -62,7 +62,7 @@ function writeSet(
 function writeOneLoad(w: Writer, { value, target }: ActionOf<'load'>): void {
   nicira(w, codes.load.nicira, 24).u16(packRange(target));
   writeName(w, target);
-  w.u64(value);
+  w.u64(BigInt.asUintN(widthOf(target), value));
 }
 
 /** OpenFlow 1.5 has no load: there it is a set_field. */

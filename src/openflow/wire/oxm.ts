@@ -204,10 +204,10 @@ export function writeName(w: Writer, { field }: Subfield): void {
   w.u32(coding(forAction, field).header);
 }
 
-/** Bits of a subfield in a message, where in_port has 16. */
+/** Bits of a subfield as a message counts them. */
 export function widthOf({ field, first, bits }: Subfield): number {
-  const { narrowPort } = coding(forAction, field);
-  return narrowPort ? Math.min(bits, 16 - first) : bits;
+  const { namedBits } = field;
+  return first === 0 && bits === field.bits ? namedBits : Math.min(bits, namedBits - first);
 }
 
 /** `(first << 6) | (bits - 1)`, as Nicira's actions pack a range of bits. */
@@ -227,8 +227,8 @@ export function readName(r: Reader): Coding | null {
 /** Bits of a field that was named. @throws {Failure} when they are not in it. */
 export function subfieldOf(name: Coding | null, first: number, bits: number): Subfield {
   if (name === null) throw malformed('an action names no field');
-  const { field, narrowPort } = name;
-  const width = narrowPort && first === 0 && bits === 16 ? field.bits : bits;
+  const { field } = name;
+  const width = first === 0 && bits === field.namedBits ? field.bits : bits;
   if (bits === 0 || first + width > field.bits) {
     throw malformed(`${bits} bits of ${field.name} from ${first} on`);
   }

@@ -66,6 +66,11 @@ describe('the splitter', () => {
     expect(() => split(text, [7])).toThrow(/no JSON-RPC/);
   });
 
+  test('holds each message against the limits, not the stream', () => {
+    const text = bytes('{"a":[[]]} '.repeat(100));
+    expect(split(text, [7, 500], { bytes: 10, depth: 3 })).toHaveLength(100);
+  });
+
   test('yields what came before the garbage', () => {
     const found: unknown[] = [];
     expect(() => {
@@ -151,11 +156,12 @@ describe('the peer', () => {
   ])('ends over %s, and fails what waits', async (_what, text) => {
     const { peer, far, ended } = bench();
     const waiting = peer.request('a', []);
-    const failed = expect(waiting).rejects.toMatchObject({ kind: 'invalid' });
+    const lost = { kind: 'unavailable', code: 'ConnectionLost' };
+    const failed = expect(waiting).rejects.toMatchObject(lost);
     far.write(text);
     expect(await ended).toMatchObject({ kind: 'invalid' });
     await failed;
-    await expect(peer.request('b', [])).rejects.toMatchObject({ kind: 'invalid' });
+    await expect(peer.request('b', [])).rejects.toMatchObject(lost);
   });
 
   test('fails what waits when the other end goes', async () => {

@@ -45,6 +45,7 @@ export class JsonRpcPeer {
   /** Something has come in since the probe's last tick. */
   #heard = true;
   #probing = false;
+  /** What requests fail with from the end on. */
   #ended: Failure | null = null;
 
   /** Takes over a stream that is connected. */
@@ -62,8 +63,8 @@ export class JsonRpcPeer {
 
   /**
    * Asks; resolves with the answer, be it an error.
-   * @throws {Failure} the reason of the end, `unavailable` as a rule, when it comes before the
-   *   answer: whether the request took effect is not known then.
+   * @throws {Failure} `unavailable`, with the reason, when the end comes before the answer: whether
+   *   the request took effect is not known then.
    */
   request(method: string, params: readonly unknown[]): Promise<Reply> {
     return new Promise((resolve, reject) => {
@@ -81,10 +82,10 @@ export class JsonRpcPeer {
   /** Ends the peer and destroys the stream; the first reason counts. */
   close(reason: Failure = gone('this end closed it')): void {
     if (this.#ended !== null) return;
-    this.#ended = reason;
+    this.#ended = reason.kind === 'unavailable' ? reason : gone(reason.message);
     if (this.#probe !== null) clearInterval(this.#probe);
     this.#stream.destroy();
-    for (const { reject } of this.#waiting.values()) reject(reason);
+    for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
     this.#options.onClose?.(reason);
   }

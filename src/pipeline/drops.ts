@@ -90,7 +90,7 @@ export const DROPS: readonly Drop[] = [
     'the port’s node has no tunnel address that this node can reach',
   ),
   drop(120, 23, 'port_not_plugged', 'the port is bound to this node and not yet plugged'),
-  drop(120, 22, 'port_down', 'the port that has this address is administratively down'),
+  drop(120, 22, 'port_down', 'the port that has this address, or its network, is down by intent'),
   drop(120, 21, 'port_unbound', 'the port that has this address is bound to no node'),
   drop(120, 1, 'not_on_this_node', 'it came by tunnel for an address that is not on this node'),
   drop(120, 0, 'no_such_address', 'nobody in the VPC has this address'),

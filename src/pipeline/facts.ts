@@ -1,5 +1,6 @@
 /** What many units ask about few objects. */
-import type { Fact } from './feature.ts';
+import type { Port } from '../model/objects.ts';
+import type { Fact, View } from './feature.ts';
 
 /** Whether the VPC has a port bound to this node: only then has the node flows for it. */
 export const vpcIsHere: Fact<boolean> = {
@@ -18,6 +19,15 @@ export const vpcOfNetwork: Fact<string | undefined> = {
   name: 'vpcOfNetwork',
   derive: (networkId, topology) => topology.get('network', networkId)?.vpc.id,
 };
+
+const networkIsUp: Fact<boolean> = {
+  name: 'networkIsUp',
+  derive: (networkId, topology) => topology.get('network', networkId)?.admin_state_up ?? false,
+};
+
+/** Whether a port may send and receive: a network that is down takes its ports with it. */
+export const isUp = (port: Port, view: View): boolean =>
+  port.admin_state_up && view.fact(networkIsUp, port.network_id);
 
 export const vtepOf: Fact<string | undefined> = {
   name: 'vtepOf',

@@ -2,7 +2,7 @@
 export const PRIORITY = {
   miss: 0,
   input: { tunnel: 20, prefix: 29, address: 30, asksPrefix: 39, asks: 40 },
-  arp: { answer: 10 },
+  arp: { answer: 10, agrees: 15 },
   unsecured: 10,
   dispatchEgress: 50,
   dispatchIngress: 10,

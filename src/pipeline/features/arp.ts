@@ -3,8 +3,16 @@
  * used or not: the VPC is one router and nothing is flooded. Nobody gets an answer for an address
  * that is its own, else duplicate address detection would find a duplicate.
  */
-import { parsePrefix } from '../../address/index.ts';
-import { match, move, output, setField, sub, type MatchValue } from '../../openflow/build.ts';
+import { parsePrefix, type Prefix } from '../../address/index.ts';
+import {
+  conjunction,
+  match,
+  move,
+  output,
+  setField,
+  sub,
+  type MatchValue,
+} from '../../openflow/build.ts';
 import { PORT, type Action } from '../../openflow/flow.ts';
 import { vpcIsHere, vpcOfNetwork } from '../facts.ts';
 import type { Feature } from '../feature.ts';
@@ -56,6 +64,25 @@ export const arpResponder: Feature = {
   },
 };
 
+/**
+ * A VM that speaks for a prefix asks for the very address that it asks from: no one match can say
+ * so, but a conjunction can that has a clause for each bit behind the prefix, in which sender and
+ * target agree. Its first clause is the prefix: a conjunction needs two, and /31 has but one bit.
+ */
+function* agreements(prefix: Prefix, id: number) {
+  const { mask } = prefixValue(prefix);
+  const free = 32 - prefix.length;
+  const clause = (index: number) => [conjunction(id, index + 1, free + 1)];
+  yield { values: { arp_spa: prefixValue(prefix) }, actions: clause(0) };
+  for (let bit = 0; bit < free; bit += 1) {
+    const under = 1n << BigInt(bit);
+    for (const set of [0n, under]) {
+      const agreed = { value: prefix.value | set, mask: BigInt(mask) | under };
+      yield { values: { arp_spa: agreed, arp_tpa: agreed }, actions: clause(bit + 1) };
+    }
+  }
+}
+
 export const arpOwnAddress: Feature = {
   name: 'arpOwnAddress',
   bridge: 'br-int',
@@ -73,16 +100,26 @@ export const arpOwnAddress: Feature = {
           match('arp', { reg12: vid, ...values }),
         ),
       );
+    const announcements = (prefix: Prefix, id: number) => {
+      for (const { values, actions } of agreements(prefix, id)) {
+        const own = cookie(local, 'port', { vpc, vid });
+        const where = match('arp', { reg12: vid, ...values });
+        const { agrees } = PRIORITY.arp;
+        emit.flow({ table: ARP_RESPONDER, priority: agrees, cookie: own, match: where, actions });
+      }
+      drop({ conj_id: id });
+    };
     for (const { ip_address } of port.fixed_ips) {
       const address = parseAddressOrPrefix(ip_address);
       if (address.version === 4) drop({ arp_tpa: address.value });
     }
     // A pair's address may be held by another port now: only a probe or an announcement is silenced.
-    for (const { ip_address } of port.allowed_address_pairs) {
+    for (const [index, { ip_address }] of port.allowed_address_pairs.entries()) {
       const address = parseAddressOrPrefix(ip_address);
       if (address.version !== 4) continue;
       drop({ arp_spa: 0, arp_tpa: prefixValue(address) });
       if (isSingle(address)) drop({ arp_spa: address.value, arp_tpa: address.value });
+      else announcements(address, vid * 0x1_0000 + index);
     }
   },
 };

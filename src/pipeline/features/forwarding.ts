@@ -15,7 +15,7 @@ import { gotoTable, group, match, output, resubmit, setField } from '../../openf
 import type { Action } from '../../openflow/flow.ts';
 import { groupId } from '../cookies.ts';
 import type { DropCode } from '../drops.ts';
-import { vniOf, vpcIsHere, vtepOf } from '../facts.ts';
+import { isUp, vniOf, vpcIsHere, vtepOf } from '../facts.ts';
 import type { Feature, View } from '../feature.ts';
 import type { LocalReader } from '../local.ts';
 import { PREFIX_DEPTHS, PRIORITY } from '../priorities.ts';
@@ -50,7 +50,8 @@ function byAge(a: Port, b: Port): number {
   return Number(age > other) - Number(age < other);
 }
 
-const lives = (port: Port): boolean => port.admin_state_up && port['binding:host_id'] !== '';
+const lives = (port: Port, view: View): boolean =>
+  isUp(port, view) && port['binding:host_id'] !== '';
 
 /**
  * The port that packets to an address go to. Of the ports that share an address as a pair one that
@@ -62,7 +63,7 @@ function ownerOf(key: string, address: Prefix, view: View): Port | undefined {
     .filter((port) => subnetFor(port, address, view) !== undefined);
   const fixed = claimants.find((port) => isFixedIn(port, address));
   if (fixed !== undefined) return fixed;
-  const living = claimants.filter(lives);
+  const living = claimants.filter((port) => lives(port, view));
   const candidates = living.length > 0 || !isSingle(address) ? living : claimants;
   return candidates.toSorted(byAge)[0];
 }
@@ -84,7 +85,7 @@ type Delivery =
 
 function deliveryTo(port: Port, view: View, local: LocalReader): Delivery {
   const host = port['binding:host_id'];
-  if (!port.admin_state_up) return { to: 'nowhere', why: 'port_down' };
+  if (!isUp(port, view)) return { to: 'nowhere', why: 'port_down' };
   if (host === '') return { to: 'nowhere', why: 'port_unbound' };
   if (host === local.identity.node) {
     const attachment = local.attachment(port.id);

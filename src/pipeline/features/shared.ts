@@ -12,7 +12,7 @@ import type { MaskedValue, Protocol } from '../../openflow/build.ts';
 import type { Flow, Match } from '../../openflow/flow.ts';
 import { encodeCookie, MODULE, type ModuleName } from '../cookies.ts';
 import { dropIn, type DropCode } from '../drops.ts';
-import { cidrOf, vniOf, vpcOfNetwork } from '../facts.ts';
+import { cidrOf, isUp, vniOf, vpcOfNetwork } from '../facts.ts';
 import type { View } from '../feature.ts';
 import type { Attachment, LocalReader } from '../local.ts';
 
@@ -106,7 +106,7 @@ export function prefixValue({ version, value, length }: Prefix): MaskedValue {
   return { value, mask: prefixMask(version, length) };
 }
 
-/** A port that is bound to this node, plugged and up: the one kind that packets go in and out of. */
+/** A port that is bound to this node, plugged and up, as its network is: the one kind that packets go in and out of. */
 export interface LocalPort extends Attachment {
   readonly port: Port;
   readonly vpc: string;
@@ -117,7 +117,7 @@ export function localPort(portId: string, view: View, local: LocalReader): Local
   const attachment = local.attachment(portId);
   const port = view.get('port', portId);
   if (attachment === undefined || port === undefined) return null;
-  if (port['binding:host_id'] !== local.identity.node || !port.admin_state_up) return null;
+  if (port['binding:host_id'] !== local.identity.node || !isUp(port, view)) return null;
   const vpc = view.fact(vpcOfNetwork, port.network_id);
   const vni = vpc === undefined ? undefined : view.fact(vniOf, vpc);
   return vpc === undefined || vni === undefined ? null : { ...attachment, port, vpc, vni };

@@ -72,6 +72,26 @@ const pairs: readonly Sent[] = [
       arp(ARP.request, { sha: PAIR.mac, spa: '0.0.0.0', tpa: PAIR.ip }),
     ),
   ),
+  ...['10.0.0.64', '10.0.0.66', '10.0.0.117', '10.0.0.127'].flatMap((address) => [
+    sent(
+      paired,
+      `gratuitous ARP of ${address} in the prefix`,
+      ethernet(
+        paired.mac,
+        BROADCAST,
+        arp(ARP.request, { sha: paired.mac, spa: address, tpa: address }),
+      ),
+    ),
+    sent(
+      paired,
+      `ARP probe of ${address} in the prefix`,
+      ethernet(
+        paired.mac,
+        BROADCAST,
+        arp(ARP.request, { sha: paired.mac, spa: '0.0.0.0', tpa: address }),
+      ),
+    ),
+  ]),
   sent(
     paired,
     'NS for the pair (duplicate detection)',
@@ -229,6 +249,16 @@ export const TRUTHS: readonly (Sent & { readonly outcome: Outcome })[] = (
     ],
     ['the pair', 'to victim', paired, four(paired, { mac: PAIR.mac, source: PAIR.ip })],
     ['the IPv6 pair', 'to victim', paired, six(paired, { mac: PAIR.mac, source: PAIR.ip6 })],
+    [
+      'ARP from the prefix for a foreign address',
+      'back',
+      paired,
+      asks(
+        paired,
+        BROADCAST,
+        arp(ARP.request, { sha: paired.mac, spa: '10.0.0.65', tpa: '10.0.0.66' }),
+      ),
+    ],
     ['the prefix pair', 'to victim', paired, four(paired, { source: '10.0.9.7' })],
     ['to the pair', 'to paired', liar, four(liar, { destination: PAIR.ip })],
     ['the same addresses in another VPC', 'to twinVictim', twin, four(twin)],

@@ -41,6 +41,8 @@ export const PAIR = {
   ip6: '2001:db8::200',
   mac: '00:00:5e:00:01:05',
   prefix: '10.0.9.0/24',
+  /** Within the subnet, where ARP is answered. */
+  inside: '10.0.0.64/26',
 };
 
 export const GATEWAY = { mac: 'fe:ff:ff:ff:ff:ff', ip: '10.0.0.1', ip6: '2001:db8::1' };
@@ -100,6 +102,7 @@ export function spoofingTopology(): Topology {
       { ip_address: PAIR.ip, mac_address: PAIR.mac },
       { ip_address: PAIR.ip6, mac_address: PAIR.mac },
       { ip_address: PAIR.prefix, mac_address: VM.paired.mac },
+      { ip_address: PAIR.inside, mac_address: VM.paired.mac },
     ],
   });
   const elsewhere = place(uuid(5), 0x170c, [uuid(6), uuid(7)]);

@@ -1,6 +1,6 @@
 /** Real clients, each in a namespace whose only interface leads to the responder. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -87,18 +87,19 @@ suite('real clients', () => {
       opened.device,
     ]);
 
-  async function stopDaemon(): Promise<void> {
-    const pid = Number(readFileSync(file('pid'), 'utf8'));
-    process.kill(pid, 'SIGKILL');
-    await sleep(1);
-  }
-
   async function until(holds: () => Promise<boolean>): Promise<void> {
     const end = Date.now() + 20_000;
     while (!(await holds())) {
       if (Date.now() > end) throw new Error('it did not come about in 20 s');
       await sleep(50);
     }
+  }
+
+  /** dhclient goes on in the background once it is bound. */
+  async function stopDaemon(): Promise<void> {
+    const pid = () => (existsSync(file('pid')) ? readFileSync(file('pid'), 'utf8').trim() : '');
+    await until(() => Promise.resolve(pid() !== ''));
+    process.kill(Number(pid()), 'SIGKILL');
   }
 
   test('dhclient gets address, routes, name servers and MTU', async () => {

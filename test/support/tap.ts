@@ -29,6 +29,7 @@ export interface Finished {
 export interface Tap {
   readonly netns: string;
   readonly device: string;
+  /** Lost before the first frame has come from inside. */
   send(frame: Uint8Array): void;
   /** Runs a program inside to its end; other frames are served meanwhile. */
   run(program: string, args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Finished>;
@@ -55,14 +56,6 @@ async function localSocket(): Promise<Socket> {
   return socket;
 }
 
-/** Any free UDP port of the loopback interface. */
-async function freePort(): Promise<number> {
-  const socket = await localSocket();
-  const { port } = socket.address();
-  socket.close();
-  return port;
-}
-
 const running = (child: ChildProcess): boolean =>
   child.exitCode === null && child.signalCode === null;
 
@@ -78,8 +71,12 @@ export async function openTap(
 ): Promise<Tap> {
   const device = `${name}-t`;
   const socket = await localSocket();
-  const peer = await freePort();
-  socket.on('message', (frame) => onFrame(new Uint8Array(frame)));
+  // socat's own port, known from its first frame: there is nothing to answer before.
+  let peer = 0;
+  socket.on('message', (frame, { port }) => {
+    peer = port;
+    onFrame(new Uint8Array(frame));
+  });
   const children: ChildProcess[] = [];
   const start = (program: string, args: readonly string[], env?: NodeJS.ProcessEnv) => {
     const child = spawn(program, args, { env: { ...process.env, ...env } });
@@ -96,10 +93,7 @@ export async function openTap(
   };
   try {
     const { port } = socket.address();
-    start('socat', [
-      `TUN,tun-name=${device},tun-type=tap,iff-no-pi`,
-      `UDP4:127.0.0.1:${port},bind=127.0.0.1:${peer}`,
-    ]);
+    start('socat', [`TUN,tun-name=${device},tun-type=tap,iff-no-pi`, `UDP4:127.0.0.1:${port}`]);
     await appears(device);
     must('ip', 'netns', 'add', name);
     must('ip', 'link', 'set', device, 'netns', name);
@@ -116,7 +110,9 @@ export async function openTap(
     netns: name,
     device,
     close,
-    send: (frame) => socket.send(frame, peer, '127.0.0.1'),
+    send: (frame) => {
+      if (peer > 0) socket.send(frame, peer, '127.0.0.1');
+    },
     run: async (program, args, env) => {
       const child = start('ip', ['netns', 'exec', name, program, ...args], env);
       let output = '';

@@ -1,6 +1,6 @@
 /** The lab under test: up once a file, driven in this process by the command line and by REST. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -191,6 +191,11 @@ export class Bench implements Api {
 
   inVm(vm: Vm, ...command: readonly string[]): Promise<Done> {
     return runIn(vm.netns, command);
+  }
+
+  /** What DHCP told a VM: a line `name=value` each. */
+  lease(vm: Vm): string {
+    return readFileSync(join(this.lab.dir, 'vms', `${vm.name}.dhcp4.lease`), 'utf8');
   }
 
   ping(vm: Vm, to: string, options?: PingOptions): Promise<PingResult> {

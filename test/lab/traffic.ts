@@ -26,6 +26,8 @@ export async function runIn(netns: string, command: readonly string[], input = '
   const err: string[] = [];
   child.stdout.setEncoding('utf8').on('data', (text: string) => out.push(text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => err.push(text));
+  // One that ends without reading has its status to say why.
+  child.stdin.on('error', () => undefined);
   child.stdin.end(input);
   await once(child, 'close');
   return { status: child.exitCode ?? 255, out: out.join(''), err: err.join('') };

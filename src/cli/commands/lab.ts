@@ -70,6 +70,17 @@ async function foreground(
   }
 }
 
+/**
+ * `ovs-ofctl` speaks OpenFlow 1.0 when it is not told otherwise, which has no goto_table and so
+ * cannot show our flows; groups it shows better so.
+ */
+function withVersion(command: readonly string[]): readonly string[] {
+  const [tool = '', ...words] = command;
+  const told = words.some((word) => /^(-O|--protocols)/.test(word));
+  if (tool !== 'ovs-ofctl' || told || words.some((word) => word.includes('group'))) return command;
+  return [tool, '-O', 'OpenFlow13', ...words];
+}
+
 /** Real nodes on one machine. */
 export function labCommand(program: Command, io: Io, client: Client): void {
   const parent = program
@@ -209,13 +220,16 @@ function nodeCommands(parent: Command, _io: Io, open: Open): void {
   parent
     .command('ovs')
     .summary("run an Open vSwitch tool against a node's switch")
+    .description(
+      "Runs a command in a node's namespace, the node's switch being the one that tools find. ovs-ofctl speaks OpenFlow 1.3 unless it is told otherwise: 1.0 cannot show a goto_table.",
+    )
     .argument('<node>')
     .argument('<command...>')
     .addHelpText('after', example('tianchi lab ovs node1 -- ovs-ofctl dump-flows br-int'))
     .action(async (node: string, command: readonly string[]) => {
       const { lab } = await open();
       const ovs = lab.switchOf(lab.node(node));
-      await foreground(ovs.command(command), ovs.env);
+      await foreground(ovs.command(withVersion(command)), ovs.env);
     });
 
   parent

@@ -54,6 +54,7 @@ describe('a dump', () => {
         ' cookie=0x0, duration=3.2s, table=0, n_packets=0, n_bytes=0, priority=1 actions=drop',
         '',
         '# a comment',
+        'OFPST_FLOW reply (OF1.3) (xid=0x2): flags=[more]',
         'NXST_FLOW reply (xid=0x4):',
         ' cookie=0x1, duration=3s, table=3, n_packets=0, n_bytes=0, idle_age=3, hard_age=9, actions=NORMAL # note',
       ].join('\n'),

@@ -19,8 +19,8 @@ export function asFailure<T>(what: string, text: string, read: () => T): T {
   }
 }
 
-/** The header of a reply: `OFPST_FLOW reply (OF1.3) (xid=0x2):`. */
-const header = /^\s*(OFPST|NXST|OFPT|NXT)_\w+ reply\b.*:\s*$/;
+/** The header of a reply: `OFPST_FLOW reply (OF1.3) (xid=0x2):`, and `flags=[more]` in a long one. */
+const header = /^\s*(OFPST|NXST|OFPT|NXT)_\w+ reply\b.*:(?: flags=\[\w+\])?\s*$/;
 
 /** Reads line by line, past blank lines, comments and headers; a bad line does not stop the rest. */
 export function eachLine<T>(

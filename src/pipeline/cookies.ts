@@ -79,6 +79,9 @@ export function groupId(networkId: number, index: number): number {
   return 0x2000_0000 + networkId * 0x1_0000 + index;
 }
 
+/** The switch's own meter of what goes to the agent without one (OpenFlow 1.5.1, OFPM_CONTROLLER). */
+export const CONTROLLER_METER = 0xffff_fffe;
+
 /** What a meter limits: the low three bits of its id. */
 export const METER = {
   /** Packets that the port makes the switch send to the agent. */

@@ -6,11 +6,14 @@ import { items, parseInteger, slice, TextError, type Item, type Span } from './s
 type Draft = { -readonly [K in keyof Meter]?: Meter[K] };
 
 const lastMeter = 0xffff0000;
+/** Of what goes to a controller without a meter of its own (OpenFlow 1.5.1 §7.3.4.4, OFPM_CONTROLLER). */
+const ofController = { name: 'controller', id: 0xffff_fffe } as const;
 const top = 0xffffffff;
 
 const readers: Readonly<Record<string, (meter: Draft, item: Item) => void>> = {
   meter: (meter, { value }) => {
-    meter.id = parseInteger(value, 'meter', 1, lastMeter);
+    const named = value.text === ofController.name;
+    meter.id = named ? ofController.id : parseInteger(value, 'meter', 1, lastMeter);
   },
   kbps: (meter) => {
     meter.unit = 'kbps';
@@ -73,5 +76,6 @@ export function parseMeters(text: string): {
 export function formatMeter(meter: Meter): string {
   const burst = meter.burst === undefined ? '' : `burst `;
   const size = meter.burst === undefined ? '' : ` burst_size=${meter.burst}`;
-  return `meter=${meter.id} ${meter.unit} ${burst}bands=\ntype=drop rate=${meter.rate}${size}`;
+  const id = meter.id === ofController.id ? ofController.name : meter.id;
+  return `meter=${id} ${meter.unit} ${burst}bands=\ntype=drop rate=${meter.rate}${size}`;
 }

@@ -10,6 +10,7 @@ import {
   type Protocol,
 } from '../../openflow/build.ts';
 import type { Action, Match } from '../../openflow/flow.ts';
+import { CONTROLLER_METER } from '../cookies.ts';
 import { DROPS } from '../drops.ts';
 import type { Emit, Feature } from '../feature.ts';
 import type { LocalReader } from '../local.ts';
@@ -72,6 +73,12 @@ const PASSES: readonly Row[] = [
   pass(155, 159),
   ...passIp(159, 160, 'base'),
 ];
+
+/**
+ * Packets a second whose hop limit ran out that the switch sends to the agent. The rows of 110 are
+ * many ports' and cannot meter each apart; all else that goes to the agent has its port's meter.
+ */
+const EXPIRED_PPS = 1000;
 
 /** What a tunnel packet's source MAC asks for; the plain ones pass. */
 const MARKED: readonly Row[] = (
@@ -210,5 +217,7 @@ export const base: Feature = {
       emit.flow({ table, priority, cookie: cookies[module], match, actions });
     }
     emitDrops(local, emit);
+    const rate = EXPIRED_PPS;
+    emit.meter({ id: CONTROLLER_METER, unit: 'pktps', rate, burst: rate });
   },
 };

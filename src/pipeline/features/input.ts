@@ -14,7 +14,6 @@ import {
   controller,
   gotoTable,
   match,
-  meter,
   writeMetadata,
   type MatchValue,
 } from '../../openflow/build.ts';
@@ -145,7 +144,9 @@ class PortRows {
   }
 
   toAgent(purpose: number): Action[] {
-    return [meter(meterId(this.#port.vid, METER.agent)), controller({ userdata: [purpose] })];
+    // By the action's own meter: a meter before it would be followed by the switch's.
+    const own = meterId(this.#port.vid, METER.agent);
+    return [controller({ userdata: [purpose], meterId: own })];
   }
 
   meter(): void {

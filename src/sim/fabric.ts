@@ -34,6 +34,8 @@ export interface SimNode {
   readonly mac: string;
   readonly bridges: { readonly 'br-int': SimBridge; readonly 'br-phy': SimBridge };
   readonly conntrack: Conntrack;
+  /** VTEPs that nobody answers ARP for: a tunnel drops what is for them. None when left out. */
+  readonly cold?: ReadonlySet<string>;
 }
 
 export interface Visit {
@@ -84,6 +86,7 @@ export interface Delivery {
 export type LossCode =
   | 'no_destination'
   | 'own_address'
+  | 'cold_neighbour'
   | 'no_vtep'
   | 'no_uplink'
   | 'no_tunnel_port'
@@ -261,6 +264,10 @@ class Journey implements FabricRun {
       source,
       destination,
     });
+    if (node.cold?.has(destination) === true) {
+      this.#lose(node, 'cold_neighbour', `nobody answers ARP for the VTEP ${destination}`);
+      return;
+    }
     const peer = this.#fabric.owner(destination);
     if (peer === undefined) {
       const why = `no node answers for the VTEP ${destination}`;

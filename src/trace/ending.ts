@@ -29,6 +29,7 @@ const SUPPRESSED: Readonly<
 const LOST: Readonly<Record<LossCode, ReasonCode | null>> = {
   no_destination: 'lost_in_underlay',
   own_address: 'lost_in_underlay',
+  cold_neighbour: 'cold_neighbour',
   no_vtep: 'lost_in_underlay',
   no_uplink: 'uplinks_down',
   no_tunnel_port: 'lost_in_underlay',

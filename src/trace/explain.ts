@@ -2,7 +2,8 @@
 import { excerpt } from './excerpt.ts';
 import { findFix } from './fix/fix.ts';
 import { imagine } from './imagined.ts';
-import { trace, type Subject } from './trace.ts';
+import type { Subject } from './subject.ts';
+import { trace } from './trace.ts';
 import type { Reason, Trace } from './types.ts';
 import type { Port } from '../model/objects.ts';
 import type { Topology } from '../model/topology.ts';

@@ -9,6 +9,8 @@ import type { Probe } from './types.ts';
 const GATEWAY_MAC = 0xfeffffffffffn;
 const DEFAULT_SOURCE_PORT = 40_000;
 const TTL = 64n;
+/** What every link carries whole: RFC 791 §3.2. */
+const LEAST_SIZE = 68;
 const ETHERTYPE = { 4: 0x0800n, 6: 0x86ddn } as const;
 const SYN = 0x002n;
 const ACK = 0x010n;
@@ -45,6 +47,9 @@ const PROTOCOLS: readonly ProtocolSpec[] = [
 const specOf = (probe: Probe): ProtocolSpec | undefined =>
   PROTOCOLS.find((spec) => spec.name === probe.protocol);
 
+/** Whether the answer is the packet itself, sent back. */
+export const isEcho = (probe: Probe): boolean => specOf(probe)?.echo !== undefined;
+
 /** The IP protocol number of a probe, 0 … 255. */
 export function protocolNumber(probe: Probe): number {
   return specOf(probe)?.number ?? Number(probe.protocol.slice('ip/'.length));
@@ -76,6 +81,8 @@ export interface ProbeRequest {
   readonly family?: 4 | 6 | undefined;
   /** 1 … 65535, for tcp, udp and sctp. */
   readonly sourcePort?: number | undefined;
+  /** Bytes of the IP packet, its header included: 68 … 65535. */
+  readonly size?: number | undefined;
 }
 
 /** The family that the protocol itself prescribes. */
@@ -90,7 +97,8 @@ export function familyOfProtocol(protocol: string | undefined): 4 | 6 | undefine
 export function parseProbe(request: ProbeRequest, family: 4 | 6): Probe {
   const text = request.protocol ?? 'icmp';
   const [name = '', argument, ...rest] = text.split('/');
-  const none = { family, source_port: null, destination_port: null };
+  const size = parseSize(request.size);
+  const none = { family, source_port: null, destination_port: null, ...size };
   if (name === 'ip' && argument !== undefined && rest.length === 0) {
     return { protocol: `ip/${parseNumber(text, 0, 255)}`, ...none };
   }
@@ -121,7 +129,14 @@ export function parseProbe(request: ProbeRequest, family: 4 | 6): Probe {
     family,
     source_port: source,
     destination_port: parseNumber(text, 1, 65_535),
+    ...size,
   };
+}
+
+function parseSize(size: number | undefined): Pick<Probe, 'size'> {
+  if (size === undefined) return {};
+  if (Number.isInteger(size) && size >= LEAST_SIZE && size <= 65_535) return { size };
+  throw invalid('size', size, `a number of bytes from ${LEAST_SIZE} to 65535`);
 }
 
 /** How the user would write it: `tcp/22`. */

@@ -219,6 +219,42 @@ describe('reasons that only the switches give', () => {
     expect(reasonOf(here.vm1, here.vm2)).toMatchObject({ code: 'no_such_interface' });
   });
 
+  it('a packet that is too long, for the network of one end or the other', () => {
+    const narrow = here.world.create('network', {
+      name: 'narrow',
+      mtu: 1280,
+      router_id: here.world.get('network', here.network).router_id ?? '',
+    });
+    here.world.create('subnet', { network_id: narrow.id, cidr: '178.1.9.0/24' });
+    const vm4 = here.world.create('port', {
+      network_id: narrow.id,
+      name: 'vm4',
+      'binding:host_id': 'node2',
+      security_groups: [here.group],
+    });
+    afresh();
+    expect(reasonOf(here.vm1, here.vm3, { size: 1451 })).toMatchObject({
+      code: 'longer_than_mtu',
+      object: 'port vm1',
+      table: null,
+      message:
+        'The interface of port vm1 does not carry the packet: 1451 bytes are more than the 1450 of network second.',
+    });
+    expect(reasonOf(here.vm1, vm4.id, { size: 1281 })).toMatchObject({
+      code: 'longer_than_mtu',
+      object: 'port vm4',
+      node: 'node2',
+    });
+    expect(reasonOf(vm4.id, here.vm1, { size: 1281 })).toMatchObject({ object: 'port vm4' });
+    for (const [to, size] of [
+      [here.vm3, 1450],
+      [vm4.id, 1280],
+    ] as const) {
+      expect(trace(subjectOf(here.world, here.vm1, to, { size }, nodes)).legs).toHaveLength(3);
+    }
+    expect(() => reasonOf(here.vm1, here.vm3, { size: 67 })).toThrow(/size 67/);
+  });
+
   it('no uplink', () => {
     const { ports } = bridge('node1', 'br-phy');
     for (const [ofport, port] of ports)
@@ -231,6 +267,16 @@ describe('reasons that only the switches give', () => {
     const reason = reasonOf(here.vm1, here.vm3);
     expect(reason).toMatchObject({ code: 'lost_in_underlay', node: 'node1' });
     expect(reason.message).toContain('10.163.133.42');
+  });
+
+  it('a tunnel neighbour that does not answer', () => {
+    const node1 = nodes.fabric.nodes.get('node1');
+    if (node1 === undefined) throw new Error('node1 is gone');
+    nodes.fabric.nodes.set('node1', { ...node1, cold: new Set(['10.163.133.42']) });
+    const reason = reasonOf(here.vm1, here.vm3);
+    expect(reason).toMatchObject({ code: 'cold_neighbour', node: 'node1', table: null });
+    expect(reason.message).toContain('10.163.133.42');
+    expect(reasonOf(here.vm1, here.vm3).code).toBe('cold_neighbour');
   });
 
   it('a group that is missing', () => {

@@ -15,7 +15,9 @@ type TraceCode =
   | 'came_back'
   | 'sent_to_agent'
   | 'link_down'
+  | 'longer_than_mtu'
   | 'uplinks_down'
+  | 'cold_neighbour'
   | 'no_live_bucket'
   | 'no_such_interface'
   | 'output_to_in_port'
@@ -270,9 +272,20 @@ export const REASONS: Readonly<Record<ReasonCode, ReasonSpec>> = {
     () => 'start the VM, or look at its interface on the node',
     subject,
   ),
+  longer_than_mtu: spec(
+    (f) => `the interface of ${f.subject} does not carry the packet: ${f.detail}`,
+    () => 'send shorter packets: DHCP and router advertisements tell VMs the MTU of their network',
+    subject,
+  ),
   uplinks_down: spec(
     (f) => `all uplinks of ${f.node} are down, so nothing leaves the node`,
     (f) => `look at the cabling of ${f.node} and its switch ports`,
+    node,
+  ),
+  cold_neighbour: spec(
+    (f) => `the tunnel of ${f.node} drops the packet: ${f.detail}`,
+    () =>
+      'see whether the node with that VTEP is up, and whether the VLAN of the underlay reaches it',
     node,
   ),
   no_live_bucket: spec(

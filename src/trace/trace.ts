@@ -1,36 +1,19 @@
 /** A whole trace: the request, its answer, and the request of the connection that stands. */
-import { formatIp, parseMac, prefixContains, tryParseIp, type Ip } from '../address/index.ts';
+import { formatIp, tryParseIp, type Ip } from '../address/index.ts';
 import type { FlowKey } from '../openflow/fields.ts';
 import type { Port } from '../model/objects.ts';
-import type { Topology } from '../model/topology.ts';
-import { parseAddressOrPrefix } from '../pipeline/features/shared.ts';
-import type { Delivery, Fabric, FabricRun } from '../sim/fabric.ts';
+import type { Delivery, FabricRun } from '../sim/fabric.ts';
 import type { Tracker } from '../sim/conntrack.ts';
 import { endingOf, type Ending } from './ending.ts';
+import { endpoint, excess, macFor, senderFault, translated } from './ends.ts';
 import { hopsOf } from './hops.ts';
 import { ownersOf, portName, vpcName, vpcOfPort, type NodeNumbers } from './names.ts';
-import { destinationOf, isAnswer, replyKey, requestKey } from './probe.ts';
+import { destinationOf, isAnswer, isEcho, replyKey, requestKey } from './probe.ts';
 import { reasonFor, type Blamed } from './reason.ts';
 import type { ReasonCode } from './reasons.ts';
 import { answerStopsOf, stopsOf, type Arrival } from './stops.ts';
-import type { Endpoint, Leg, Probe, Reason, Stop, Trace } from './types.ts';
-
-export interface Subject {
-  readonly topology: Topology;
-  readonly fabric: Fabric;
-  /** undefined: nothing is known of the node. */
-  numbers(node: string): NodeNumbers | undefined;
-  readonly from: { readonly asked: string; readonly port: Port; readonly address: Ip | null };
-  readonly to: {
-    readonly asked: string;
-    /** Named as a port: only there the packet is delivered. Else whoever claims the address. */
-    readonly exact: boolean;
-    readonly ports: readonly Port[];
-    readonly address: Ip | null;
-  };
-  readonly probe: Probe;
-  readonly source: string;
-}
+import type { Subject } from './subject.ts';
+import type { Leg, Reason, Stop, Trace } from './types.ts';
 
 const UNKNOWN: NodeNumbers = {
   attachment: () => undefined,
@@ -48,6 +31,8 @@ interface Shot {
   readonly receiver: Port | null;
   readonly destination: Ip;
   readonly key: FlowKey;
+  /** How the packet is too long for a port's network; null: it is not. */
+  excess(port: Port): string | null;
   /** Whether this delivery is the right one. */
   arrives(delivery: Delivery, port: Port): boolean;
   /** Whether it is the network's own answer, back at the sender. */
@@ -62,37 +47,17 @@ interface Shown {
   readonly answer: readonly Stop[] | undefined;
 }
 
-/** What is wrong with the sender before any table sees the packet. */
-function senderFault(subject: Subject, port: Port): ReasonCode | null {
-  const node = port['binding:host_id'];
-  if (node === '') return 'port_unbound';
-  if (subject.topology.get('node', node) === undefined) return 'node_unknown';
-  if (!port.admin_state_up) return 'port_down';
-  const attachment = subject.numbers(node)?.attachment(port.id);
-  if (attachment === undefined) return 'port_not_plugged';
-  const bridge = subject.fabric.nodes.get(node)?.bridges['br-int'];
-  return bridge?.port(attachment.ofport)?.up === false ? 'link_down' : null;
-}
-
-/** The MAC that a port uses with an address that is not its own: an address pair may bring one. */
-function macFor(port: Port, address: Ip): bigint {
-  const text = formatIp(address);
-  const own = port.fixed_ips.some((fixed) => fixed.ip_address === text);
-  const [pair] = own
-    ? []
-    : port.allowed_address_pairs
-        .map(({ ip_address, mac_address }) => ({
-          around: parseAddressOrPrefix(ip_address),
-          mac_address,
-        }))
-        .filter(({ around }) => prefixContains(around, address))
-        .sort((a, b) => b.around.length - a.around.length);
-  return parseMac(pair?.mac_address ?? port.mac_address);
-}
-
 /** A leg whose packet never got to a switch. */
 function unsent(direction: Leg['direction'], connection: Leg['connection'], reason: Reason): Leg {
   return { direction, connection, verdict: 'dropped', reason, hops: [], stops: [] };
+}
+
+/** How the interface that a packet comes out of refuses it. */
+function tooLong(shot: Shot, { node }: Delivery, receiver: Port): Ending | undefined {
+  const detail = shot.excess(receiver);
+  return detail === null
+    ? undefined
+    : { code: 'longer_than_mtu', node, table: null, place: 'br-int', detail };
 }
 
 class Tracer {
@@ -117,12 +82,15 @@ class Tracer {
   leg(shot: Shot): Shown {
     const { fabric, topology } = this.#subject;
     const { direction, connection, sender } = shot;
-    const fault = senderFault(this.#subject, sender);
+    const excess = shot.excess(sender);
+    const fault =
+      senderFault(this.#subject, sender) ?? (excess === null ? null : 'longer_than_mtu');
     const node = sender['binding:host_id'];
     const attachment = this.#numbers(node).attachment(sender.id);
-    if (attachment === undefined || !fabric.nodes.has(node) || fault === 'link_down') {
+    const unable = fault === 'link_down' || fault === 'longer_than_mtu';
+    if (attachment === undefined || !fabric.nodes.has(node) || unable) {
       const place = node === '' ? '' : 'br-int';
-      const ending = { code: fault ?? 'no_flows', node, table: null, place, detail: '' };
+      const ending = { code: fault ?? 'no_flows', node, table: null, place, detail: excess ?? '' };
       const reason = this.#reason(shot, ending, 'sender');
       const leg = unsent(direction, connection, reason);
       return { leg, delivery: undefined, receiver: undefined, answer: undefined };
@@ -137,9 +105,13 @@ class Tracer {
     const delivery = found((it, port) => shot.arrives(it, port));
     const answer =
       delivery === undefined ? found((it, port) => shot.answered(it, port)) : undefined;
+    const receiver = delivery && this.portAt(delivery.node, delivery.ofport);
+    const refused = delivery && receiver && tooLong(shot, delivery, receiver);
     const arrival: Arrival | undefined =
-      (delivery && { kind: 'received', delivery }) ??
-      (answer && { kind: 'answered', delivery: answer });
+      refused !== undefined
+        ? undefined
+        : ((delivery && { kind: 'received', delivery }) ??
+          (answer && { kind: 'answered', delivery: answer }));
     const ends = {
       sender: portName(sender),
       interface: attachment.interface,
@@ -149,7 +121,7 @@ class Tracer {
         return port === undefined ? `ofport ${ofport}` : portName(port);
       },
     };
-    const ending = arrival === undefined ? this.#ending(run, shot) : null;
+    const ending = arrival === undefined ? (refused ?? this.#ending(run, shot)) : null;
     const blamed = fault === null ? 'receiver' : 'sender';
     const reason = ending && this.#reason(shot, { ...ending, code: fault ?? ending.code }, blamed);
     return {
@@ -161,8 +133,8 @@ class Tracer {
         hops: hops.hops,
         stops: stopsOf(run, fabric, hops, ends, arrival),
       },
-      delivery,
-      receiver: delivery && this.portAt(delivery.node, delivery.ofport),
+      delivery: refused === undefined ? delivery : undefined,
+      receiver,
       answer: answer && answerStopsOf(fabric, hops, ends, answer),
     };
   }
@@ -243,57 +215,6 @@ const FOREIGN: ReadonlySet<ReasonCode> = new Set([
   'no_tunnel_to_node',
 ]);
 
-const isGateway = (topology: Topology, vpc: string, address: string): boolean =>
-  [...topology.find('subnet.by_vpc', vpc)].some(
-    (id) => topology.get('subnet', id)?.gateway_ip === address,
-  );
-
-function endpoint(
-  subject: Subject,
-  asked: string,
-  port: Port | undefined,
-  address: Ip | null,
-): Endpoint {
-  const { topology } = subject;
-  const shown = address === null ? '' : formatIp(address);
-  if (port === undefined) {
-    const gateway = isGateway(topology, vpcOfPort(topology, subject.from.port) ?? '', shown);
-    return { asked, port: null, address: shown, ...(gateway ? { gateway } : {}) };
-  }
-  const node = port['binding:host_id'];
-  const attachment = subject.numbers(node)?.attachment(port.id);
-  const fixed =
-    port.fixed_ips.find((candidate) => candidate.ip_address === shown) ?? port.fixed_ips[0];
-  return {
-    asked,
-    address: shown,
-    port: {
-      id: port.id,
-      name: port.name,
-      device_id: port.device_id,
-      mac: port.mac_address,
-      interface: attachment?.interface ?? '',
-      node,
-      vtep: topology.get('node', node)?.vtep ?? '',
-      vid: attachment?.vid ?? 0,
-      subnet: fixed?.subnet_id ?? '',
-      security_groups: port.security_groups.map((id) => ({
-        id,
-        name: topology.get('security_group', id)?.name ?? '',
-      })),
-    },
-  };
-}
-
-/** A port that has a floating ip gets what is sent to it under the fixed address. */
-function translated(topology: Topology, port: Port, outside: string): string | undefined {
-  for (const id of topology.find('floatingip.by_port', port.id)) {
-    const floating = topology.get('floatingip', id);
-    if (floating?.floating_ip_address === outside) return floating.fixed_ip_address ?? undefined;
-  }
-  return undefined;
-}
-
 const wrap = (subject: Subject, legs: readonly Leg[], receiver: Port | undefined): Trace => {
   const { from, to, probe, source } = subject;
   const [first] = legs;
@@ -345,6 +266,7 @@ export function trace(subject: Subject): Trace {
     receiver: to.ports[0] ?? null,
     destination,
     key: requestKey(probe, macFor(from.port, source), source, destination, connection === 'new'),
+    excess: (port) => excess(topology, probe, port),
     arrives(delivery, port) {
       if (to.exact ? port.id !== to.ports[0]?.id : port.id === from.port.id) return false;
       const received = destinationOf(delivery.key, probe.family);
@@ -372,6 +294,8 @@ export function trace(subject: Subject): Trace {
     receiver: from.port,
     destination: source,
     key: replyKey(probe, macFor(receiver, back), delivery.key),
+    // An echo comes back as long as it went.
+    excess: (port) => (isEcho(probe) ? excess(topology, probe, port) : null),
     arrives: (candidate, port) =>
       port.id === from.port.id && destinationOf(candidate.key, probe.family) === source.value,
     answered: () => false,

@@ -29,6 +29,8 @@ export interface Probe {
   readonly family: 4 | 6;
   readonly source_port: number | null;
   readonly destination_port: number | null;
+  /** Bytes of the IP packet; absent: short enough for every network. */
+  readonly size?: number;
 }
 
 export interface Hop {
@@ -49,6 +51,8 @@ export interface Hop {
   readonly object?: string;
   /** One sentence for somebody who learns the pipeline. */
   readonly note?: string;
+  /** Packets that the flow has counted, where the trace was asked for counters. */
+  readonly n_packets?: number;
   /** What the hop changed, as `name=value`: registers, metadata, addresses. */
   readonly changes?: readonly string[];
 }
@@ -84,6 +88,8 @@ export interface Reason {
   readonly table: number | null;
   readonly node: string;
   readonly object: string | null;
+  /** How the switches differ from what the topology asks for, where that may be why. */
+  readonly drift?: string;
   /** What would cure it, for whoever may change it: half a sentence that follows "To cure it: ". */
   readonly cure?: string;
 }

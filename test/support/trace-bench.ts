@@ -5,7 +5,7 @@ import type { Runtime } from '../../src/api/runtime.ts';
 import type { Kind, Objects } from '../../src/model/objects.ts';
 import { PLANNERS, type Plan, type PlanContext } from '../../src/model/plan.ts';
 import type { Inputs } from '../../src/model/inputs.ts';
-import type { Plugged } from '../../src/model/stream.ts';
+import type { AgentDump, AgentQuery, Plugged } from '../../src/model/stream.ts';
 import { Topology } from '../../src/model/topology.ts';
 import { decodeEntry } from '../../src/model/tree.ts';
 import { BRIDGES, compileAll } from '../../src/pipeline/compiler.ts';
@@ -52,10 +52,20 @@ const runtimeOf = (topology: Topology): Runtime => ({
   changesSince: () => null,
 });
 
-/** Answers trace requests over `topology` and its nodes. */
+type Query = (node: string, query: AgentQuery) => Promise<AgentDump>;
+
+/** Answers trace requests over `topology` and its nodes, whose agents answer `query`. */
 export function tracerOf(
   topology: Topology,
   nodes = liveNodes(topology),
+  query: Query = (name, { what, bridge }) => {
+    const held = nodes.get(name)?.sim.bridges[bridge === 'br-phy' ? 'br-phy' : 'br-int'];
+    if (held === undefined) throw new Error(`no node ${name}`);
+    return Promise.resolve({
+      generation: held.generation,
+      text: what === 'neighbours' ? '' : DUMPS[what](held, 0),
+    });
+  },
 ): (request: TraceRequest) => Promise<Trace> {
   const tracing = new Tracing(runtimeOf(topology), {
     plugged: (name) => {
@@ -66,16 +76,10 @@ export function tracerOf(
         return attachment === undefined ? [] : [{ port_id, ...attachment }];
       });
     },
+    link: (name) => nodes.get(name),
     epoch: (name) => nodes.get(name)?.local.identity.epoch,
     networkIds: (name) => nodes.get(name)?.local.kept().networkIds,
-    query: (name, { what, bridge }) => {
-      const held = nodes.get(name)?.sim.bridges[bridge === 'br-phy' ? 'br-phy' : 'br-int'];
-      if (held === undefined) throw new Error(`no node ${name}`);
-      return Promise.resolve({
-        generation: held.generation,
-        text: what === 'neighbours' ? '' : DUMPS[what](held, 0),
-      });
-    },
+    query,
     settled: () => Promise.resolve(),
   });
   return (request) => tracing.trace(request);

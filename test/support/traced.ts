@@ -3,7 +3,7 @@ import { parseIp } from '../../src/address/index.ts';
 import type { Port } from '../../src/model/objects.ts';
 import { imagine, type Imagined } from '../../src/trace/imagined.ts';
 import { parseProbe, type ProbeRequest } from '../../src/trace/probe.ts';
-import type { Subject } from '../../src/trace/trace.ts';
+import type { Subject } from '../../src/trace/subject.ts';
 import { World } from './model-world.ts';
 
 export interface Walkthrough {

@@ -117,6 +117,11 @@ export class AgentHub implements SessionOwner {
     return plugged ? [...plugged.values()] : undefined;
   }
 
+  /** Stands for the present link of a node's agent; undefined when it is not connected. */
+  link(node: string): object | undefined {
+    return this.#sessions.get(node);
+  }
+
   epoch(node: string): number | undefined {
     return this.#sessions.get(node)?.epoch ?? undefined;
   }

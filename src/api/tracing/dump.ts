@@ -4,11 +4,20 @@ import { PORT, type Flow, type Group } from '../../openflow/flow.ts';
 import { parseFlow, parseGroups } from '../../openflow/text/index.ts';
 import type { SimPort } from '../../sim/types.ts';
 
-const HEADER = /^\s*\S+ reply\b.*:\s*$/;
+/** As `OFPST_FLOW reply (OF1.3) (xid=0x2):`; a reply in several messages adds `flags=[more]`. */
+const HEADER = /^\s*\S+ reply \(OF[\d.]+\) \(xid=\w+\):/;
 /** What changes from dump to dump while the flow is the same. */
 const COUNTERS = /\b(?:duration|n_packets|n_bytes|idle_age|hard_age)=[^,\s]*,?\s*/g;
 const PORT_LINE = /^\s*(LOCAL|\d+)\("?(.*?)"?\): addr:(\S+)/;
 const TUNNEL_NAME = /^vf-/;
+
+/** The lines of a dump that are flows, with and without what they have counted. */
+export function flowLines(text: string): { readonly line: string; readonly bare: string }[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !HEADER.test(line))
+    .map((line) => ({ line, bare: line.replace(COUNTERS, '').trim() }));
+}
 
 /** Reads dumps of one bridge; a line that it has read before costs no parsing. */
 export class FlowReader {
@@ -17,14 +26,17 @@ export class FlowReader {
   /** @throws {Failure} invalid: a line that is no flow. */
   read(text: string): Flow[] {
     const seen = new Map<string, Flow>();
-    for (const line of text.split('\n')) {
-      if (line.trim() === '' || HEADER.test(line)) continue;
-      const bare = line.replace(COUNTERS, '').trim();
+    for (const { bare } of flowLines(text)) {
       seen.set(bare, this.#known.get(bare) ?? parseFlow(bare));
     }
     this.#known = seen;
     return [...seen.values()];
   }
+}
+
+/** The VTEPs of a dump of neighbours that nobody answers for. */
+export function readColdNeighbours(text: string): Set<string> {
+  return new Set([...text.matchAll(/^(\S+) -$/gm)].flatMap(([, vtep]) => vtep ?? []));
 }
 
 /** @throws {Failure} invalid: a line that is no group. */

@@ -7,7 +7,8 @@ import { SimBridge } from '../../sim/bridge.ts';
 import { Conntrack } from '../../sim/conntrack.ts';
 import type { NodeNumbers } from '../../trace/names.ts';
 import type { Runtime } from '../runtime.ts';
-import { FlowReader, readGroups, readPorts } from './dump.ts';
+import { readCounters, type Counters } from './counters.ts';
+import { FlowReader, readColdNeighbours, readGroups, readPorts } from './dump.ts';
 import type { Reports } from './intent.ts';
 import type { Source, TracedNode } from './source.ts';
 
@@ -16,6 +17,8 @@ const TRIES = 5;
 
 /** What the source asks of the hub. */
 export interface Switches extends Reports {
+  /** Another one for each link of the node's agent: a bridge's generations are of one link. */
+  link(node: string): object | undefined;
   query(node: string, query: AgentQuery): Promise<AgentDump>;
 }
 
@@ -78,7 +81,9 @@ class LiveBridge {
 }
 
 interface LiveNode {
+  readonly link: object | undefined;
   readonly bridges: Readonly<Record<BridgeName, LiveBridge>>;
+  cold: ReadonlySet<string>;
   /** The agent's session and its flows may change between traces; readers take turns. */
   updating: Promise<void>;
 }
@@ -118,6 +123,7 @@ export class LiveSource implements Source {
     const update = async (): Promise<void> => {
       await node.bridges['br-int'].update(vtep);
       await node.bridges['br-phy'].update(vtep);
+      node.cold = await this.#cold(name);
     };
     node.updating = node.updating.then(update, update);
     await node.updating;
@@ -127,21 +133,44 @@ export class LiveSource implements Source {
     };
     const mac = bridges['br-phy'].port(PORT.local)?.mac ?? '';
     return {
-      sim: { name, vtep, mac, bridges, conntrack: new Conntrack() },
+      sim: { name, vtep, mac, bridges, conntrack: new Conntrack(), cold: node.cold },
       numbers: numbersOf(
-        this.#switches.plugged(name) ?? plugged,
+        this.#own(name, this.#switches.plugged(name) ?? plugged),
         this.#switches.networkIds(name) ?? {},
         vpc,
       ),
     };
   }
 
+  /** Of what an agent says to have plugged, the ports that are its node's. */
+  #own(name: string, plugged: readonly Plugged[]): readonly Plugged[] {
+    const bound = this.#runtime.topology.find('port.by_host', name);
+    return plugged.filter(({ port_id }) => bound.has(port_id));
+  }
+
+  async #cold(name: string): Promise<ReadonlySet<string>> {
+    const answer = await this.#switches.query(name, { what: 'neighbours', bridge: 'br-phy' });
+    return 'text' in answer ? readColdNeighbours(answer.text) : new Set();
+  }
+
+  /**
+   * What the flows of a node's bridge have counted until now.
+   * @throws {Failure} unavailable: the agent does not answer.
+   */
+  async counters(name: string, bridge: string): Promise<Counters> {
+    const dump = await this.#switches.query(name, { what: 'flows', bridge });
+    return readCounters('text' in dump ? dump.text : '');
+  }
+
   #node(name: string): LiveNode {
+    const link = this.#switches.link(name);
     let node = this.#nodes.get(name);
-    if (node === undefined) {
+    if (node === undefined || node.link !== link) {
       const bridge = (which: BridgeName) => new LiveBridge(name, which, this.#switches);
       node = {
+        link,
         bridges: { 'br-int': bridge('br-int'), 'br-phy': bridge('br-phy') },
+        cold: new Set(),
         updating: Promise.resolve(),
       };
       this.#nodes.set(name, node);

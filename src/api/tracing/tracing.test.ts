@@ -12,6 +12,8 @@ import type { SimNode } from '../../sim/fabric.ts';
 import { openMemoryStore } from '../../store/index.ts';
 import { imaginedIdentity, interfaceName, simNode } from '../../trace/imagined.ts';
 import { openRuntime, type OpenRuntime } from '../runtime.ts';
+import { renderMarkdown } from '../../trace/render/markdown.ts';
+import { renderText } from '../../trace/render/text.ts';
 import { Tracing, type TraceRequest } from './tracing.ts';
 
 const DUMPS = { flows: dumpFlows, groups: dumpGroups, ports: dumpPorts } as const;
@@ -20,6 +22,8 @@ const DUMPS = { flows: dumpFlows, groups: dumpGroups, ports: dumpPorts } as cons
 class Agents {
   readonly nodes = new Map<string, { sim: SimNode; local: LocalState }>();
   readonly asked: AgentQuery[] = [];
+  /** By node its link, where it has come anew. */
+  readonly links = new Map<string, object>();
   readonly #runtime: OpenRuntime;
 
   constructor(runtime: OpenRuntime) {
@@ -57,6 +61,10 @@ class Agents {
       if (attachment !== undefined) ports.push({ port_id, ...attachment });
     }
     return ports;
+  }
+
+  link(name: string): object | undefined {
+    return this.links.get(name);
   }
 
   epoch(name: string): number | undefined {
@@ -291,12 +299,38 @@ describe('live switches', () => {
 
   it('reads again only what changed', async () => {
     await trace({ from: 'vm1', to: 'vm3' });
-    expect(agents.asked).toHaveLength(12);
+    expect(agents.asked).toHaveLength(14);
     await trace({ from: 'vm1', to: 'vm3' });
-    expect(agents.asked).toHaveLength(16);
+    expect(agents.asked).toHaveLength(20);
     agents.apply('node2', { vid: 0x26, ofport: 41 });
     await trace({ from: 'vm1', to: 'vm3' });
-    expect(agents.asked).toHaveLength(16 + 2 + 6);
+    expect(agents.asked).toHaveLength(20 + 3 + 7);
+  });
+
+  it('reads everything again from an agent that has come anew', async () => {
+    await trace({ from: 'vm1', to: 'vm3' });
+    const [vm3 = ''] = runtime.topology.find('port.by_name', 'vm3');
+    await update('port', vm3, { security_groups: [] });
+    const node2 = agents.nodes.get('node2');
+    agents.apply('node2', { vid: 0x26, ofport: 41 });
+    // Its generations begin anew, and happen to be what they were.
+    for (const bridge of ['br-int', 'br-phy'] as const) {
+      const { generation } = node2?.sim.bridges[bridge] ?? { generation: 0 };
+      const again = agents.nodes.get('node2')?.sim.bridges[bridge];
+      if (again !== undefined) again.generation = generation;
+    }
+    agents.links.set('node2', {});
+    expect((await trace({ from: 'vm1', to: 'vm3' })).reason?.code).toBe('no_ingress_rule');
+  });
+
+  it('tells what each flow has counted, where that is asked for', async () => {
+    const traced = await trace({ from: 'vm1', to: 'vm3', counters: true });
+    const hops = traced.legs.flatMap((leg) => leg.hops);
+    expect(hops.map(({ n_packets }) => n_packets)).toEqual(hops.map(() => 0));
+    expect(renderText(traced, { color: false, columns: 100 })).toContain('n_packets=0');
+    expect(renderMarkdown(traced)).toMatch(/table=0, n_packets=0, priority=30,ip/);
+    const failure = await failureOf({ from: 'vm1', to: 'vm3', source: 'intent', counters: true });
+    expect(failure.message).toContain('no counters');
   });
 
   it('tells what the switches hold, not what they should', async () => {

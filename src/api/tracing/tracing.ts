@@ -7,9 +7,12 @@ import type { FixedIp, Port } from '../../model/objects.ts';
 import { explain } from '../../trace/explain.ts';
 import { vpcOfPort, type NodeNumbers } from '../../trace/names.ts';
 import { familyOfProtocol, parseProbe } from '../../trace/probe.ts';
-import type { Subject } from '../../trace/trace.ts';
-import type { Trace } from '../../trace/types.ts';
+import type { Subject } from '../../trace/subject.ts';
+import { trace } from '../../trace/trace.ts';
+import type { Probe, Trace } from '../../trace/types.ts';
 import type { Runtime } from '../runtime.ts';
+import { withCounters } from './counters.ts';
+import { driftOf, mayBeDrift } from './drift.ts';
 import { IntentSource } from './intent.ts';
 import { LiveSource, type Switches } from './live.ts';
 import { resolveFrom, resolveTo, type Named } from './resolve.ts';
@@ -25,6 +28,10 @@ const bodySchema = Type.Object(
     source: Type.Optional(Type.Union([Type.Literal('live'), Type.Literal('intent')])),
     family: Type.Optional(Type.Union([Type.Literal(4), Type.Literal(6)])),
     source_port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
+    /** Bytes of the IP packet. */
+    size: Type.Optional(Type.Integer({ minimum: 68, maximum: 65_535 })),
+    /** Says of each flow what it has counted; of live traces only. */
+    counters: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },
 );
@@ -80,18 +87,32 @@ function chooseAddresses(
   };
 }
 
+/** A packet as asked for, its ends found. */
+interface Question {
+  readonly vpc: string;
+  readonly from: ReturnType<typeof resolveFrom>;
+  readonly to: Named;
+  readonly addresses: Addresses;
+  readonly probe: Probe;
+}
+
+const uncounted = (): Failure =>
+  new Failure('invalid', 'InvalidInput', 'a trace by intent has no counters', {
+    field: 'counters',
+    remedy: 'trace with --source live',
+  });
+
 export class Tracing {
   readonly #runtime: Runtime;
   readonly #hub: Hub;
-  readonly #sources: Readonly<Record<'live' | 'intent', Source>>;
+  readonly #live: LiveSource;
+  readonly #intent: IntentSource;
 
   constructor(runtime: Runtime, hub: Hub) {
     this.#runtime = runtime;
     this.#hub = hub;
-    this.#sources = {
-      live: new LiveSource(runtime, hub),
-      intent: new IntentSource(runtime, hub),
-    };
+    this.#live = new LiveSource(runtime, hub);
+    this.#intent = new IntentSource(runtime, hub);
   }
 
   /** POST /tianchi/v1/traces */
@@ -110,41 +131,69 @@ export class Tracing {
    *   whose flows cannot be read.
    */
   async trace(request: TraceRequest): Promise<Trace> {
+    if (request.source === 'intent') {
+      if (request.counters === true) throw uncounted();
+      return this.#follow('intent', this.#question(request), explain);
+    }
+    await this.#settle();
+    const question = this.#question(request);
+    const traced = await this.#compared(await this.#follow('live', question, explain), question);
+    return request.counters === true
+      ? withCounters(traced, (node, bridge) => this.#live.counters(node, bridge))
+      : traced;
+  }
+
+  #question(request: TraceRequest): Question {
     const { topology } = this.#runtime;
-    const source = request.source ?? 'live';
-    if (source === 'live') await this.#settle();
     const from = resolveFrom(topology, request.from);
     const vpc = vpcOfPort(topology, from.port) ?? '';
     const to = resolveTo(topology, request.to, vpc);
-    const chosen = chooseAddresses(
+    const addresses = chooseAddresses(
       choices(from.port, from.address),
       choices(to.ports[0], to.address),
       request.family ?? familyOfProtocol(request.protocol),
     );
-    const probe = parseProbe(
-      { protocol: request.protocol, sourcePort: request.source_port },
-      chosen.family,
-    );
-    const loaded = await this.#load(this.#sources[source], from.port, to, vpc);
+    const { protocol, source_port: sourcePort, size } = request;
+    const probe = parseProbe({ protocol, sourcePort, size }, addresses.family);
+    return { vpc, from, to, addresses, probe };
+  }
+
+  /** Traces over the nodes that the packet needs: those of its ends, and those that it gets to. */
+  async #follow(
+    source: 'live' | 'intent',
+    { vpc, from, to, addresses, probe }: Question,
+    tell: (subject: Subject) => Trace,
+  ): Promise<Trace> {
+    const nodes = source === 'live' ? this.#live : this.#intent;
+    const loaded = await this.#load(nodes, from.port, to, vpc);
     for (let round = 0; ; round += 1) {
       const { fabric, numbers } = loaded;
-      const subject: Subject = {
-        topology,
+      const traced = tell({
+        topology: this.#runtime.topology,
         fabric,
         numbers: (node) => numbers.get(node),
-        from: { asked: from.asked, port: from.port, address: chosen.from },
+        from: { asked: from.asked, port: from.port, address: addresses.from },
         to: {
           asked: to.asked,
           exact: to.address === null,
           ports: to.ports,
-          address: chosen.to,
+          address: addresses.to,
         },
         probe,
         source,
-      };
-      const traced = explain(subject);
+      });
       if (round === ROUNDS || !(await loaded.loadMissed())) return traced;
     }
+  }
+
+  /** A dropped live trace with the place where the switch is not as the topology asks. */
+  async #compared(live: Trace, question: Question): Promise<Trace> {
+    if (live.reason === null || !mayBeDrift(live)) return live;
+    const drift = driftOf(live, await this.#follow('intent', question, trace));
+    if (drift === undefined) return live;
+    const reason = { ...live.reason, drift };
+    const [first, ...more] = live.legs;
+    return { ...live, reason, legs: first === undefined ? [] : [{ ...first, reason }, ...more] };
   }
 
   /** The nodes of both ends; others are loaded when a packet is sent to them. */

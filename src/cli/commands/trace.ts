@@ -38,6 +38,8 @@ interface Options {
   readonly expect?: 'delivered' | 'dropped';
   readonly family?: '4' | '6';
   readonly sourcePort?: string;
+  readonly size?: string;
+  readonly counters?: boolean;
   readonly batch?: boolean;
   readonly flows?: string;
 }
@@ -47,13 +49,13 @@ async function ask(client: Client, request: Json): Promise<Trace> {
   return (await client.request('POST', '/tianchi/v1/traces', request)) as Trace;
 }
 
-function sourcePort(text: string): number {
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port >= 1 && port <= 65535) return port;
+function wholeNumber(option: string, text: string, low: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= low && value <= 65535) return value;
   throw new Failure(
     'invalid',
     'Usage',
-    `--source-port is '${text}'; it must be a number from 1 to 65535`,
+    `${option} is '${text}'; it must be a number from ${low} to 65535`,
   );
 }
 
@@ -119,6 +121,8 @@ export function traceCommand(program: Command, io: Io, client: Client): void {
     )
     .addOption(new Option('--family <version>', 'IP version').choices(['4', '6']))
     .option('--source-port <port>', 'of tcp, udp and sctp (default 40000)')
+    .option('--size <bytes>', 'of the IP packet: says where a longer one than the MTU ends')
+    .option('--counters', 'say how many packets each flow has counted (live only)')
     .option('--batch', 'read requests as NDJSON from stdin: {"id","from","to","proto"}')
     .addOption(new Option('--flows <file>').hideHelp())
     .addOption(new Option('--groups <file>').hideHelp())
@@ -151,7 +155,9 @@ export function traceCommand(program: Command, io: Io, client: Client): void {
           ...(options.family === undefined ? {} : { family: Number(options.family) }),
           ...(options.sourcePort === undefined
             ? {}
-            : { source_port: sourcePort(options.sourcePort) }),
+            : { source_port: wholeNumber('--source-port', options.sourcePort, 1) }),
+          ...(options.size === undefined ? {} : { size: wholeNumber('--size', options.size, 68) }),
+          ...(options.counters === undefined ? {} : { counters: options.counters }),
         });
         const format = options.json === true ? 'json' : options.format;
         io.out((await FORMATS[format]?.(trace, io)) ?? '');

@@ -3,6 +3,7 @@ import { escape } from './markup.ts';
 import { renderSvg } from './svg.ts';
 import { PAGE_COLOURS, type Paint } from './svg/palette.ts';
 import {
+  aboutHop,
   endpointName,
   fatalHop,
   legEnds,
@@ -57,13 +58,12 @@ function groupOf({ group }: Hop): string {
 }
 
 function row(hop: Hop, fatal: boolean): string {
-  const { table, name, priority, match, actions, ct_state, object, note } = hop;
+  const { table, name, priority, match, actions, note } = hop;
   const flow =
     priority === null
       ? 'no flow matches'
       : `priority=${priority}${match === '' ? '' : `,${match}`}`;
-  const about = [object, ct_state === undefined ? undefined : `ct ${ct_state}`, note]
-    .filter((part) => part !== undefined)
+  const about = [...aboutHop(hop), ...(note === undefined ? [] : [note])]
     .map((part) => escape(part))
     .join('<br>');
   return `<tr${fatal ? ' class="fatal"' : ''}><td>${table} ${escape(name)}</td><td>${breakable(flow)}</td><td>${breakable(actions)}${groupOf(hop)}</td><td class="note">${about}</td></tr>`;
@@ -91,7 +91,8 @@ function legSection(trace: Trace, leg: Leg, first: boolean): string {
 function reasonSection({ reason }: Trace): string[] {
   if (reason === null) return [];
   const cure = reason.cure === undefined ? '' : `<br>To cure it: ${escape(reason.cure)}.`;
-  return [`<p class="reason">${escape(reason.message)}${cure}</p>`];
+  const drift = reason.drift === undefined ? '' : `<br>Drift: ${escape(reason.drift)}`;
+  return [`<p class="reason">${escape(reason.message)}${drift}${cure}</p>`];
 }
 
 function fixSection({ fix }: Trace): string[] {

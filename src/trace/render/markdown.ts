@@ -78,6 +78,7 @@ function legSection(trace: Trace, leg: Leg, chapter: number): string[] {
     '',
     ...flowRecord(leg),
     ...(leg.reason === null ? [] : [`**Why it is dropped:** ${prose(leg.reason.message)}`, '']),
+    ...(leg.reason?.drift === undefined ? [] : [`**Drift:** ${prose(leg.reason.drift)}`, '']),
   ];
 }
 

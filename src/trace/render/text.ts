@@ -1,6 +1,7 @@
 import type { Hop, Leg, Trace } from '../types.ts';
 import { oneLine } from './markup.ts';
 import {
+  aboutHop,
   endpointText,
   fatalHop,
   legTitle,
@@ -80,9 +81,7 @@ const verdictText = (printer: Printer, verdict: Trace['verdict']): string =>
 function printHop(printer: Printer, hop: Hop, last: boolean, trunk: string, fatal: boolean): void {
   const mark = fatal ? printer.style('red', '✘') : last ? '└' : '├';
   const table = String(hop.table).padStart(3);
-  const about = [hop.object, hop.ct_state === undefined ? undefined : `ct ${hop.ct_state}`]
-    .filter((part) => part !== undefined)
-    .join(', ');
+  const about = aboutHop(hop).join(', ');
   const branch = `${trunk}${last ? ' ' : '│'}     `;
   const name = printer.style('bold', hop.name);
   const gap = ' '.repeat(Math.max(NAME_WIDTH - hop.name.length, 1));
@@ -143,7 +142,8 @@ export function renderText(trace: Trace, options: TextOptions): string {
   if (trace.reason !== null) {
     printer.line();
     printer.block('', 'why: ', trace.reason.message, 'red');
-    const { cure } = trace.reason;
+    const { cure, drift } = trace.reason;
+    if (drift !== undefined) printer.block('', 'drift: ', drift, null);
     if (trace.fix.length === 0 && cure !== undefined) printer.block('', 'to cure it: ', cure, null);
   }
   for (const [index, command] of trace.fix.entries()) {

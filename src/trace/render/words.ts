@@ -11,8 +11,10 @@ export function endpointText(endpoint: Endpoint): string {
   return `${endpointName(endpoint)} (${address}${where})`;
 }
 
-export const probeText = (probe: Probe): string =>
-  probe.destination_port === null ? probe.protocol : `${probe.protocol}/${probe.destination_port}`;
+export function probeText({ protocol, destination_port, size }: Probe): string {
+  const text = destination_port === null ? protocol : `${protocol}/${destination_port}`;
+  return size === undefined ? text : `${text} of ${size} bytes`;
+}
 
 export const legTitle = (leg: Leg): string =>
   `${leg.direction}, ${leg.connection === 'new' ? 'new connection' : 'established connection'}`;
@@ -47,11 +49,12 @@ export function stretches(hops: readonly Hop[]): Stretch[] {
   return found;
 }
 
-/** The flow as `ovs-ofctl` prints it, without counters. */
+/** The flow as `ovs-ofctl` prints it, with its packets where they are known. */
 export function flowText(hop: Hop): string {
   if (hop.priority === null) return 'no flow matches';
   const match = hop.match === '' ? '' : `,${hop.match}`;
-  return `cookie=${hop.cookie}, table=${hop.table}, priority=${hop.priority}${match} actions=${hop.actions}`;
+  const counter = hop.n_packets === undefined ? '' : `n_packets=${hop.n_packets}, `;
+  return `cookie=${hop.cookie}, table=${hop.table}, ${counter}priority=${hop.priority}${match} actions=${hop.actions}`;
 }
 
 export interface Step {
@@ -92,6 +95,13 @@ export function stepsOf(leg: Leg): Step[] {
     };
   });
 }
+
+/** What is known of a table visit beside its flow. */
+export const aboutHop = ({ object, ct_state, n_packets }: Hop): string[] => [
+  ...(object === undefined ? [] : [object]),
+  ...(ct_state === undefined ? [] : [`ct ${ct_state}`]),
+  ...(n_packets === undefined ? [] : [`n_packets=${n_packets}`]),
+];
 
 export const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 

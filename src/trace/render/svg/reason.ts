@@ -29,6 +29,7 @@ function blocks(leg: Leg): Block[] {
   return [
     { text: `Dropped ${place}`, font: BOLD },
     { text: reason.message, font: SANS },
+    ...(reason.drift === undefined ? [] : [{ text: reason.drift, font: SANS }]),
     ...(reason.cure === undefined ? [] : [{ text: `To cure it: ${reason.cure}.`, font: SANS }]),
   ];
 }

@@ -1,0 +1,119 @@
+/** A bridge's delta on its way into the switch: all of it or nothing. */
+import { Failure } from '../../base/failure.ts';
+import type { Flow, Group, Meter } from '../../openflow/flow.ts';
+import { formatFlow, formatGroup, formatMeter } from '../../openflow/text/index.ts';
+import type { Message, UnreadableFlow } from '../../openflow/wire/index.ts';
+import type { BridgeDelta } from '../../pipeline/feature.ts';
+import { Bundle, part, send, sendAll, type Part } from './bundle.ts';
+import { errorName } from './errors.ts';
+import type { Link } from './link.ts';
+import { heldGroup } from './read.ts';
+import type { Session } from './session.ts';
+
+const METER_EXISTS = 'OFPMMFC_METER_EXISTS';
+
+const flows = (command: 'add' | 'delete_strict', things: readonly Flow[]): Part =>
+  part(
+    'flow',
+    things,
+    (flow) => ({ kind: 'flow_mod', command, flow }),
+    (flow) => formatFlow(flow),
+  );
+
+const groups = (things: readonly Group[], message: (group: Group) => Message): Part =>
+  part('group', things, message, (group) => formatGroup(group));
+
+const putGroup = (group: Group): Message => ({
+  kind: 'group_mod',
+  command: 'add_or_modify',
+  group,
+});
+const deleteGroup = ({ id }: Group): Message => ({ kind: 'group_mod', command: 'delete', id });
+
+const meters = (things: readonly Meter[], message: (meter: Meter) => Message): Part =>
+  part('meter', things, message, (meter) => formatMeter(meter).replaceAll(/\s+/g, ' '));
+
+const addMeter = (meter: Meter): Message => ({ kind: 'meter_mod', command: 'add', meter });
+const modifyMeter = (meter: Meter): Message => ({ kind: 'meter_mod', command: 'modify', meter });
+const deleteMeter = ({ id }: Meter): Message => ({ kind: 'meter_mod', command: 'delete', id });
+
+/**
+ * Applies `delta` in the order in which nothing ever points at what is not there: meters, groups, then
+ * all flows at once, last the groups and meters that go. Groups are one bundle and flows another, on
+ * the sessions that carry them; when the flows are refused the groups are put back.
+ * @throws {Failure} `SwitchRefused`, naming the flow, group or meter and the switch's error: nothing
+ *   of the delta is in then, but meters that were there before may have their new rates.
+ *   `SwitchAway` when the connection is lost: the switch may hold any part of it.
+ */
+export async function applyDelta(link: Link, delta: BridgeDelta): Promise<void> {
+  const flowBundle = new Bundle(link.flows, [
+    flows('add', delta.add),
+    flows('delete_strict', delta.remove),
+  ]);
+  const groupBundle = new Bundle(link.groups, [groups(delta.addGroups, putGroup)]);
+  const undo: Part[] = [];
+  try {
+    await putMeters(link.groups, delta.addMeters, undo);
+    const [refusedFlow, refusedGroup, ...held] = await Promise.all([
+      flowBundle.stage(),
+      groupBundle.stage(),
+      ...delta.addGroups.map(({ id }) => heldGroup(link.groups, id)),
+    ]);
+    const refused = refusedFlow ?? refusedGroup;
+    if (refused !== null) throw refused;
+    await groupBundle.commit();
+    const former = held.filter((group) => group !== null);
+    const fresh = delta.addGroups.filter((_, index) => held[index] === null);
+    undo.push(groups(former, putGroup), groups(fresh, deleteGroup));
+    await flowBundle.commit();
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'SwitchRefused') {
+      await Promise.all([flowBundle.discard(), groupBundle.discard()]);
+      for (const part of undo) await send(link.groups, part);
+    }
+    throw error;
+  }
+  await sendAll(link.groups, groups(delta.removeGroups, deleteGroup));
+  await sendAll(link.groups, meters(delta.removeMeters, deleteMeter));
+}
+
+/** Adds meters, and changes those that the switch has already; `undo` gets what takes the new ones back. */
+async function putMeters(session: Session, wanted: readonly Meter[], undo: Part[]): Promise<void> {
+  const additions = meters(wanted, addMeter);
+  const refused = await send(session, additions);
+  undo.push(
+    meters(
+      wanted.filter((_, index) => !refused.has(index)),
+      deleteMeter,
+    ),
+  );
+  for (const [index, refusal] of refused) {
+    if (errorName(refusal.error) !== METER_EXISTS) throw additions.failure(index, refusal);
+  }
+  const existing = wanted.filter((_, index) => refused.has(index));
+  await sendAll(session, meters(existing, modifyMeter));
+}
+
+const WHOLE_COOKIE = 0xffff_ffff_ffff_ffffn;
+
+/**
+ * Deletes flows of which only table, priority and cookie are known. Every flow of such a table with such a
+ * cookie goes along: a switch can't be told more precisely without the match.
+ * @throws {Failure} `SwitchRefused`, `SwitchAway`.
+ */
+export function removeUnreadable({ flows }: Link, held: readonly UnreadableFlow[]): Promise<void> {
+  return sendAll(
+    flows,
+    part(
+      'flow',
+      held,
+      ({ why: _, ...flow }) => ({
+        kind: 'flow_mod',
+        command: 'delete',
+        flow: { ...flow, match: [], actions: [] },
+        cookieMask: WHOLE_COOKIE,
+      }),
+      ({ table, cookie }) => `table=${table}, cookie=0x${cookie.toString(16)}/-1`,
+    ),
+  );
+}

@@ -1,12 +1,13 @@
 /** Agents on real Open vSwitches without root: a sandbox a node, and what stands in for the rest of it. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import type { RunningAgent } from '../../src/agent/index.ts';
 import { OvsDatapath } from '../../src/agent/ovs/datapath.ts';
 import type { OvsOptions } from '../../src/agent/ovs/index.ts';
 import type { BridgeName } from '../../src/pipeline/compiler.ts';
 import { BRIDGES, compileAll } from '../../src/pipeline/compiler.ts';
-import { formatFlow, parseGroups, parseMeters } from '../../src/openflow/text/index.ts';
+import { formatFlow, formatGroup, formatMeter, parseGroups, parseMeters } from '../../src/openflow/text/index.ts';
 import type { Topology } from '../../src/model/topology.ts';
 import type { Sandbox } from '../support/ovs.ts';
 import { log } from './world.ts';
@@ -55,14 +56,13 @@ export function giveAddress(ovs: Sandbox, vtep: string): void {
   ovs.appctl('ovs/route/add', `${vtep}/24`, 'br-phy');
 }
 
-const byId = <T extends { readonly id: number }>(all: readonly T[]): T[] =>
-  [...all].sort((a, b) => a.id - b.id);
-
 /** What `ovs-ofctl diff-flows` prints: nothing when the bridge holds these flows and no others. */
 function diffFlows(ovs: Sandbox, bridge: BridgeName, text: string): string[] {
+  const file = path.join(ovs.dir, `${bridge}.flows`);
+  writeFileSync(file, text);
   // It ends with 2 when there are differences.
-  const script = `ovs-ofctl -O OpenFlow13 diff-flows ${bridge} /dev/stdin || test $? -eq 2`;
-  return ovs.run('sh', ['-c', script], text).trim().split('\n').filter(Boolean);
+  const script = `ovs-ofctl -O OpenFlow13 diff-flows ${bridge} ${file} || test $? -eq 2`;
+  return ovs.run('sh', ['-c', script]).trim().split('\n').filter(Boolean);
 }
 
 /**
@@ -75,14 +75,13 @@ export function differencesOf(ovs: Sandbox, topology: Topology, agent: RunningAg
     const { flows, groups, meters } = wanted[bridge];
     const found = diffFlows(ovs, bridge, flows.map((flow) => formatFlow(flow)).join('\n'));
     const dump = (what: string): string => ovs.ofctl(['-O', 'OpenFlow15', what, bridge]);
-    const held = {
-      groups: byId(parseGroups(dump('dump-groups')).groups),
-      meters: byId(parseMeters(dump('dump-meters')).meters),
-    };
-    for (const [what, mine] of Object.entries({ groups: byId(groups), meters: byId(meters) })) {
-      const theirs = what === 'groups' ? held.groups : held.meters;
-      if (!isDeepStrictEqual(theirs, mine)) found.push(`${what}: ${JSON.stringify([theirs, mine])}`);
-    }
+    const held = [
+      ...parseGroups(dump('dump-groups')).groups.map((it) => formatGroup(it)),
+      ...parseMeters(dump('dump-meters')).meters.map(formatMeter),
+    ];
+    const mine = [...groups.map((it) => formatGroup(it)), ...meters.map(formatMeter)];
+    found.push(...held.filter((it) => !mine.includes(it)).map((it) => `-${it}`));
+    found.push(...mine.filter((it) => !held.includes(it)).map((it) => `+${it}`));
     return found.map((line) => `${bridge} ${line}`);
   });
 }

@@ -103,6 +103,8 @@ const fragFlow = ({ offset }: Fragment): string =>
 const shown = (payload: Payload, fragment: Fragment | undefined): string =>
   fragment !== undefined && fragment.offset > 0 ? '' : payload.flow;
 
+const TCP = 6;
+
 export function ipv4(
   source: string,
   destination: string,
@@ -125,10 +127,13 @@ export function ipv4(
     ...options,
   ];
   const frag = fragment === undefined ? '' : fragFlow(fragment);
+  // Conntrack looks at it; of UDP it takes 0 for none.
+  const whole = payload.protocol === TCP && fragment === undefined;
+  const transport = whole ? summedFor(source, destination, payload) : payload.bytes;
   return {
     type: 0x0800,
     flow: `ip,nw_src=${source},nw_dst=${destination},nw_ttl=64,nw_proto=${payload.protocol}${frag}${shown(payload, fragment)}`,
-    bytes: [...summed(header, 10), ...payload.bytes],
+    bytes: [...summed(header, 10), ...transport],
   };
 }
 
@@ -240,22 +245,20 @@ export const segment = (
   ],
 });
 
-/** `payload` of an IPv4 packet with its transport checksum, which conntrack looks at. */
-export const withChecksum = (source: string, destination: string, payload: Payload): Payload => ({
-  ...payload,
-  bytes: summedFor(source, destination, payload),
-});
-
-export const udp = (source: number, destination: number): Payload => ({
+export const udp = (
+  source: number,
+  destination: number,
+  data: readonly number[] = int(0, 8),
+): Payload => ({
   protocol: 17,
   flow: `,udp_src=${source},udp_dst=${destination}`,
-  bytes: [...int(source, 2), ...int(destination, 2), ...int(16, 2), 0, 0, ...int(0, 8)],
+  bytes: [...int(source, 2), ...int(destination, 2), ...int(8 + data.length, 2), 0, 0, ...data],
 });
 
 /** ICMP, or ICMPv6 with its checksum left to `ipv6`. */
-export const echo = (version: 4 | 6): Payload => {
+export const echo = (version: 4 | 6, id = 1): Payload => {
   const type = version === 4 ? 8 : 128;
-  const bytes = [type, 0, 0, 0, 0, 1, 0, 1, ...int(0, 8)];
+  const bytes = [type, 0, 0, 0, ...int(id, 2), 0, 1, ...int(0, 8)];
   return {
     protocol: version === 4 ? 1 : 58,
     flow: `,icmp_type=${type},icmp_code=0`,

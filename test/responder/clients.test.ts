@@ -144,14 +144,21 @@ suite('real clients', () => {
     await stopDaemon();
     expect(output).toContain('DHCPNAK');
     expect(output).toContain('bound to 178.1.3.2');
-    expect(what.filter((it) => it.startsWith('dhcp_'))[0]).toBe('dhcp_nak');
+    expect(what.find((it) => it.startsWith('dhcp_'))).toBe('dhcp_nak');
   });
 
   test('udhcpc gets an address and static routes', async () => {
     const opened = await vm({ v4: { host_routes: HOST_ROUTES } });
     const { output } = await opened.run('udhcpc', [
-      ...['-i', opened.device, '-n', '-q', '-f'],
-      ...['-O', 'staticroutes', '-O', 'mtu', '-s', noting()],
+      '-nqf',
+      '-i',
+      opened.device,
+      '-O',
+      'staticroutes',
+      '-O',
+      'mtu',
+      '-s',
+      noting(),
     ]);
     expect(output).toContain('lease of 178.1.3.2 obtained');
     expect(noted()).toMatchObject({

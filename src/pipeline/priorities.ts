@@ -8,6 +8,7 @@ export const PRIORITY = {
   dispatchIngress: 10,
   connection: { known: 50, related: 60 },
   rules: { byRemoteGroup: 2000, plain: 2010 },
+  serverInFragments: 10,
   commitEgress: 20,
   commitIngress: 5,
   markedSource: 10,

@@ -38,7 +38,7 @@ export const RESERVED_SOURCES: readonly MaskedValue[] = [
   { value: MAC.vpc, mask: 0xffff_ffff_ffffn },
   { value: MAC.tunnel, mask: 0xffff_ffff_fffen },
   { value: 0x0400_0000_0000n, mask: 0xff00_0000_0000n },
-  { value: 0x0500_0000_0000n, mask: 0xff00_0000_0000n },
+  // Group addresses, 05:… among them.
   { value: 0x0100_0000_0000n, mask: 0x0100_0000_0000n },
 ];
 

@@ -2,12 +2,16 @@
  * Nobody speaks as somebody else: every lie that a VM could tell its switch goes nowhere, and the
  * truth gets through, in the simulated switch and in a real one.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FlowKey } from '../../src/openflow/fields.ts';
+import type { Flow } from '../../src/openflow/flow.ts';
 import {
   formatFlow,
   formatGroup,
   formatMeter,
+  parseFlow,
   parsePacket,
 } from '../../src/openflow/text/index.ts';
 import { BRIDGES, compileAll } from '../../src/pipeline/compiler.ts';
@@ -39,18 +43,24 @@ const keyOf = ({ from, frame }: Sent): FlowKey =>
 const label = ({ from, name }: Sent): string =>
   `${Object.entries(VM).find(([, vm]) => vm === from)?.[0]}: ${name}`;
 
-describe('the simulated switch', () => {
-  const port = (ofport: number, kind: SimPort['kind']): SimPort => ({
-    ofport,
-    name: `${kind}${ofport}`,
-    kind,
-    up: true,
-  });
+const port = (ofport: number, kind: SimPort['kind']): SimPort => ({
+  ofport,
+  name: `${kind}${ofport}`,
+  kind,
+  up: true,
+});
+
+function simulated(): SimBridge {
   const bridge = new SimBridge('br-int', [
     port(TUNNEL, 'tunnel'),
     ...plugged.map(([, { ofport }]) => port(ofport, 'vm')),
   ]);
   bridge.apply(program);
+  return bridge;
+}
+
+describe('the simulated switch', () => {
+  const bridge = simulated();
 
   const outcomes = (sent: Sent): string[] => {
     const { steps } = execute(bridge, keyOf(sent), { conntrack: new Conntrack(), now: 0 });
@@ -176,11 +186,45 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a real switch', () => {
     unixctl.call('netdev-dummy/receive', `vhu${from.ofport}`, hex(frame));
   const victim = String(VM.victim.ofport);
 
-  it('sends nothing when the frames really come in', async () => {
+  /** Packets that each drop row has counted, those that have. */
+  const dropped = (rows: Iterable<{ flow: Flow; packets: number }>): Record<string, number> => {
+    const counted: Record<string, number> = {};
+    for (const { flow, packets } of rows) {
+      if (flow.actions.length === 0 && packets > 0) counted[formatFlow(flow)] = packets;
+    }
+    return counted;
+  };
+
+  const realRows = () => {
+    const dump = sandbox.ofctl(['-O', 'OpenFlow13', '--no-names', 'dump-flows', 'br-int']);
+    return dump
+      .split('\n')
+      .filter((line) => line.includes('actions='))
+      .map((line) => ({
+        flow: parseFlow(line.trim()),
+        packets: Number(/n_packets=(\d+)/.exec(line)?.[1]),
+      }));
+  };
+
+  it('sends nothing when the frames really come in, and counts each at its row', async () => {
     const before = counters();
-    for (const { from, frame } of LIES) await receive(from, frame);
+    const predicted = simulated();
+    const conntrack = new Conntrack();
+    for (const lie of LIES) {
+      await receive(lie.from, lie.frame);
+      execute(predicted, keyOf(lie), { conntrack, now: 0, count: true });
+    }
+    const expected = dropped(predicted.counters());
+    expect(Object.values(expected).reduce((sum, n) => sum + n, 0)).toBe(LIES.length);
+    const deadline = Date.now() + 20_000;
+    let seen = dropped(realRows());
+    while (!isDeepStrictEqual(seen, expected) && Date.now() < deadline) {
+      await sleep(100);
+      seen = dropped(realRows());
+    }
+    expect(seen).toEqual(expected);
     expect(counters()).toEqual(before);
-  });
+  }, 60_000);
 
   it.each(FRAGMENTED)('sends $arrive fragments of $name on', async ({ from, frames, arrive }) => {
     const before = counters();

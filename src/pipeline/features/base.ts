@@ -188,9 +188,9 @@ function emitDrops(local: LocalReader, emit: Emit): void {
     ['ipv6', 547, 546],
   ] as const) {
     const begins = { ct_state: ctState('+new+trk'), ct_nw_proto: IP_PROTO.udp };
-    emit.flow(
-      dropFlow(74, 'dhcp_server', security, match(ip, { ...begins, ct_tp_src, ct_tp_dst })),
-    );
+    const where = match(ip, { ...begins, ct_tp_src, ct_tp_dst });
+    const row = dropFlow(74, 'dhcp_server', security, where);
+    emit.flow({ ...row, priority: PRIORITY.serverInFragments });
   }
   emit.flow(dropFlow(74, 'router_advertisement', security, match('icmp6', { icmpv6_type: 134 })));
   emit.flow(

@@ -16,7 +16,6 @@ import {
   ipv6,
   segment,
   udp,
-  withChecksum,
   type Frame,
 } from '../frames.ts';
 import { startOvs, type Sandbox } from '../ovs.ts';
@@ -195,8 +194,7 @@ export class Talk {
     const tcp = segment(source, target, { seq, ack, flags, data });
     const payload = this.#protocol === 'udp' ? udp(source, target) : tcp;
     const [a, b] = [from[this.#version], to[this.#version]];
-    const packet =
-      this.#version === 4 ? ipv4(a, b, withChecksum(a, b, payload)) : ipv6(a, b, payload);
+    const packet = (this.#version === 4 ? ipv4 : ipv6)(a, b, payload);
     const frame = ethernet(from.mac, GATEWAY.mac, packet);
     const arrived = (await this.#bench.arrive(from, to, [frame])) === 1;
     if (arrived) this.#next[side] += data + ((flags & FLAGS.syn) === 0 ? 0 : 1);

@@ -41,6 +41,12 @@ const RESERVED_MACS = [
   ALL_NODES.mac,
 ];
 
+/** A frame to the victim in the tunnel of its own VPC. */
+const vxlan = (from: Vm) => {
+  const { bytes } = ethernet(from.mac, '02:00:00:00:00:00', ipv4(from.ip, victim.ip, udp(1, 2)));
+  return udp(1, 4789, [8, 0, 0, 0, 0, 0x17, 0x0b, 0, ...bytes]);
+};
+
 /** Also from a port whose addresses are not checked. */
 export const always = (from: Vm): Sent[] => [
   ...RESERVED_MACS.flatMap((mac) => [
@@ -288,7 +294,14 @@ export const always = (from: Vm): Sent[] => [
     'multicast, IPv6',
     ethernet(from.mac, '33:33:00:00:00:fb', ipv6(from.ip6, 'ff02::fb', udp(5353, 5353))),
   ),
-  sent(from, "a node's VTEP", four(from, { destination: '10.163.133.42' }, udp(1, 4789))),
+  ...['10.163.133.42', '10.163.133.43'].flatMap((vtep) => [
+    sent(from, `VXLAN to the VTEP ${vtep}`, four(from, { destination: vtep }, vxlan(from))),
+    sent(
+      from,
+      `VXLAN to the VTEP ${vtep}, from a VTEP`,
+      four(from, { source: '10.163.133.42', destination: vtep }, vxlan(from)),
+    ),
+  ]),
   sent(
     from,
     "the victim's link-local address",

@@ -54,6 +54,11 @@ export class Client {
     this.#token = env['TIANCHI_TOKEN'] || undefined;
   }
 
+  /** HOST:PORT of the server; '' when TIANCHI_URL is no URL. */
+  get host(): string {
+    return URL.canParse(this.#url) ? new URL(this.#url).host : '';
+  }
+
   /** @throws {Failure} with the server's own message when it refuses. */
   async #ask(method: string, path: string, body?: unknown): Promise<string> {
     if (!/^https?:\/\//.test(this.#url) || !URL.canParse(this.#url)) {

@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXPECTED, RULES, VM1, VM2, VM3, VMS } from '../../src/cli/walkthrough.ts';
 import type { TraceJson } from '../../src/trace/render/json.ts';
@@ -221,4 +224,72 @@ test('the switches hold what dumps say the trace met', async () => {
     );
   }
   expect(dumps.size).toBe(4);
+});
+
+describe('a VM of the lab', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tianchi-lab-names-'));
+  afterAll(() => rmSync(dir, { recursive: true }));
+
+  /** What `lab up` on this server, and `lab boot` of VM1.name's port as `instance`, leave behind. */
+  function write(url: string): void {
+    const nodes = [{ name: 'node1', vtep: '10.163.133.43', netns: 'none' }];
+    writeFileSync(join(dir, 'lab.json'), JSON.stringify({ url, nodes }));
+    mkdirSync(join(dir, 'vms'), { recursive: true });
+    const vm = {
+      name: 'instance',
+      id: 'device',
+      netns: 'none',
+      node: 'node1',
+      port: ports.get(VM1.name),
+      interface: 'vhu',
+      mac: '',
+      network: '',
+      addresses: [],
+    };
+    writeFileSync(join(dir, 'vms', 'instance.json'), JSON.stringify(vm));
+  }
+  const env = { TIANCHI_LAB_DIR: dir };
+
+  test('is found by the name that the lab gave it', async () => {
+    write(cloud.url);
+    const { status, out } = await cloud.tianchi(['trace', 'instance', VM2.name], { env });
+    expect(status).toBe(0);
+    expect(out).toContain(`${VM1.name} (178.1.3.2 on node1) → ${VM2.name}`);
+    const batch = JSON.stringify({ id: 1, from: VM2.name, to: 'instance' });
+    const answer = await cloud.tianchi(['trace', '--batch'], { env, stdin: batch });
+    expect(JSON.parse(answer.out)).toMatchObject({ id: 1, verdict: 'delivered' });
+  });
+
+  test("of another server's lab is unknown", async () => {
+    write('http://127.0.0.1:1');
+    const { status, err } = await cloud.tianchi(['trace', 'instance', VM2.name], { env });
+    expect(status).toBe(1);
+    expect(err).toContain('from "instance"');
+  });
+});
+
+test('a gateway answers ping, and --expect takes that as delivered', async () => {
+  await cloud.ok('port-update', VM1.name, '--security-group', 'default');
+  const ping = await cloud.tianchi(['trace', VM1.name, '178.1.3.1', '--expect', 'delivered']);
+  expect(ping).toMatchObject({ status: 0, err: '' });
+  const tcp = await cloud.tianchi([
+    'trace',
+    VM1.name,
+    '178.1.3.1',
+    'tcp/80',
+    '--expect',
+    'delivered',
+  ]);
+  expect(tcp.status).toBe(1);
+  expect(tcp.err).toContain('is the gateway of a subnet');
+});
+
+test('--size says where a long packet ends, --counters what each flow has counted', async () => {
+  const long = await cloud.trace(VM1.name, VM2.name, '--size', '1451');
+  expect(long.reason).toMatchObject({ code: 'longer_than_mtu', table: null });
+  const counted = await cloud.trace(VM1.name, VM2.name, '--counters');
+  expect(counted.legs[0]?.hops[0]?.n_packets).toBe(0);
+  const { status, err } = await cloud.tianchi(['trace', VM1.name, VM2.name, '--size', '67']);
+  expect(status).toBe(2);
+  expect(err).toContain("--size is '67'");
 });

@@ -5,6 +5,7 @@ import type { Io } from '../io.ts';
 import { Failure } from '../../base/failure.ts';
 import type { Trace } from '../../trace/types.ts';
 import { example } from '../help.ts';
+import { labNames } from '../lab-names.ts';
 import { lines } from '../lines.ts';
 
 /** Loaded when asked for: a command should not wait for what it does not print. */
@@ -76,6 +77,8 @@ function parseRequest(line: string): Json {
 /** NDJSON in, NDJSON out, in order; a bad request answers its error and the batch goes on. */
 async function batch(io: Io, client: Client): Promise<void> {
   const { renderJson } = await import('../../trace/render/json.ts');
+  const named = await labNames(io, client);
+  const end = (name: unknown) => (typeof name === 'string' ? named(name) : name);
   for await (const line of lines(io.stdin())) {
     if (line.trim() === '') continue;
     let id: unknown = null;
@@ -83,7 +86,9 @@ async function batch(io: Io, client: Client): Promise<void> {
       const { id: given = null, proto, ...request } = parseRequest(line);
       id = given;
       if (request['flows'] !== undefined) throw offline();
-      const asked = { ...request, ...(proto === undefined ? {} : { protocol: proto }) };
+      const { from, to } = request;
+      const ends = { from: end(from), to: end(to) };
+      const asked = { ...request, ...ends, ...(proto === undefined ? {} : { protocol: proto }) };
       io.out(JSON.stringify({ id, ...renderJson(await ask(client, asked)) }));
     } catch (error) {
       io.out(JSON.stringify({ id, error: error instanceof Error ? error.message : String(error) }));
@@ -103,7 +108,7 @@ export function traceCommand(program: Command, io: Io, client: Client): void {
     .command('trace')
     .summary('explain what the network does with a packet')
     .description('Follows a packet table by table and node by node, and says why it ends there.')
-    .argument('[from]', 'a VM (device id or port name), a port or an address')
+    .argument('[from]', 'a VM (device id, port name, or name in the lab), a port or an address')
     .argument('[to]', 'likewise; an address may belong to nobody')
     .argument('[protocol]', 'icmp, icmp6, tcp/PORT, udp/PORT, sctp/PORT or ip/NUMBER', 'icmp')
     .addOption(
@@ -147,9 +152,10 @@ export function traceCommand(program: Command, io: Io, client: Client): void {
           command.error("error: missing required argument 'from' or 'to'");
         }
         if (options.source !== 'live' && options.source !== 'intent') throw offline();
+        const named = await labNames(io, client);
         const trace = await ask(client, {
-          from,
-          to,
+          from: named(from),
+          to: named(to),
           protocol,
           source: options.source,
           ...(options.family === undefined ? {} : { family: Number(options.family) }),

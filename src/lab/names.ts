@@ -48,12 +48,13 @@ export function nodesOf(count: number): LabNode[] {
 }
 
 /**
- * The MAC of a node's uplink, made of its VTEP. That of uplink 0 is br-phy's too: it is the lower
- * one, so that Open vSwitch chooses it again for a br-phy that was made anew.
+ * The MAC of a node's uplink, made of its VTEP, out of Xen's range for devices that are not of
+ * metal. That of uplink 0 is br-phy's too: Open vSwitch gives a bridge the lowest of its ports'
+ * universal addresses, so a br-phy that was made anew has it again.
  */
 export function uplinkMac(vtep: string, uplink: number): string {
   const octets = vtep.split('.').map((octet) => Number(octet).toString(16).padStart(2, '0'));
-  return ['0a', `0${uplink}`, ...octets].join(':');
+  return ['00:16:3e', ...octets.slice(2), `0${uplink}`].join(':');
 }
 
 /** A VM's name goes into the name of a namespace, which is a file's. */

@@ -12,8 +12,7 @@ import { checkVmName, vhuName, vmNamespace } from './names.ts';
 import { bind, networkOf, portOf, subnetOf, type Api } from './neutron.ts';
 import { settled, until } from './wait.ts';
 
-const ACTIVE_SECONDS = 20;
-const ADDRESS_SECONDS = 20;
+const PATIENCE_SECONDS = 20;
 
 export interface Vm {
   readonly name: string;
@@ -57,10 +56,13 @@ function sourceOf(
 export class Vms {
   readonly #lab: Lab;
   readonly #api: Api;
+  readonly #patience: number;
 
-  constructor(lab: Lab, api: Api) {
+  /** @param patience seconds that a VM waits for its port, and again for its addresses. */
+  constructor(lab: Lab, api: Api, patience = PATIENCE_SECONDS) {
     this.#lab = lab;
     this.#api = api;
+    this.#patience = patience;
   }
 
   #path(kind: 'vms' | 'ports', name: string): string {
@@ -209,7 +211,7 @@ export class Vms {
     let status = '';
     const what = () =>
       `port ${vm.port} of '${vm.name}' to become ACTIVE (it is ${status}); see the log of the agent in ${this.#lab.dir}/${vm.node}-agent.log`;
-    await until(what, ACTIVE_SECONDS, async () => {
+    await until(what, this.#patience, async () => {
       ({ status } = await portOf(this.#api, vm.port));
       return status === 'ACTIVE' ? true : undefined;
     });
@@ -219,7 +221,7 @@ export class Vms {
     let missing: string[] = [];
     const what = () =>
       `'${guest.name}' to get ${missing.join(' and ')}: nobody answered, or not with what the port has`;
-    await until(what, ADDRESS_SECONDS, async () => {
+    await until(what, this.#patience, async () => {
       missing = await missingOf(guest);
       return missing.length === 0 ? true : undefined;
     });

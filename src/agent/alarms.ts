@@ -94,6 +94,21 @@ export const AGENT_ALARMS = {
     action:
       'See whether that node is up, and whether the VLAN of the underlay reaches it. The agent keeps asking.',
   },
+  strange_questions: {
+    level: 'warn',
+    message: 'VMs ask their network for what they should not',
+    meaning:
+      'Packets came to the agent that no VM has reason to send, or in a form that is none; `counts` says what has come so far. They are not answered.',
+    action:
+      'A VM of this node probes its network, or its software has a fault. `tianchi flows dump --node NODE` shows by n_packets of table 0 which port it is.',
+  },
+  revocation_failed: {
+    level: 'warn',
+    message: 'could not look for revoked connections again',
+    meaning:
+      'Connections that only a removed rule allowed may go on for now; `err` says why. The agent tries again.',
+    action: 'See whether ovs-vswitchd answers: `ovs-appctl dpctl/show`.',
+  },
 } as const satisfies Readonly<Record<string, Alarm>>;
 
 /** Logs an alarm of the agent. */

@@ -7,6 +7,7 @@ import type { TopologyReader } from '../model/topology.ts';
 import { decodeCookie } from '../pipeline/cookies.ts';
 import type { Attachment, LocalReader } from '../pipeline/local.ts';
 import { advertisement, clientOf, respond, type Sent, type Silence } from '../responder/index.ts';
+import { sound } from './alarms.ts';
 import type { Datapath, PacketIn } from './datapath.ts';
 
 /**
@@ -162,7 +163,7 @@ export class Responding {
     const suspicious = SUSPICIOUS.reduce((sum, it) => sum + (this.#counts.get(it) ?? 0), 0);
     if (suspicious === this.#complained) return;
     this.#complained = suspicious;
-    this.#log.warn({ counts: this.counts }, 'VMs ask their network for what they should not');
+    sound(this.#log, 'strange_questions', { counts: this.counts });
   }
 }
 

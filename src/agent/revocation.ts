@@ -27,6 +27,7 @@ import {
   type Tuple,
 } from '../pipeline/holds.ts';
 import type { LocalReader } from '../pipeline/local.ts';
+import { sound } from './alarms.ts';
 import type { Connection, Datapath } from './datapath.ts';
 import { RuleBook, type Direction } from './rule-book.ts';
 
@@ -177,7 +178,7 @@ export class Revocation {
       }
       await this.#look(vids, this.#ports());
     } catch (error) {
-      this.#options.log.warn({ err: error }, 'could not look for revoked connections again');
+      sound(this.#options.log, 'revocation_failed', { err: error });
       this.#lookAgain(vids);
     }
   }

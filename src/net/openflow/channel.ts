@@ -10,6 +10,7 @@ import type {
   UnreadableFlow,
 } from '../../openflow/wire/index.ts';
 import type { BridgeDelta } from '../../pipeline/feature.ts';
+import { sound } from '../alarms.ts';
 import { applyDelta, removeUnreadable } from './apply.ts';
 import { ChangeWatch, type Changed } from './changes.ts';
 import { errorName } from './errors.ts';
@@ -175,7 +176,7 @@ export class OpenFlowChannel {
       lost: (reason) => this.#lost(reason),
       message: (message) => this.#take(message),
       unreadable: (error) => {
-        this.#log.warn({ err: error, socket: this.#socket }, 'the switch sent what cannot be read');
+        sound(this.#log, 'switch_unreadable', { err: error, socket: this.#socket });
       },
     });
   }
@@ -196,7 +197,7 @@ export class OpenFlowChannel {
     const wait = waitAfter(this.#failures);
     // The same reason again and again is said once.
     if (was === 'ready' || reason !== this.#reason) {
-      this.#log.warn({ socket: this.#socket, reason, wait }, 'no switch; trying again');
+      this.#log.info({ socket: this.#socket, reason, wait }, 'no switch; trying again');
     }
     this.#reason = reason;
     this.#timer = setTimeout(() => {
@@ -210,7 +211,7 @@ export class OpenFlowChannel {
     if (message.kind === 'packet_in') this.#events.packetIn?.(message);
     else if (message.kind === 'port_status') this.#events.portStatus?.(message);
     else if (message.kind === 'error') {
-      this.#log.warn({ socket: this.#socket, error: errorName(message) }, 'the switch complains');
+      sound(this.#log, 'switch_complains', { socket: this.#socket, error: errorName(message) });
     }
     for (const { what, detail } of this.#changes.of(message)) this.#events.changed?.(what, detail);
   }

@@ -12,6 +12,7 @@ import { refusal } from '../../ovsdb/refusal.ts';
 import { Replica, monitored } from '../../ovsdb/replica.ts';
 import type { Change, Row } from '../../ovsdb/replica.ts';
 import type { Schema } from '../../ovsdb/schema.ts';
+import { sound } from '../alarms.ts';
 import { JsonRpcPeer } from '../jsonrpc.ts';
 import { NO_TRANSACTION, beginMonitor, getSchema, readUpdates } from './monitor.ts';
 import type { Updates } from './monitor.ts';
@@ -80,7 +81,7 @@ export class OvsdbClient {
     this.#options = options;
     this.#target = parseTarget(options.target, options.ssl);
     this.#replica = new Replica(Object.keys(options.tables));
-    const failed = (error: unknown) => options.log.error({ err: error }, 'a listener failed');
+    const failed = (error: unknown) => sound(options.log, 'ovsdb_listener_failed', { err: error });
     this.#onChange = new Listeners(failed);
     this.#onState = new Listeners(failed);
   }
@@ -181,7 +182,7 @@ export class OvsdbClient {
     // Half of it is left to chance, so that the clients of a restarted server spread out.
     const wait = this.#wait * (0.5 + Math.random() / 2);
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
-    this.#options.log.warn({ why, wait: Math.round(wait) }, 'no OVSDB; trying again');
+    this.#options.log.info({ why, wait: Math.round(wait) }, 'no OVSDB; trying again');
     this.#enter('waiting', why);
     await sleep(wait, undefined, { signal }).catch(() => {});
   }

@@ -6,8 +6,15 @@ import type { RunningAgent } from '../../src/agent/index.ts';
 import { OvsDatapath } from '../../src/agent/ovs/datapath.ts';
 import type { OvsOptions } from '../../src/agent/ovs/index.ts';
 import type { BridgeName } from '../../src/pipeline/compiler.ts';
+import type { BridgeDelta } from '../../src/pipeline/feature.ts';
 import { BRIDGES, compileAll } from '../../src/pipeline/compiler.ts';
-import { formatFlow, formatGroup, formatMeter, parseGroups, parseMeters } from '../../src/openflow/text/index.ts';
+import {
+  formatFlow,
+  formatGroup,
+  formatMeter,
+  parseGroups,
+  parseMeters,
+} from '../../src/openflow/text/index.ts';
 import type { Topology } from '../../src/model/topology.ts';
 import type { Sandbox } from '../support/ovs.ts';
 import { log } from './world.ts';
@@ -18,12 +25,19 @@ const VLAN = 101;
 /** Plugs interfaces as a hypervisor would: for the ports that are bound here, and no others. */
 export class PluggedDatapath extends OvsDatapath {
   readonly ovs: Sandbox;
+  /** Changes that were asked for. */
+  applied = 0;
 
   constructor(ovs: Sandbox, node: string, vtep: string, more: Partial<OvsOptions> = {}) {
     const ovsdb = `unix:${ovs.dir}/db.sock`;
     const wiring = { uplinks: UPLINKS, vlan: VLAN, datapathType: 'dummy' } as const;
     super({ node, vtep, ovsdb, ...wiring, log, ...more });
     this.ovs = ovs;
+  }
+
+  override apply(bridge: BridgeName, delta: BridgeDelta): Promise<void> {
+    this.applied += 1;
+    return super.apply(bridge, delta);
   }
 
   override async ensurePlugged(portIds: ReadonlySet<string>): Promise<void> {

@@ -11,7 +11,7 @@ export {
   update,
   wait,
 } from './operations.ts';
-export type { Condition, Mutation, Operation, Results, Wait, WritableRow } from './operations.ts';
+export type { Mutation, Operation } from './operations.ts';
 export type { Change, Row } from './replica.ts';
 export * from './row.ts';
-export type { Atom, NamedUuid, Value, Writable } from './values.ts';
+export type { Writable } from './values.ts';

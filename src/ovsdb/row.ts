@@ -39,7 +39,6 @@ export const optionalText = reader('a text or nothing', orNull(isText));
 export const number = reader('a number', isNumber);
 export const optionalNumber = reader('a number or nothing', orNull(isNumber));
 export const flag = reader('a boolean', isFlag);
-export const optionalFlag = reader('a boolean or nothing', orNull(isFlag));
 /** Of a set of strings or uuids. */
 export const texts = reader('a set of texts', isTexts);
 /** Of a map such as external_ids. */

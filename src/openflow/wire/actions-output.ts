@@ -106,10 +106,6 @@ function readController2(r: Reader, end: number): Action {
 
 function writeResubmit(w: Writer, { inPort, table, ct }: ActionOf<'resubmit'>): void {
   const port = inPort ?? PORT.inPort;
-  if (table === null && inPort !== null && !ct) {
-    nicira(w, codes.resubmit.nicira, 16).u16(port).zeros(4);
-    return;
-  }
   const code = ct ? codes.resubmitTableCt : codes.resubmitTable;
   nicira(w, code.nicira, 16)
     .u16(port)

@@ -3,7 +3,7 @@ import type { Reader, Writer } from '../../base/bytes.ts';
 import { FIELDS, type Field } from '../fields.ts';
 import type { Match, Term } from '../flow.ts';
 import { malformed } from './malformed.ts';
-import { readKnownTerm, readTerm, writeTerm } from './oxm.ts';
+import { readMatchTerm, readTerm, writeTerm } from './oxm.ts';
 
 const OXM_MATCH = 1;
 const HEADER = 4;
@@ -76,7 +76,10 @@ export function readMatch(r: Reader): Match {
   if (length < HEADER || length - HEADER > r.remaining) throw malformed(`match of ${length} bytes`);
   const terms: Term[] = [];
   const end = start + length;
-  while (r.at < end) terms.push(readKnownTerm(r));
+  while (r.at < end) {
+    const term = readMatchTerm(r);
+    if (term !== null) terms.push(term);
+  }
   if (r.at !== end) throw malformed('the last field of a match runs over its end');
   r.skip(-length & 7);
   return terms;
@@ -87,7 +90,7 @@ export function readTerms(r: Reader): Match {
   const terms: Term[] = [];
   while (r.remaining > 0) {
     const term = readTerm(r);
-    if (term !== null) terms.push(term);
+    if ('field' in term) terms.push(term);
   }
   return terms;
 }

@@ -85,7 +85,10 @@ interface Multipart {
 
 /** The body of each kind of message. */
 interface Bodies {
-  /** Versions in the numbers of the header (5 is OpenFlow 1.4), highest first. */
+  /**
+   * Versions in the numbers of the header (5 is OpenFlow 1.4), highest first; none: the header's own
+   * and those below it.
+   */
   hello: { readonly versions: readonly number[] };
   error: {
     readonly type: number;

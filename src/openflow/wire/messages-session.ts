@@ -12,7 +12,7 @@ const VERSION_BITMAP = 1;
 function writeHello(w: Writer, { versions }: MessageOf<'hello'>): void {
   let bitmap = 0;
   for (const version of versions) bitmap |= 1 << version;
-  writeProperty(w, VERSION_BITMAP, () => w.u32(bitmap));
+  if (bitmap !== 0) writeProperty(w, VERSION_BITMAP, () => w.u32(bitmap));
 }
 
 function readHello(r: Reader): MessageOf<'hello'> {

@@ -158,31 +158,25 @@ export function writeSetField(w: Writer, field: Field, value: bigint, mask: bigi
   writeEntry(w, coding(forSetField, field), value, mask);
 }
 
-/** Reads header and vendor. */
-function readHeader(r: Reader): { form: Coding | undefined; masked: boolean; length: number } {
-  const header = r.u32();
-  const experimenter = header >>> 16 === EXPERIMENTER;
-  const vendor = experimenter ? r.u32() : null;
-  const length = (header & 0xff) - (experimenter ? 4 : 0);
-  if (length < 0) throw malformed('a match field is shorter than its header');
-  return {
-    form: byKey.get(keyOf(header, vendor)),
-    masked: (header & MASK_BIT) !== 0,
-    length,
-  };
+/** A field that is not declared: class and number as one, and what stood behind its header. */
+interface Undeclared {
+  readonly key: number;
+  readonly payload: Uint8Array;
 }
 
 /**
- * One field with value and mask; null for one that we do not know, which is passed over.
+ * One field with value and mask.
  * @throws {Failure} `MalformedMessage` when its length is not the field's.
  */
-export function readTerm(r: Reader): Term | null {
-  const { form, masked, length } = readHeader(r);
-  if (form === undefined) {
-    r.skip(length);
-    return null;
-  }
+export function readTerm(r: Reader): Term | Undeclared {
+  const header = r.u32();
+  const experimenter = header >>> 16 === EXPERIMENTER;
+  const key = keyOf(header, experimenter ? r.u32() : null);
+  const length = (header & 0xff) - (experimenter ? 4 : 0);
+  const form = byKey.get(key);
+  if (form === undefined) return { key, payload: r.bytes(length) };
   const { field, bytes } = form;
+  const masked = (header & MASK_BIT) !== 0;
   if (length !== (masked ? bytes * 2 : bytes)) {
     throw malformed(`${field.name} has ${length} bytes instead of ${bytes}`);
   }
@@ -195,8 +189,19 @@ export function readTerm(r: Reader): Term | null {
 /** As {@link readTerm}, where an unknown field leaves the rest without meaning. */
 export function readKnownTerm(r: Reader): Term {
   const term = readTerm(r);
-  if (term === null) throw new UnknownPart('a match field that is not known here');
-  return term;
+  if ('field' in term) return term;
+  throw new UnknownPart('a field that is not known here');
+}
+
+/** The type of packet, 0 for Ethernet: what every packet of ours is. */
+const PACKET_TYPE = keyOf((classes.OXM_OF.code << 16) | (44 << 9), null);
+
+/** As {@link readKnownTerm}; null for one that says no more than that packets are Ethernet. */
+export function readMatchTerm(r: Reader): Term | null {
+  const term = readTerm(r);
+  if ('field' in term) return term;
+  if (term.key === PACKET_TYPE && term.payload.every((byte) => byte === 0)) return null;
+  throw new UnknownPart('a match field that is not known here');
 }
 
 /** Header of the field alone, as load, move and ct name one. */

@@ -43,7 +43,7 @@ export interface RevocationOptions {
   readonly topology: TopologyReader;
   readonly local: LocalReader;
   readonly datapath: Pick<Datapath, 'connections' | 'forget' | 'apply' | 'program'>;
-  readonly log: Pick<BaseLogger, 'info' | 'warn'>;
+  readonly log: Pick<BaseLogger, 'info' | 'warn' | 'error'>;
 }
 
 interface Held {

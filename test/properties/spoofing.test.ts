@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { FlowKey } from '../../src/openflow/fields.ts';
 import type { Flow } from '../../src/openflow/flow.ts';
 import {
@@ -15,15 +15,16 @@ import {
   parsePacket,
 } from '../../src/openflow/text/index.ts';
 import { BRIDGES, compileAll } from '../../src/pipeline/compiler.ts';
+import { dropCode } from '../../src/pipeline/drops.ts';
 import { Conntrack, execute, SimBridge, type SimPort } from '../../src/sim/index.ts';
 import { readTrace } from '../differential/sim-ofproto-trace.ts';
 import { Unixctl } from '../differential/sim-unixctl.ts';
-import { hex } from '../support/frames.ts';
+import { ethernet, hex, ipv4, tagged, udp, vxlan } from '../support/frames.ts';
 import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { FRAGMENTED, LIES, TRUTHS } from '../support/spoofing/lies.ts';
 import type { Sent } from '../support/spoofing/sending.ts';
-import { spoofingNode, spoofingTopology, TUNNEL, VM } from '../support/spoofing/world.ts';
+import { spoofingNode, spoofingTopology, TUNNEL, VM, VNI } from '../support/spoofing/world.ts';
 
 const topology = spoofingTopology();
 const local = spoofingNode(topology);
@@ -225,6 +226,29 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a real switch', () => {
     expect(seen).toEqual(expected);
     expect(counters()).toEqual(before);
   }, 60_000);
+
+  /** Sends a frame to the victim through the tunnel, as another node would. */
+  const fromTunnel = async (vni: number): Promise<void> => {
+    const [mac = ''] =
+      sandbox.vsctl('get', 'interface', 'br-phy', 'mac_in_use').match(/\w\w(:\w\w){5}/) ?? [];
+    const { remote, victim } = VM;
+    const inner = ethernet(remote.mac, '02:00:00:00:00:00', ipv4(remote.ip, victim.ip, udp(1, 2)));
+    const outer = ipv4('10.163.133.42', '10.163.133.43', vxlan(vni, inner));
+    const frame = ethernet('aa:00:00:00:00:02', mac, tagged(101, outer));
+    await unixctl.call('netdev-dummy/receive', 'dpdk_phy0', hex(frame));
+  };
+
+  it('takes nothing of an unknown VNI from a tunnel, and counts it', async () => {
+    const unknown = () =>
+      realRows().find(({ flow }) => dropCode(flow) === 'unknown_vni')?.packets ?? 0;
+    const arrived = () => counters().get(victim) ?? 0;
+    const before = arrived();
+    for (const vni of [0, VNI + 7, 0xffffff]) await fromTunnel(vni);
+    await vi.waitUntil(() => unknown() === 3, { timeout: 20_000 });
+    expect(arrived()).toBe(before);
+    await fromTunnel(VNI);
+    await vi.waitUntil(() => arrived() === before + 1, { timeout: 20_000 });
+  });
 
   it.each(FRAGMENTED)('sends $arrive fragments of $name on', async ({ from, frames, arrive }) => {
     const before = counters();

@@ -255,6 +255,10 @@ export const udp = (
   bytes: [...int(source, 2), ...int(destination, 2), ...int(8 + data.length, 2), 0, 0, ...data],
 });
 
+/** A frame in a tunnel (RFC 7348 §5). */
+export const vxlan = (vni: number, { bytes }: Frame): Payload =>
+  udp(50_000, 4789, [8, 0, 0, 0, ...int(vni, 3), 0, ...bytes]);
+
 /** ICMP, or ICMPv6 with its checksum left to `ipv6`. */
 export const echo = (version: 4 | 6, id = 1): Payload => {
   const type = version === 4 ? 8 : 128;

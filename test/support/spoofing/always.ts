@@ -12,6 +12,7 @@ import {
   tcp,
   udp,
   unknown,
+  vxlan,
 } from '../frames.ts';
 import {
   BROADCAST,
@@ -24,7 +25,7 @@ import {
   six,
   type Sent,
 } from './sending.ts';
-import { GATEWAY, VM, type Vm } from './world.ts';
+import { GATEWAY, VM, VNI, type Vm } from './world.ts';
 
 const { victim, remote } = VM;
 
@@ -42,10 +43,8 @@ const RESERVED_MACS = [
 ];
 
 /** A frame to the victim in the tunnel of its own VPC. */
-const vxlan = (from: Vm) => {
-  const { bytes } = ethernet(from.mac, '02:00:00:00:00:00', ipv4(from.ip, victim.ip, udp(1, 2)));
-  return udp(1, 4789, [8, 0, 0, 0, 0, 0x17, 0x0b, 0, ...bytes]);
-};
+const tunnelled = (from: Vm) =>
+  vxlan(VNI, ethernet(from.mac, '02:00:00:00:00:00', ipv4(from.ip, victim.ip, udp(1, 2))));
 
 /** Also from a port whose addresses are not checked. */
 export const always = (from: Vm): Sent[] => [
@@ -295,11 +294,11 @@ export const always = (from: Vm): Sent[] => [
     ethernet(from.mac, '33:33:00:00:00:fb', ipv6(from.ip6, 'ff02::fb', udp(5353, 5353))),
   ),
   ...['10.163.133.42', '10.163.133.43'].flatMap((vtep) => [
-    sent(from, `VXLAN to the VTEP ${vtep}`, four(from, { destination: vtep }, vxlan(from))),
+    sent(from, `VXLAN to the VTEP ${vtep}`, four(from, { destination: vtep }, tunnelled(from))),
     sent(
       from,
       `VXLAN to the VTEP ${vtep}, from a VTEP`,
-      four(from, { source: '10.163.133.42', destination: vtep }, vxlan(from)),
+      four(from, { source: '10.163.133.42', destination: vtep }, tunnelled(from)),
     ),
   ]),
   sent(

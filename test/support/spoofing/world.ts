@@ -6,6 +6,8 @@ import { network, node, port, put, securityGroup, securityGroupRule, subnet } fr
 const uuid = (n: number): string => `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
 
 export const TUNNEL = 1;
+/** Of the VPC that most VMs are in. */
+export const VNI = 0x170b;
 
 export interface Vm {
   readonly id: string;
@@ -92,7 +94,7 @@ export function spoofingTopology(): Topology {
         ),
       );
   };
-  const plug = place(uuid(2), 0x170b, [uuid(3), uuid(4)]);
+  const plug = place(uuid(2), VNI, [uuid(3), uuid(4)]);
   plug(VM.liar);
   plug(VM.victim);
   plug(VM.remote, { 'binding:host_id': 'node2' });

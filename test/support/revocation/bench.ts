@@ -24,7 +24,7 @@ import { ChangingWorld, CLIENT, FRIEND, GATEWAY, SERVER, type Vm } from './world
 
 const DEADLINE_MS = 20_000;
 
-const silent = { info: () => undefined, warn: () => undefined };
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Fails when `holds` does not come true in time. */
 export async function eventually(what: string, holds: () => boolean | Promise<boolean>) {

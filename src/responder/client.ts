@@ -53,11 +53,11 @@ function fixedAddresses(port: Port, topology: TopologyReader): FixedAddress[] {
   });
 }
 
-/** null for a port or network that does not exist (any more), and for a port that is down. */
+/** null for a port whose network or which itself does not exist (any more) or is down. */
 export function clientOf(portId: string, topology: TopologyReader): Client | null {
   const port = topology.get('port', portId);
   const network = port && topology.get('network', port.network_id);
-  if (network === undefined || port?.admin_state_up !== true) return null;
+  if (!network?.admin_state_up || !port?.admin_state_up) return null;
   return {
     mac: parseMac(port.mac_address),
     secured: port.port_security_enabled,

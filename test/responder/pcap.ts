@@ -16,10 +16,9 @@ function pcap(frames: readonly Uint8Array[]): Uint8Array {
 
 export const tcpdumpAvailable = spawnSync('tcpdump', ['--version']).status === 0;
 
-/** What tcpdump says of each frame, its lines joined. */
-export function tcpdump(...frames: readonly Uint8Array[]): string[] {
-  const done = spawnSync('tcpdump', ['-r', '-', '-n', '-e', '-t', '-vvv'], {
-    input: pcap(frames),
+function read(file: string, input?: Uint8Array): string[] {
+  const done = spawnSync('tcpdump', ['-r', file, '-n', '-e', '-t', '-vvv'], {
+    input,
     encoding: 'utf8',
   });
   if (done.status !== 0) throw new Error(done.stderr);
@@ -29,3 +28,9 @@ export function tcpdump(...frames: readonly Uint8Array[]): string[] {
     .filter(Boolean)
     .map((text) => text.replaceAll(/\s+/g, ' '));
 }
+
+/** What tcpdump says of each frame, its lines joined. */
+export const tcpdump = (...frames: readonly Uint8Array[]): string[] => read('-', pcap(frames));
+
+/** The same of a capture file. */
+export const tcpdumpFile = (file: string): string[] => read(file);

@@ -6,15 +6,13 @@ import { need, reading, type Decoded } from './malformed.ts';
 const HEADER = 20;
 const CHECKSUM_AT = 16;
 
-export const TCP_FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10 } as const;
-
 /** RFC 9293 §3.1. */
 export interface Tcp {
   readonly sourcePort: number;
   readonly destinationPort: number;
   readonly sequence: number;
   readonly acknowledgement: number;
-  /** Bits of TCP_FLAG, and those of congestion control, 12 in all. */
+  /** 12 bits, FIN the lowest. */
   readonly flags: number;
   readonly window: number;
   readonly urgent: number;

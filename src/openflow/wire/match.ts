@@ -16,19 +16,19 @@ const range = (prefix: string, count: number) =>
  * type, protocol, ICMPv6 type, ct_state) stands before it, which a switch insists on.
  */
 const order: readonly string[] = [
-  ...['dp_hash', 'recirc_id', 'conj_id', 'in_port'],
-  ...['eth_src', 'eth_dst', 'eth_type', 'vlan_vid', 'vlan_pcp', 'vlan_tci'],
-  ...['ip_src', 'ip_dst', 'ipv6_src', 'ipv6_dst', 'ip_frag', 'ip_dscp', 'nw_tos', 'nw_ecn'],
-  ...['nw_ttl', 'ipv6_label', 'ip_proto', 'tcp_src', 'tcp_dst', 'tcp_flags', 'udp_src', 'udp_dst'],
-  ...['sctp_src', 'sctp_dst', 'icmp_type', 'icmp_code', 'icmpv6_type', 'icmpv6_code'],
-  ...['nd_target', 'nd_sll', 'nd_tll'],
-  ...['arp_op', 'arp_spa', 'arp_tpa', 'arp_sha', 'arp_tha'],
-  ...['tun_id', 'tun_src', 'tun_dst', 'tun_ipv6_src', 'tun_ipv6_dst'],
-  ...[...range('reg', 16), ...range('xreg', 8), ...range('xxreg', 4)],
-  ...['pkt_mark', 'ct_state', 'ct_zone', 'ct_mark', 'ct_label'],
-  ...['ct_nw_src', 'ct_ipv6_src', 'ct_nw_dst', 'ct_ipv6_dst'],
-  ...['ct_nw_proto', 'ct_tp_src', 'ct_tp_dst', 'metadata'],
-];
+  'dp_hash recirc_id conj_id in_port',
+  'eth_src eth_dst eth_type vlan_vid vlan_pcp vlan_tci',
+  'ip_src ip_dst ipv6_src ipv6_dst ip_frag ip_dscp nw_tos nw_ecn nw_ttl ipv6_label ip_proto',
+  'tcp_src tcp_dst tcp_flags udp_src udp_dst sctp_src sctp_dst',
+  'icmp_type icmp_code icmpv6_type icmpv6_code nd_target nd_sll nd_tll',
+  'arp_op arp_spa arp_tpa arp_sha arp_tha',
+  'tun_id tun_src tun_dst tun_ipv6_src tun_ipv6_dst',
+  ...range('reg', 16),
+  ...range('xreg', 8),
+  ...range('xxreg', 4),
+  'pkt_mark ct_state ct_zone ct_mark ct_label ct_nw_src ct_ipv6_src ct_nw_dst ct_ipv6_dst',
+  'ct_nw_proto ct_tp_src ct_tp_dst metadata',
+].flatMap((names) => names.split(' '));
 const rankByName = new Map(order.map((name, rank) => [name, rank]));
 const rankOf = new Map<Field, number>(
   [...FIELDS.values()].map((field) => [field, rankByName.get(field.name) ?? order.length]),

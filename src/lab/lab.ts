@@ -28,7 +28,7 @@ const NAMESPACES = '/run/netns';
 /** A socket's path may have 107 characters; the longest of the lab has 60 below its folder. */
 const MAX_FOLDER = 47;
 
-export interface LabOptions {
+interface LabOptions {
   /** How many nodes. */
   readonly nodes: number;
   /** The server's store; a folder of the lab's own, which goes with it, when left out. */
@@ -41,7 +41,7 @@ export interface LabOptions {
 }
 
 /** What a lab consists of, as `up` found fit to keep. */
-export interface LabRecord {
+interface LabRecord {
   readonly url: string;
   readonly nodes: readonly LabNode[];
 }

@@ -11,7 +11,7 @@ describeLab('a VM with both families', () => {
     bench = await Bench.up();
     security_groups = [await bench.openGroup('open')];
   });
-  afterAll(() => bench.down());
+  afterAll(() => bench?.down());
 
   /** Two VMs, a node each, on a network of its own with a subnet of either family. */
   async function pair(name: string, v4: object, v6: object): Promise<readonly [Vm, Vm]> {

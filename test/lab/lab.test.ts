@@ -20,7 +20,7 @@ describeLab('the lab', () => {
     network = await bench.vpc('manners');
     await bench.subnet(network, '178.1.3.0/24');
   });
-  afterAll(() => bench.down());
+  afterAll(() => bench?.down());
 
   const start = (...args: readonly string[]) =>
     spawn(process.execPath, [bench.bin, 'lab', ...args], {

@@ -30,7 +30,7 @@ describeLab('running traffic', () => {
       boot('vm3', 'node2'),
     ]);
   });
-  afterAll(() => bench.down());
+  afterAll(() => bench?.down());
 
   const address = (vm: Vm): string => vm.addresses[0] ?? '';
 
@@ -52,10 +52,10 @@ describeLab('running traffic', () => {
     await bench.lab.restartAgent('node1');
   });
 
-  test('loses nothing while the server is away', async () => {
+  test('loses nothing while the server is away for half a minute', async () => {
     const lost = await lostDuring(async () => {
       await bench.lab.processes.end('server');
-      await pause(5000);
+      await pause(30_000);
       await bench.lab.restartServer();
     });
     expect(lost).toBe(0);
@@ -64,10 +64,10 @@ describeLab('running traffic', () => {
     await bench.vms.delete((await bench.boot('late', port, 'node1')).name);
   });
 
-  test('loses nothing to 200 other ports that come and go', async () => {
+  test('loses nothing to 500 other ports that come and go', async () => {
     const churn = async () => {
       const binding = { device_owner: 'compute:nova', 'binding:host_id': 'node2' };
-      for (let batch = 0; batch < 10; batch += 1) {
+      for (let batch = 0; batch < 25; batch += 1) {
         const made = await Promise.all(
           Array.from({ length: 20 }, () =>
             bench.port(network, { ...binding, device_id: randomUUID() }),

@@ -30,7 +30,7 @@ describeLab('the record on real nodes', () => {
   beforeAll(async () => {
     bench = await Bench.up();
   });
-  afterAll(() => bench.down());
+  afterAll(() => bench?.down());
 
   test('chapter 1: VMs get the addresses of their ports by DHCP', async () => {
     network = await bench.vpc('ipv4_yanxia_network1', '178.1.0.0/16');

@@ -14,16 +14,16 @@ import { Topology, indexKey } from '../model/topology.ts';
 import type { DependencyKey } from '../model/topology.ts';
 import { BRIDGES, Compiler } from '../pipeline/compiler.ts';
 import type { Deltas } from '../pipeline/compiler.ts';
-import { attachmentKey } from '../pipeline/local.ts';
 import type { LocalReader } from '../pipeline/local.ts';
 import type { Connect } from '../api/hub/link.ts';
 import { sound } from './alarms.ts';
-import type { Datapath, DatapathEvent, Interface } from './datapath.ts';
+import type { Datapath, DatapathEvent } from './datapath.ts';
 import { difference } from './difference.ts';
 import { reportDrift } from './drift.ts';
 import { pipelineFingerprint } from './fingerprint.ts';
 import { NodeNumbers, chooseEpoch } from './numbers.ts';
 import { peerVteps, touchesPeers } from './peers.ts';
+import { replug } from './plugging.ts';
 import { isEmpty, putMissing, sweepStale } from './reconcile.ts';
 import type { Levelled } from './reconcile.ts';
 import { Revocation } from './revocation.ts';
@@ -298,34 +298,14 @@ class Agent implements RunningAgent {
     try {
       const bound = this.topology.find('port.by_host', this.node);
       await this.#datapath.ensurePlugged(new Set(bound));
-      const found = new Map<string, Interface>();
-      for (const it of await this.#datapath.interfaces()) {
-        if (bound.has(it.port_id)) found.set(it.port_id, it);
-      }
-      const known = new Set([...this.local.attached(), ...Object.keys(this.local.kept().vids)]);
-      for (const id of known) if (!found.has(id)) this.#detach(id);
-      const zones: number[] = [];
-      for (const it of found.values()) this.#attach(it, zones);
-      if (zones.length > 0) await this.#datapath.flush(zones);
+      const { touched, fresh } = replug(this.local, await this.#datapath.interfaces(), bound);
+      for (const key of touched) this.#touched.add(key);
+      if (fresh.length > 0) await this.#datapath.flush(fresh);
       await this.#keep();
     } catch (error) {
       this.#interfacesMoved = true;
       throw error;
     }
-  }
-
-  #detach(portId: string): void {
-    this.local.detach(portId);
-    this.#touched.add(attachmentKey(portId));
-  }
-
-  #attach({ port_id, name, ofport, vid }: Interface, zones: number[]): void {
-    const held = this.local.attachment(port_id);
-    if (held?.ofport === ofport && held.interface === name && held.vid === vid) return;
-    const attachment = this.local.attach(port_id, { ofport, interface: name, vid });
-    // A new number: the connections found under it are somebody else's.
-    if (attachment.vid !== vid) zones.push(attachment.vid);
-    this.#touched.add(attachmentKey(port_id));
   }
 
   /** Finds out anew how the node is wired, and compiles everything for it if that is different. */
@@ -368,8 +348,9 @@ class Agent implements RunningAgent {
     const [compiler, deltas] = this.#compile();
     await this.#keep();
     if (deltas === null || this.#unsure) {
-      await this.#reconcile(compiler);
+      // Whatever happens from here on is to be looked at again.
       this.#unsure = false;
+      await this.#reconcile(compiler);
       return;
     }
     await this.#warm();

@@ -42,8 +42,16 @@ const column = (table: string, row: string, name: string): string =>
 function plug(name: string, port = PORT, ofport?: number): void {
   const request = ofport === undefined ? [] : [`ofport_request=${ofport}`];
   ovs.vsctl(
-    ...['add-port', 'br-int', name, '--', 'set', 'interface', name, 'type=dummy'],
-    ...[`external_ids:iface-id=${port}`, ...request],
+    'add-port',
+    'br-int',
+    name,
+    '--',
+    'set',
+    'interface',
+    name,
+    'type=dummy',
+    `external_ids:iface-id=${port}`,
+    ...request,
   );
 }
 
@@ -186,10 +194,8 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the wiring of a node', { timeout: 6
     await wiring().open(true);
     plug('tap-of-a-vm', PORT, 5);
     plug('other', 'not-a-uuid');
-    ovs.vsctl(
-      ...['--no-wait', 'add-port', 'br-int', 'gone', '--', 'set', 'interface', 'gone'],
-      ...['type=system', 'external_ids:iface-id=6c0a14df-895b-4e38-9a0a-be99c923505e'],
-    );
+    plug('gone', '6c0a14df-895b-4e38-9a0a-be99c923505e');
+    ovs.vsctl('set', 'interface', 'gone', 'type=system');
     await expect
       .poll(() => [...pluggedInterfaces(tables).interfaces.values()])
       .toEqual([

@@ -223,7 +223,10 @@ requireOrSkip('Open vSwitch', ovsAvailable)('an agent on Open vSwitch', { timeou
       'a group changed',
       () =>
         ovs.ofctl([
-          ...['-O', 'OpenFlow15', 'mod-group', 'br-phy'],
+          '-O',
+          'OpenFlow15',
+          'mod-group',
+          'br-phy',
           'group_id=0,type=all,bucket=bucket_id=1,actions=drop',
         ]),
     ],

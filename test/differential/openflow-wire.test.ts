@@ -323,7 +323,24 @@ requireOrSkip('Open vSwitch', ovsAvailable)('OpenFlow messages', () => {
     peer.close();
   });
 
-  test('would notice a wrong bit', async () => {
+  test('go over two versions because neither carries all', async () => {
+    await clear();
+    // 1.5 refuses a load: OFPET_BAD_ACTION, OFPBAC_BAD_EXP_TYPE.
+    const flow = parseFlow('actions=load:0x27->NXM_NX_REG13[]');
+    const body = encode({ kind: 'flow_mod', command: 'add', flow }, 1).slice(8);
+    const [refused] = await five.ask({ kind: 'unknown', type: 14, body });
+    expect(refused?.message).toMatchObject({ kind: 'error', type: 2, code: 3 });
+    // What it takes in its place reads otherwise than the record.
+    expect(refusals(await five.ask({ kind: 'flow_mod', command: 'add', flow }))).toEqual([]);
+    expect(dumpFlows()).toEqual(['actions=set_field:0x27->reg13']);
+    // 1.4 drops the selection and the ids of buckets, and says nothing.
+    const group =
+      'group_id=7,type=select,selection_method=dp_hash,bucket=bucket_id:9,actions=output:1';
+    ovs.ofctl(['-O', 'OpenFlow14', 'add-group', 'br0', group]);
+    expect(dumpGroups()).toEqual(['group_id=7,type=select,bucket=bucket_id:0,actions=output:1']);
+  });
+
+  test('would notice a wrong bit', () => {
     const flow = parseFlow(
       'priority=7,tcp,reg12=0x27,tp_dst=80,actions=load:0x27->NXM_NX_REG13[],output:2',
     );

@@ -59,7 +59,6 @@ const NO_OUTPUT = 'the receiving port is no longer on this node';
 
 export const DROPS: readonly Drop[] = [
   drop(0, 60, 'reserved_source_mac', 'the source MAC is reserved for the network itself'),
-  drop(0, 45, 'own_address_probe', OWN_ADDRESS),
   drop(0, 36, 'neighbour_message', 'only the network speaks for neighbours and routers'),
   drop(0, 35, 'not_flooded', 'the VPC is routed, nothing is flooded'),
   drop(0, 10, 'unknown_vni', 'no VPC of this node has the VNI that the tunnel packet bears'),

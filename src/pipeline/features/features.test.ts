@@ -51,10 +51,15 @@ function rows(topology: Topology, table: number, contains = ''): string[] {
 
 const OTHER_GROUP = '00000000-0000-4000-8000-0000000000f1';
 
-/** vm1 in a group of its own that has just `rules`. */
+/** vm1 with addresses of both families, in a group of its own that has just `rules`. */
 function withRules(...rules: Partial<SecurityGroupRule>[]): Topology {
   const topology = topologyWith(put('security_group', securityGroup({ id: OTHER_GROUP })));
-  topology.apply(portWith(topology, VM1.port, { security_groups: [OTHER_GROUP] }));
+  topology.apply(
+    portWith(topology, VM1.port, {
+      security_groups: [OTHER_GROUP],
+      allowed_address_pairs: [{ ip_address: '2001:db8::7', mac_address: 'fa:16:3e:00:00:07' }],
+    }),
+  );
   rules.forEach((rule, index) => {
     const id = `00000000-0000-4000-8000-0000000000${10 + index}`;
     const whole = securityGroupRule({
@@ -101,6 +106,14 @@ describe('security groups', () => {
     expect(found).toEqual(
       matches.map((text) => `table=72, priority=2010,${text} actions=goto_table:74`).sort(),
     );
+  });
+
+  it('has no rows for rules of a family that the port has no address of', () => {
+    const topology = withRules({ ethertype: 'IPv6' }, { ethertype: 'IPv4' });
+    topology.apply(portWith(topology, VM1.port, { allowed_address_pairs: [] }));
+    expect(rows(topology, 72, 'reg12=0x27')).toEqual([
+      'table=72, priority=2010,ip,reg12=0x27 actions=goto_table:74',
+    ]);
   });
 
   it('matches the sender in rules for what comes in', () => {

@@ -79,8 +79,12 @@ function sourcesOf({ port }: LocalPort, view: View): Source[] {
     if (subnet === undefined) return [];
     return [{ mac: parseMac(mac_address), address, subnet, fixed: false }];
   });
-  return [...fixed, ...pairs];
+  return [...fixed, ...pairs].filter((source) => !isReserved(source.mac));
 }
+
+/** The API lets no port have such a MAC; if one had, it would be let send nothing. */
+const isReserved = (mac: bigint): boolean =>
+  RESERVED_SOURCES.some(({ value, mask }) => (mac & BigInt(mask)) === BigInt(value));
 
 /** The rows of one port, with what all of them share. */
 class PortRows {
@@ -115,17 +119,12 @@ class PortRows {
     });
   }
 
-  /** Drops whatever the source MAC, also from a port that need not send as itself. */
+  /** What a port may not send from that need not send as itself. */
   reserved(): void {
     for (const eth_src of RESERVED_SOURCES) {
       const where = match(null, { in_port: this.#port.ofport, eth_src });
       this.#emit.flow(dropFlow(INPUT, 'reserved_source_mac', this.#cookie, where));
     }
-  }
-
-  ownAddressProbe(values: Readonly<Record<string, MatchValue>>): void {
-    const where = match('icmp6', { ...this.#from, icmpv6_type: 135, ...values });
-    this.#emit.flow(dropFlow(INPUT, 'own_address_probe', this.#cookie, where));
   }
 
   /** Who sends, in registers, and on to `next`. */
@@ -202,19 +201,16 @@ function emitArp(
 
 function emitDhcp(rows: PortRows, { port }: LocalPort, view: View): void {
   const eth_src = parseMac(port.mac_address);
-  const from = rows.secured ? { eth_src } : {};
-  const ask = (ip_src: bigint, ip_dst: bigint) => {
-    const values = { ...from, ip_src, ip_dst, udp_src: 68, udp_dst: 67 };
-    rows.row(PRIORITY.input.asks, 'udp', values, rows.toAgent(PURPOSE.dhcp));
-  };
+  if (rows.secured && isReserved(eth_src)) return;
+  const client = { ...(rows.secured && { eth_src }), udp_src: 68, udp_dst: 67 };
+  const ask = (values: Readonly<Record<string, MatchValue>>) =>
+    rows.row(PRIORITY.input.asks, 'udp', { ...client, ...values }, rows.toAgent(PURPOSE.dhcp));
   for (const { ip_address, subnet_id } of port.fixed_ips) {
     const subnet = view.get('subnet', subnet_id);
     if (subnet?.ip_version !== 4 || !subnet.enable_dhcp) continue;
-    const own = parseIp(ip_address).value;
-    ask(0n, BROADCAST);
-    if (subnet.gateway_ip !== null) ask(own, parseIp(subnet.gateway_ip).value);
-    // Rebinding (RFC 2131 §4.4.5): the server that gave the lease did not answer.
-    ask(own, BROADCAST);
+    ask({ ip_src: 0n, ip_dst: BROADCAST });
+    // Renewal to the server, rebinding to all (RFC 2131 §4.4.5): no VM is a server, wherever it goes.
+    ask({ ip_src: parseIp(ip_address).value });
   }
 }
 
@@ -243,13 +239,6 @@ function emitNeighbours(
   } else {
     solicit({});
   }
-  for (const mac of new Set(own.map((source) => source.mac))) {
-    rows.ownAddressProbe({ nd_target: linkLocalFromMac(mac) });
-  }
-  for (const { address, fixed } of own) {
-    const asked = { nd_target: prefixValue(address) };
-    rows.ownAddressProbe(fixed ? asked : { ...asked, ipv6_src: 0n });
-  }
   const asksDhcp = port.fixed_ips.some(({ subnet_id }) => {
     const subnet = view.get('subnet', subnet_id);
     return subnet?.ip_version === 6 && subnet.enable_dhcp;
@@ -269,7 +258,7 @@ export const input: Feature = {
     if (port === null) return;
     const rows = new PortRows(port, local, emit);
     const sources = sourcesOf(port, view);
-    rows.reserved();
+    if (!rows.secured) rows.reserved();
     rows.meter();
     emitAddresses(rows, sources, port.port);
     emitArp(rows, sources, port.port, view);

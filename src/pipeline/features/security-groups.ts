@@ -11,7 +11,7 @@ import type { Emit, Feature, View } from '../feature.ts';
 import type { LocalReader } from '../local.ts';
 import { PRIORITY } from '../priorities.ts';
 import { matchesOf } from './rules.ts';
-import { cookie, localPort, type LocalPort } from './shared.ts';
+import { cookie, familyOf, localPort, parseAddressOrPrefix, type LocalPort } from './shared.ts';
 
 /** Where the rules of a direction are, and which register says whose packet it is. */
 export const RULES = {
@@ -30,11 +30,21 @@ function rulesOf({ port }: LocalPort, view: View): SecurityGroupRule[] {
   );
 }
 
+/** Of the port's addresses: no packet of another family is its own, or reaches it. */
+function familiesOf({ port }: LocalPort): ReadonlySet<SecurityGroupRule['ethertype']> {
+  const own = [...port.fixed_ips, ...port.allowed_address_pairs];
+  return new Set(
+    own.map(({ ip_address }) => familyOf(parseAddressOrPrefix(ip_address).version).ethertype),
+  );
+}
+
 function emitRules(port: LocalPort, view: View, local: LocalReader, emit: Emit): void {
   const security = cookie(local, 'security', { vpc: port.vpc, vid: port.vid });
+  const families = familiesOf(port);
   const conjunctive = new Map<string, { table: number; match: Match; ids: Set<number> }>();
   for (const rule of rulesOf(port, view)) {
     const { table, next, vid } = RULES[rule.direction];
+    if (!families.has(rule.ethertype)) continue;
     for (const match of matchesOf(rule, { [vid]: port.vid })) {
       if (rule.remote_group_id === null) {
         const actions = [gotoTable(next)];

@@ -248,24 +248,6 @@ export const always = (from: Vm): Sent[] => [
       }),
     ),
   ),
-  sent(
-    from,
-    'NS for itself (duplicate detection)',
-    ethernet(
-      from.mac,
-      '33:33:ff:00:00:02',
-      ipv6('::', 'ff02::1:ff00:2', nd(ND.solicit, { target: from.ip6 }), { hops: 255 }),
-    ),
-  ),
-  sent(
-    from,
-    'NS for its link-local address (duplicate detection)',
-    ethernet(
-      from.mac,
-      '33:33:ff:00:00:02',
-      ipv6('::', 'ff02::1:ff00:2', nd(ND.solicit, { target: linkLocal(from.mac) }), { hops: 255 }),
-    ),
-  ),
   sent(from, 'broadcast', four(from, { dst: BROADCAST, destination: '10.0.0.255' }, udp(1, 2))),
   sent(
     from,

@@ -92,26 +92,6 @@ const pairs: readonly Sent[] = [
       ),
     ),
   ]),
-  sent(
-    paired,
-    'NS for the pair (duplicate detection)',
-    ethernet(
-      PAIR.mac,
-      '33:33:ff:00:02:00',
-      ipv6('::', 'ff02::1:ff00:200', nd(ND.solicit, { target: PAIR.ip6 }), { hops: 255 }),
-    ),
-  ),
-  sent(
-    paired,
-    'NS for the link-local address of the pair (duplicate detection)',
-    ethernet(
-      PAIR.mac,
-      '33:33:ff:00:02:00',
-      ipv6('::', 'ff02::1:ff00:200', nd(ND.solicit, { target: linkLocal(PAIR.mac) }), {
-        hops: 255,
-      }),
-    ),
-  ),
   sent(paired, "the pair's IPv6 address with the port's MAC", six(paired, { source: PAIR.ip6 })),
   sent(
     paired,
@@ -241,6 +221,20 @@ export const TRUTHS: readonly (Sent & { readonly outcome: Outcome })[] = (
         ipv6('::', 'ff02::1:ff00:3', nd(ND.solicit, { target: victim.ip6 }), { hops: 255 }),
       ),
     ],
+    // The agent keeps silent to who asks for its own address.
+    ...[liar.ip6, linkLocal(liar.mac)].map(
+      (target) =>
+        [
+          `NS for ${target} of its own (duplicate detection)`,
+          'agent',
+          liar,
+          asks(
+            liar,
+            '33:33:ff:00:00:02',
+            ipv6('::', 'ff02::1:ff00:2', nd(ND.solicit, { target }), { hops: 255 }),
+          ),
+        ] as const,
+    ),
     [
       'any source without port security',
       'to victim',

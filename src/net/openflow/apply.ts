@@ -107,10 +107,10 @@ export function removeUnreadable({ flows }: Link, held: readonly UnreadableFlow[
     part(
       'flow',
       held,
-      ({ why: _, ...flow }) => ({
+      ({ table, priority, cookie }) => ({
         kind: 'flow_mod',
         command: 'delete',
-        flow: { ...flow, match: [], actions: [] },
+        flow: { table, priority, cookie, match: [], actions: [] },
         cookieMask: WHOLE_COOKIE,
       }),
       ({ table, cookie }) => `table=${table}, cookie=0x${cookie.toString(16)}/-1`,

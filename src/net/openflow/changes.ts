@@ -19,33 +19,36 @@ export class ChangeWatch {
   /** The switch had more to say than we read, and drops updates until it says `resumed`. */
   #paused = false;
 
-  /** The changes of others that a message tells of. */
-  of(message: Message): readonly Change[] {
-    if (message.kind === 'flow_monitor_reply') {
-      return message.updates.flatMap((update) => this.#updated(update));
-    }
-    return message.kind === 'request_forward' ? [forwarded(message.message)] : [];
+  /** The change by others that a message tells of; of many flows in one message the first is named. */
+  of(message: Message): Change | null {
+    if (message.kind === 'request_forward') return forwarded(message.message);
+    if (message.kind !== 'flow_monitor_reply') return null;
+    const theirs = message.updates.filter((update) => this.#isTheirs(update));
+    const [first] = theirs;
+    if (first === undefined) return null;
+    const more = theirs.length > 1 ? ` and ${theirs.length - 1} more` : '';
+    return { what: 'flows', detail: `${updateDetail(first)}${more}` };
   }
 
-  #updated(update: FlowUpdate): readonly Change[] {
-    if (update.event === 'paused') {
-      this.#paused = true;
-      return [];
-    }
+  #isTheirs(update: FlowUpdate): boolean {
+    if (update.event === 'paused') this.#paused = true;
     if (update.event === 'resumed') {
       this.#paused = false;
-      return [{ what: 'flows', detail: 'more changes at once than the switch could report' }];
+      return true;
     }
     // Meanwhile our own changes come in full too.
-    if (this.#paused || !('flow' in update) || update.event === 'initial') return [];
-    if (update.event === 'removed' && EXPIRED.has(update.reason)) return [];
-    if (update.flow === null)
-      return [{ what: 'flows', detail: `${update.event} a flow unlike any of ours` }];
-    const { table, priority, match } = update.flow;
-    const matched = formatMatch(match);
-    const place = [`table=${table}`, `priority=${priority}`, ...(matched === '' ? [] : [matched])];
-    return [{ what: 'flows', detail: `${update.event} ${place.join(',')}` }];
+    if (this.#paused || !('flow' in update) || update.event === 'initial') return false;
+    return !(update.event === 'removed' && EXPIRED.has(update.reason));
   }
+}
+
+function updateDetail(update: FlowUpdate): string {
+  if (!('flow' in update)) return 'more changes at once than the switch could report';
+  if (update.flow === null) return `${update.event} a flow unlike any of ours`;
+  const { table, priority, match } = update.flow;
+  const matched = formatMatch(match);
+  const place = [`table=${table}`, `priority=${priority}`, ...(matched === '' ? [] : [matched])];
+  return `${update.event} ${place.join(',')}`;
 }
 
 const FORWARDED: Readonly<Record<string, string>> = {

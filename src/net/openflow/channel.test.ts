@@ -336,9 +336,15 @@ test('changes go in one after the other, and one that fails stops none behind it
   ]);
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   expect(commands(peer.received)).toEqual([
-    ...['open_request', 'close_request', 'commit_request'],
-    ...['open_request', 'close_request', 'discard_request'],
-    ...['open_request', 'close_request', 'commit_request'],
+    'open_request',
+    'close_request',
+    'commit_request',
+    'open_request',
+    'close_request',
+    'discard_request',
+    'open_request',
+    'close_request',
+    'commit_request',
   ]);
 });
 

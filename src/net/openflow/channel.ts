@@ -29,7 +29,7 @@ export interface ChannelEvents {
   down(reason: string): void;
   packetIn(packet: MessageOf<'packet_in'>): void;
   portStatus(status: MessageOf<'port_status'>): void;
-  /** Somebody else changed something: not this channel, and not a flow's own timeout. Once a change. */
+  /** Somebody else changed something: not this channel, and not a flow's own timeout. */
   changed(what: Changed, detail: string): void;
 }
 
@@ -213,10 +213,11 @@ export class OpenFlowChannel {
     else if (message.kind === 'error') {
       sound(this.#log, 'switch_complains', { socket: this.#socket, error: errorName(message) });
     }
-    for (const { what, detail } of this.#changes.of(message)) this.#events.changed?.(what, detail);
+    const change = this.#changes.of(message);
+    if (change !== null) this.#events.changed?.(change.what, change.detail);
   }
 
   #settle(): void {
-    for (const settle of [...this.#waiting]) settle();
+    for (const settle of this.#waiting) settle();
   }
 }

@@ -119,7 +119,6 @@ function replaceEcho(connection: TrackedConnection): readonly Message[] {
     trafficClass: 0,
     flowLabel: 0,
     hopLimit: 64,
-    fragment: null,
     protocol: IP_PROTOCOL.icmpv6,
     payload: reply,
   });

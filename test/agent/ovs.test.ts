@@ -1,10 +1,13 @@
 /** The agent on a real Open vSwitch: what it holds, what it survives, what it mends. */
+import { readFileSync } from 'node:fs';
+import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { RunningAgent } from '../../src/agent/index.ts';
 import type { Server } from '../../src/api/server.ts';
 import type { Objects } from '../../src/model/objects.ts';
 import { openMemoryStore } from '../../src/store/index.ts';
 import type { Store } from '../../src/store/index.ts';
+import { echo, ethernet, hex, ipv4 } from '../support/frames.ts';
 import { ovsAvailable, startOvs } from '../support/ovs.ts';
 import type { Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
@@ -238,22 +241,117 @@ requireOrSkip('Open vSwitch', ovsAvailable)('an agent on Open vSwitch', { timeou
     await expect.poll(differences, { timeout: 2000, interval: 20 }).toEqual([]);
   });
 
+  test('says of each repair whose flow it was, and counts beyond twenty', async () => {
+    await stopAgent();
+    const lines: Record<string, unknown>[] = [];
+    const write = (line: string): void => {
+      lines.push(JSON.parse(line) as Record<string, unknown>);
+    };
+    await startAgent({ log: pino({ level: 'warn' }, { write }) });
+    const mine = await port();
+    await api.update('port', mine.id, { name: 'web1' });
+    await settled();
+    const drifts = () => lines.filter(({ alarm }) => alarm === 'drift');
+    const mended = () =>
+      expect.poll(() => [drifts().length > 0, differences()], DEADLINE).toEqual([true, []]);
+    expect(drifts()).toEqual([]);
+    const ofPort = flows('br-int', ['table=0']).find((line) => line.includes('priority=30,ip,'));
+    const match = /priority=30,(\S+)/.exec(ofPort ?? '')?.[1] ?? '';
+    ovs.ofctl(['--strict', 'del-flows', 'br-int', `table=0,priority=30,${match}`]);
+    await mended();
+    expect(drifts()).toMatchObject([
+      {
+        bridge: 'br-int',
+        what: 'missing',
+        flow: expect.stringContaining(match),
+        module: 'port',
+        port: `web1 (${mine.id})`,
+        vpc: `vpc (${network.id})`,
+      },
+    ]);
+    lines.length = 0;
+    ovs.ofctl(['add-flow', 'br-int', 'table=0,priority=65000,icmp,actions=drop']);
+    await mended();
+    expect(drifts()).toMatchObject([
+      { what: 'added', flow: 'priority=65000,icmp actions=drop', bridge: 'br-int' },
+    ]);
+    lines.length = 0;
+    const count = flows().length;
+    ovs.ofctl(['del-flows', 'br-int']);
+    await mended();
+    expect(drifts().length).toBe(21);
+    expect(drifts()[20]).toMatchObject({ bridge: 'br-int', more: count - 20 });
+  });
+
+  test('waits for a switch that is not there yet', async () => {
+    await stopAgent();
+    await ovs.killSwitch();
+    await ovs.killDatabase();
+    const started = startAgent();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await ovs.startDatabase();
+    await ovs.startSwitch();
+    await started;
+    await settled();
+  });
+
+  test('reads, forgets and flushes connections, one zone at a time', async () => {
+    const [mine, other] = [await port(), await port()];
+    await settled();
+    const [from, to] = [mine, other].map((it) => it.fixed_ips[0]?.ip_address ?? '');
+    const ping = (id: number): void => {
+      const packet = ipv4(from ?? '', to ?? '', echo(4, id));
+      const frame = ethernet(mine.mac_address, 'fe:ff:ff:ff:ff:ff', packet);
+      ovs.appctl('netdev-dummy/receive', interfaceName(mine.id), hex(frame));
+    };
+    ping(7);
+    ping(9);
+    const found = async (zone: number) =>
+      (await datapath.connections([zone])).map(({ sourcePort }) => sourcePort).sort();
+    await expect.poll(() => found(1), DEADLINE).toEqual([7, 9]);
+    expect(await found(2)).toEqual([7, 9]);
+    expect(await datapath.connections([1, 2])).toContainEqual({
+      zone: 1,
+      protocol: 1,
+      source: from,
+      destination: to,
+      sourcePort: 7,
+      destinationPort: 7,
+      icmp: { type: 8, code: 0 },
+    });
+    const all = await datapath.connections([1]);
+    await datapath.forget(all.filter(({ sourcePort }) => sourcePort === 7));
+    await expect.poll(() => found(1), DEADLINE).toEqual([9]);
+    expect(await found(2)).toEqual([7, 9]);
+    await datapath.flush([2]);
+    await expect.poll(() => found(2), DEADLINE).toEqual([]);
+    expect(await found(1)).toEqual([9]);
+  });
+
   test('keeps the VTEPs of other nodes resolved', async () => {
     await port();
     const peer = '10.163.133.42';
     await api.create('node', { name: 'node2', vtep: peer });
-    ovs.vsctl('set', 'interface', 'p0', `options:tx_pcap=${ovs.dir}/p0.pcap`);
+    for (const name of ['p0', 'p1']) {
+      ovs.vsctl('set', 'interface', name, `options:tx_pcap=${ovs.dir}/${name}.pcap`);
+    }
     await port('node2');
     await settled();
     const mac = ovs.vsctl('get', 'interface', 'br-phy', 'mac_in_use').trim().replaceAll('"', '');
-    const hex = (address: string) =>
+    const digits = (address: string) =>
       address
         .split('.')
         .map((part) => Number(part).toString(16).padStart(2, '0'))
         .join('');
     const self = mac.replaceAll(':', '');
+    const question = `ffffffffffff${self}81000065` + `08060001080006040001${self}${digits(VTEP)}`;
+    const sent = () =>
+      ['p0', 'p1'].some((name) =>
+        readFileSync(`${ovs.dir}/${name}.pcap`).toString('hex').includes(question),
+      );
+    await expect.poll(sent, DEADLINE).toBe(true);
     const theirs = '0a0000000042';
-    const answer = `${self}${theirs}81000065${'0806'}0001080006040002${theirs}${hex(peer)}${self}${hex(VTEP)}`;
+    const answer = `${self}${theirs}8100006508060001080006040002${theirs}${digits(peer)}${self}${digits(VTEP)}`;
     ovs.appctl('netdev-dummy/receive', 'p0', answer);
     const shown = () => ovs.appctl('tnl/neigh/show');
     await expect.poll(shown, DEADLINE).toContain('0a:00:00:00:00:42');

@@ -88,6 +88,23 @@ suite('DHCPv4', () => {
     expect(roomy).toContain('(249), length 185');
   });
 
+  test('no answer is longer than every client takes', () => {
+    for (let count = 1; count <= 20; count += 1) {
+      const host_routes = Array.from({ length: count }, (_, index) => ({
+        destination: `10.0.0.${index}/32`,
+        nexthop: '178.1.3.9',
+      }));
+      const given = respond(dhcp(1, [ALL_OPTIONS]), clientWith({ v4: { host_routes } }));
+      expect(given.kind === 'reply' ? given.frame.length : 0).toBeLessThanOrEqual(14 + 576);
+    }
+  });
+
+  test('a default route among the host routes is the only one', () => {
+    const host_routes = [{ destination: '0.0.0.0/0', nexthop: '178.1.3.9' }];
+    const text = answer(dhcp(1, [ALL_OPTIONS]), { v4: { host_routes } });
+    expect(text).toContain('Classless-Static-Route (121), length 5: (default:178.1.3.9)');
+  });
+
   test('a client that cannot take unicast gets broadcast', () => {
     const text = answer(dhcp(1, [], { broadcast: true }));
     expect(text).toContain('> ff:ff:ff:ff:ff:ff');
@@ -403,6 +420,15 @@ suite('the router', () => {
       );
     expect(silent(ask(0n), { port })).toBe('none_due');
     expect(answer(ask(OWN_LINK_LOCAL), { port })).toContain('tgt is 2001:db8:3::41');
+  });
+
+  test('an address is lent to one MAC and no other', () => {
+    const pair = { ip_address: '2001:db8:3::40', mac_address: 'fa:16:3e:00:00:01' };
+    const question = nd(solicit, ip('2001:db8:3::40'), ALL_ROUTERS);
+    expect(silent(question, { port: { allowed_address_pairs: [pair] } })).toBe('not_its_own');
+    const own = { ...pair, mac_address: 'fa:16:3e:98:90:e7' };
+    expect(answer(question, { port: { allowed_address_pairs: [own] } })).toContain('router adv');
+    expect(answer(question, { port: { port_security_enabled: false } })).toContain('router adv');
   });
 
   test.each<[string, Question, string, Setting?]>([

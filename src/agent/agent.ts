@@ -387,9 +387,9 @@ class Agent implements RunningAgent {
    * over it.
    */
   async #reconcile(compiler: Compiler): Promise<Levelled[]> {
-    const underlay = await putMissing(this.#datapath, 'br-phy', compiler.program('br-phy'));
+    const underlay = await putMissing(this.#datapath, 'br-phy', compiler.keyed('br-phy'));
     await this.#warm();
-    const overlay = await putMissing(this.#datapath, 'br-int', compiler.program('br-int'));
+    const overlay = await putMissing(this.#datapath, 'br-int', compiler.keyed('br-int'));
     const levelled = [overlay, underlay];
     for (const it of levelled) await sweepStale(this.#datapath, it);
     await this.#revocation.afterReconcile(overlay.found, compiler);

@@ -5,7 +5,8 @@
 import type { BridgeProgram } from '../openflow/flow.ts';
 import type { BridgeName } from '../pipeline/compiler.ts';
 import { isHold } from '../pipeline/cookies.ts';
-import { diff } from '../pipeline/diff.ts';
+import { diffKeyed, keyed } from '../pipeline/diff.ts';
+import type { Keyed } from '../pipeline/diff.ts';
 import type { BridgeDelta } from '../pipeline/feature.ts';
 import type { Datapath } from './datapath.ts';
 
@@ -26,11 +27,11 @@ export const isEmpty = (delta: BridgeDelta): boolean =>
 export async function putMissing(
   datapath: Datapath,
   bridge: BridgeName,
-  wanted: BridgeProgram,
+  wanted: Keyed,
 ): Promise<Levelled> {
   const found = await datapath.program(bridge);
   const held = { ...found, flows: found.flows.filter(({ cookie }) => !isHold(cookie)) };
-  const delta = diff(held, wanted);
+  const delta = diffKeyed(keyed(held), wanted);
   const puts = { ...delta, remove: [], removeGroups: [], removeMeters: [] };
   if (!isEmpty(puts)) await datapath.apply(bridge, puts);
   return { bridge, found, held, delta };

@@ -6,7 +6,7 @@
  */
 import type { BridgeProgram } from '../openflow/flow.ts';
 import { objectKey, type DependencyKey, type Topology } from '../model/topology.ts';
-import { diffKeyed } from './diff.ts';
+import { diffKeyed, type Keyed } from './diff.ts';
 import { Emission } from './emission.ts';
 import type { BridgeDelta, Fact, Feature, View } from './feature.ts';
 import { FEATURES } from './features/index.ts';
@@ -133,6 +133,11 @@ export class Compiler {
   /** Everything that `bridge` is to hold now. */
   program(bridge: BridgeName): BridgeProgram {
     return asProgram(this.#programs[bridge]);
+  }
+
+  /** As `program`, by key; it follows every refresh. */
+  keyed(bridge: BridgeName): Keyed {
+    return this.#programs[bridge];
   }
 
   /**

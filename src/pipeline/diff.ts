@@ -50,7 +50,8 @@ export function diffKeyed(have: Keyed, want: Keyed): BridgeDelta {
   };
 }
 
-function keyed(program: BridgeProgram): Keyed {
+/** A program by what a switch tells its parts apart by. */
+export function keyed(program: BridgeProgram): Keyed {
   return {
     flows: new Map(program.flows.map((flow) => [flowKey(flow), flow])),
     groups: new Map(program.groups.map((group) => [group.id, group])),

@@ -28,6 +28,12 @@ export interface Aim {
 
 const NODES = ['node1', 'node2'];
 const GROUPS = 6;
+/** In the words of `rule`. */
+const EVERYTHING_OUT = ['IPv4', 'IPv6'].map((ethertype) => ({
+  direction: 'egress',
+  ethertype,
+  protocol: null,
+}));
 /** Bounds of the ranges in rules, so that probes meet their edges. */
 const PORTS = [22, 80, 443, 1000, 1001, 1999, 2000, 2001, 8080, 60_000];
 
@@ -36,7 +42,7 @@ interface Shelf {
   readonly subnets: readonly Subnet[];
 }
 
-async function vpc(create: Create, name: string): Promise<Shelf[]> {
+async function vpc(create: Create, name: string): Promise<readonly [near: Shelf, far: Shelf]> {
   const vpc = await create<Network>('networks', 'network', { name, cidr: '10.20.0.0/16' });
   const router = await create<{ id: string }>('routers', 'router', {
     name: `${name}-router`,
@@ -102,15 +108,14 @@ async function securityGroups(create: Create, random: Random): Promise<SecurityG
     );
   }
   for (const group of groups) {
-    const rules = Array.from({ length: random.between(2, 5) }, () => rule(random, groups));
-    // Half of the groups let everything out, or most probes would end at their sender.
-    if (random.chance(0.5)) {
-      rules.push({ direction: 'egress', ethertype: 'IPv4' });
-      rules.push({ direction: 'egress', ethertype: 'IPv6' });
-    }
-    for (const [index, it] of rules.entries()) {
-      const twin = rules.findIndex((other) => JSON.stringify(other) === JSON.stringify(it));
-      if (twin !== index) continue;
+    const rules = Array.from({ length: random.between(3, 6) }, () => rule(random, groups));
+    // Most groups let everything out, or most probes would end at their sender.
+    if (random.chance(0.8)) rules.push(...EVERYTHING_OUT);
+    const told = new Set<string>();
+    for (const it of rules) {
+      const same = JSON.stringify(it);
+      if (told.has(same)) continue;
+      told.add(same);
       await create('security-group-rules', 'security_group_rule', {
         security_group_id: group.id,
         ...it,
@@ -123,13 +128,13 @@ async function securityGroups(create: Create, random: Random): Promise<SecurityG
 /** @param vms how many, the last of them without port security. */
 export async function randomCloud(create: Create, seed: number, vms: number): Promise<Cloud> {
   const random = new Random(seed);
-  const vpcs = [await vpc(create, 'blue'), await vpc(create, 'green')];
+  const vpcs = [await vpc(create, 'blue'), await vpc(create, 'green')] as const;
   const groups = await securityGroups(create, random);
   const ports: CloudPort[] = [];
   for (let index = 0; index < vms; index += 1) {
     const which = index % 8 < 5 ? 0 : 1;
-    const shelves = vpcs[which] ?? [];
-    const { network, subnets } = random.chance(0.7) ? shelves[0]! : shelves[1]!;
+    const [near, far] = vpcs[which];
+    const { network, subnets } = random.chance(0.7) ? near : far;
     const open = index === vms - 1;
     const port = await create<Port>('ports', 'port', {
       name: `vm${index}`,
@@ -137,7 +142,7 @@ export async function randomCloud(create: Create, seed: number, vms: number): Pr
       fixed_ips: subnets.map(({ id }) => ({ subnet_id: id })),
       ...(open
         ? { port_security_enabled: false, security_groups: [] }
-        : { security_groups: random.some(groups, 0.35).map(({ id }) => id) }),
+        : { security_groups: random.some(groups, 0.5).map(({ id }) => id) }),
     });
     ports.push({ port, node: NODES[index % NODES.length] ?? '', vpc: which });
   }

@@ -116,9 +116,10 @@ export class Responding {
 
   #answer(packet: PacketIn): Outcome {
     const known = packet.bridge === BRIDGE ? this.#sender(packet.inPort) : undefined;
-    const client = known && clientOf(known.id, this.#topology);
-    if (!client || known?.vid !== vidIn(packet)) return 'unknown_port';
+    if (known === undefined || known.vid !== vidIn(packet)) return 'unknown_port';
     if (!this.#allows(known.allowance)) return 'limited';
+    const client = clientOf(known.id, this.#topology);
+    if (client === null) return 'unknown_port';
     const answer = respond(packet, client);
     if (answer.kind === 'silence') {
       this.#log.debug({ port: known.id, why: answer.why, detail: answer.detail }, 'not answered');

@@ -1,4 +1,4 @@
-import type { Reader } from '../base/bytes.ts';
+import type { Reader, Writer } from '../base/bytes.ts';
 import { readIpv4, readMac, writeIpv4, writeMac } from './addresses.ts';
 import { assemble } from './assemble.ts';
 import { need, reading, type Decoded } from './malformed.ts';
@@ -136,6 +136,13 @@ export const decodeDhcpv4 = (bytes: Uint8Array): Decoded<Dhcpv4> =>
     };
   });
 
+function writeParts(writer: Writer, code: number, data: Uint8Array): void {
+  for (let at = 0; at < data.length; at += LONGEST_OPTION) {
+    const part = data.subarray(at, at + LONGEST_OPTION);
+    writer.u8(code).u8(part.length).bytes(part);
+  }
+}
+
 /** Options above 255 bytes go in parts. */
 export function encodeDhcpv4(message: Dhcpv4): Uint8Array {
   return assemble((writer) => {
@@ -148,10 +155,9 @@ export function encodeDhcpv4(message: Dhcpv4): Uint8Array {
     writeMac(writer, message.clientMac).zeros(CHADDR - MAC_LENGTH);
     writer.zeros(SNAME + FILE).u32(COOKIE);
     for (const [code, data] of message.options) {
-      for (let at = 0; at === 0 || at < data.length; at += LONGEST_OPTION) {
-        const part = data.subarray(at, at + LONGEST_OPTION);
-        writer.u8(code).u8(part.length).bytes(part);
-      }
+      // Seldom in parts: a view of each would cost more than all the rest.
+      if (data.length <= LONGEST_OPTION) writer.u8(code).u8(data.length).bytes(data);
+      else writeParts(writer, code, data);
     }
     writer.u8(END);
     writer.zeros(Math.max(0, SHORTEST - writer.length));

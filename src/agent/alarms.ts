@@ -14,8 +14,8 @@ export const AGENT_ALARMS = {
     level: 'error',
     message: 'the server refuses this node',
     meaning:
-      'The server took the link and says in `reason` why it will not serve this node: another agent bears its name, or its VTEP address belongs to another node.',
-    action: 'Stop the other agent, or correct --node or --vtep of this one.',
+      'The server says in `reason` why it will not serve this node: its credential is missing, another node's or withdrawn, another agent bears its name, or its VTEP address belongs to another node.',
+    action: 'Correct `--credential`, `--node` or `--vtep` of this agent, or stop the other one. The agent asks again every few seconds.',
   },
   server_message_invalid: {
     level: 'error',

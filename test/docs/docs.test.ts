@@ -85,7 +85,7 @@ interface Named {
   readonly options: readonly string[];
 }
 
-const NESTED = new Set(['flows', 'groups', 'ports']);
+const NESTED = new Set(['flows', 'groups', 'ports', 'lab']);
 
 /** The command lines in code: fences and spans. */
 function commandsIn(text: string): Named[] {

@@ -3,6 +3,10 @@
  * `<!-- generated: NAME ARGUMENT… -->` and `<!-- end -->`; `npx vitest run test/docs -u` writes
  * them anew.
  */
+import { AGENT_ALARMS } from '../../src/agent/alarms.ts';
+import { SERVER_ALARMS } from '../../src/api/alarms.ts';
+import type { Alarm } from '../../src/base/alarms.ts';
+import { SWITCH_ALARMS } from '../../src/net/alarms.ts';
 import { DROPS } from '../../src/pipeline/drops.ts';
 import { TABLES, tableName } from '../../src/pipeline/tables.ts';
 import { formatFlow, formatGroup } from '../../src/openflow/text/index.ts';
@@ -102,9 +106,12 @@ function remoteGroup([node = '', table = '']: readonly string[]): string {
   );
 }
 
-/** `flows NODE TABLE [TEXT…]`: rows as `flows dump` prints them, all or the first with each text. */
-function flows([node = '', table = '', ...texts]: readonly string[]): string {
-  const rows = rowsOf(record(), node, table);
+/** Rows as `flows dump` prints them, all or the first with each text. */
+function shownRows(
+  of: RecordedCloud,
+  [node = '', table = '', ...texts]: readonly string[],
+): string {
+  const rows = rowsOf(of, node, table);
   const shown = texts.length === 0 ? rows : texts.map((text) => rows.find((r) => r.includes(text)));
   return fence(
     'text',
@@ -114,6 +121,13 @@ function flows([node = '', table = '', ...texts]: readonly string[]): string {
     }),
   );
 }
+
+/** `flows NODE TABLE [TEXT…]`: of the record's nodes. */
+const flows = (words: readonly string[]): string => shownRows(record(), words);
+
+/** `unsecured NODE TABLE [TEXT…]`: where VM1 has no port security. */
+const unsecured = (words: readonly string[]): string =>
+  shownRows(record({ unsecured: [VM1] }), words);
 
 /** `uplink NODE`: br-phy whole. */
 function uplink([node = '']: readonly string[]): string {
@@ -274,6 +288,25 @@ function drops([table = '']: readonly string[]): string {
   return `Drops: ${links.join(', ')}.`;
 }
 
+const ALARMS: Readonly<Record<string, Readonly<Record<string, Alarm>>>> = {
+  agent: { ...AGENT_ALARMS, ...SWITCH_ALARMS },
+  server: SERVER_ALARMS,
+};
+
+/** `alarms PROCESS`: every line of level warn or error that a process logs. */
+function alarms([process = '']: readonly string[]): string {
+  const rows = Object.entries(ALARMS[process] ?? {}).map(([code, alarm]) => {
+    const { level, message, meaning, action } = alarm;
+    return `| <a id="${code}"></a>\`${code}\`<br>${level} | ${message} | ${meaning} | ${action} |`;
+  });
+  if (rows.length === 0) throw new RangeError(`no process is called ${process}`);
+  return [
+    '| alarm | the line says | what it means | what to do |',
+    '|---|---|---|---|',
+    ...rows,
+  ].join('\n');
+}
+
 /** `tables`: the map of the pipeline. */
 function tables(): string {
   const rows = TABLES.map(({ number, name, stage, next, purpose }) => {
@@ -287,6 +320,7 @@ const GENERATORS: Readonly<Record<string, (words: readonly string[]) => string>>
   'remote-group': remoteGroup,
   trace,
   flows,
+  unsecured,
   uplink,
   groups,
   tunnel,
@@ -294,6 +328,7 @@ const GENERATORS: Readonly<Record<string, (words: readonly string[]) => string>>
   policy,
   reasons,
   drops,
+  alarms,
   tables,
 };
 

@@ -14,8 +14,9 @@ export const AGENT_ALARMS = {
     level: 'error',
     message: 'the server refuses this node',
     meaning:
-      'The server says in `reason` why it will not serve this node: its credential is missing, another node's or withdrawn, another agent bears its name, or its VTEP address belongs to another node.',
-    action: 'Correct `--credential`, `--node` or `--vtep` of this agent, or stop the other one. The agent asks again every few seconds.',
+      'The server says in `reason` why it will not serve this node: its credential is missing, of another node or withdrawn, another agent bears its name, or its VTEP address belongs to another node.',
+    action:
+      'Correct `--credential`, `--node` or `--vtep` of this agent, or stop the other one. The agent asks again every few seconds.',
   },
   server_message_invalid: {
     level: 'error',

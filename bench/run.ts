@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { benchApi, type ApiFigures } from './api.ts';
 import { benchCompile, type CompileFigures } from './compile.ts';
 import { benchTrace, type TraceFigures } from './trace.ts';
+import { benchWire, type WireFigures } from './wire.ts';
 
 /** Beside the sources, not beside what they are compiled to. */
 const RESULTS = 'bench/results.json';
@@ -67,16 +68,24 @@ function sayApi(figures: ApiFigures): void {
   );
 }
 
+function sayWire({ flows, encodeMs, decodeMs, bytesPerFlow }: WireFigures): void {
+  say(`openflow: ${number(flows)} flows of the walkthrough, ${number(bytesPerFlow)} bytes each`);
+  say(`  ${number(encodeMs)} ms into a bundle, ${number(decodeMs)} ms out of a dump`);
+}
+
 const compile = benchCompile();
 sayCompile(compile);
 say();
 const trace = await benchTrace();
 sayTrace(trace);
 say();
+const wire = benchWire();
+sayWire(wire);
+say();
 const api = await benchApi();
 sayApi(api);
 
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
-writeFileSync(RESULTS, `${JSON.stringify({ machine, compile, trace, api }, null, 2)}\n`);
+writeFileSync(RESULTS, `${JSON.stringify({ machine, compile, trace, wire, api }, null, 2)}\n`);
 say();
 say(`written to ${RESULTS}`);

@@ -159,6 +159,14 @@ export class Bench {
 export const FLAGS = { syn: 2, ack: 0x10, push: 0x18 } as const;
 const DATA = 16;
 
+interface Ends {
+  readonly client?: Vm;
+  readonly server?: Vm;
+  readonly version?: 4 | 6;
+  /** The client's port. */
+  readonly from?: number;
+}
+
 /** A connection whose ends send again what did not arrive. */
 export class Talk {
   readonly #bench: Bench;
@@ -174,7 +182,7 @@ export class Talk {
     bench: Bench,
     protocol: 'tcp' | 'udp',
     to: number,
-    { client = CLIENT, server = SERVER, version = 4 as 4 | 6, from = 40_000 + to } = {},
+    { client = CLIENT, server = SERVER, version = 4, from = 40_000 + to }: Ends = {},
   ) {
     this.#bench = bench;
     this.#client = client;

@@ -36,6 +36,7 @@ export interface ChannelEvents {
 export interface ChannelOptions {
   /** Path of the bridge's socket, `<rundir>/<bridge>.mgmt`; it need not exist yet. */
   readonly socket: string;
+  /** Told for information only: it is the owner who raises the alarm. */
   readonly log: BaseLogger;
   readonly events?: Partial<ChannelEvents>;
   /** Milliseconds of silence after which the switch is asked whether it is there; twice that ends the connection. 5000 by default. */

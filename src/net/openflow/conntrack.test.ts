@@ -140,7 +140,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('connections that a switch is to for
     const sort = withPorts(4, 17);
     await meet(sort, [1, 2, 3]);
     await channel.flushConnections(
-      [1, 3, 9].flatMap((id) => ZONES.map((zone) => ({ zone, ...sort.connection(id) }))),
+      ZONES.flatMap((zone) => [1, 3, 9].map((id) => Object.assign({ zone }, sort.connection(id)))),
     );
     expect(tracked()).toEqual([shown(sort, 5, 2), shown(sort, 6, 2)]);
   });

@@ -1,5 +1,3 @@
 export { OpenFlowChannel, type ChannelEvents, type ChannelOptions } from './channel.ts';
 export type { Changed } from './changes.ts';
 export type { TrackedConnection } from './conntrack.ts';
-export type { ChannelState } from './states.ts';
-export type { HeldProgram } from './read.ts';

@@ -1,5 +1,6 @@
 /** The channel against a real Open vSwitch: what it puts in, reads back, hears of and survives. */
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { Random } from '../../../test/differential/sim-random.ts';
@@ -381,7 +382,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a channel to a real switch', () => 
     );
     const cut = channel.apply(diff(NOTHING, { ...NOTHING, flows }));
     cut.catch(() => null);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     channel.close();
     await expect(cut).rejects.toMatchObject({ code: 'SwitchAway' });
     expect(dumped()).toEqual(NOTHING);

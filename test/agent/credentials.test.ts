@@ -79,6 +79,11 @@ test('a credential speaks for its own node alone', async () => {
   expect(server.runtime.topology.get('node', 'node1')).toBeUndefined();
 });
 
+test("an agent does not even present another node's file", async () => {
+  await expect(start('node1', 'node1', 'node2')).rejects.toThrow(/is node node2's and not node/);
+  await expect(start('node1', 'node1', 'none')).rejects.toThrow(/cannot read credential/);
+});
+
 test('a credential of another server is refused', async () => {
   await issueCredential('node1', path('elsewhere'), path('foreign'));
   await expect(start('node1', 'node1', 'foreign')).rejects.toThrow(/not on the server's list/);

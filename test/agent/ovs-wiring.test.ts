@@ -70,7 +70,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the wiring of a node', { timeout: 6
       tables: MONITORED,
       log,
     });
-    tables = new SwitchTables((table) => ovsdb.table(table));
+    tables = new SwitchTables(ovsdb);
     await ovsdb.ready();
   });
 

@@ -307,7 +307,9 @@ requireOrSkip('Open vSwitch', ovsAvailable)('an agent on Open vSwitch', { timeou
     ping(7);
     ping(9);
     const found = async (zone: number) =>
-      (await datapath.connections([zone])).map(({ sourcePort }) => sourcePort).sort();
+      (await datapath.connections([zone]))
+        .map(({ sourcePort }) => sourcePort)
+        .sort((a, b) => a - b);
     await expect.poll(() => found(1), DEADLINE).toEqual([7, 9]);
     expect(await found(2)).toEqual([7, 9]);
     expect(await datapath.connections([1, 2])).toContainEqual({
@@ -344,7 +346,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('an agent on Open vSwitch', { timeou
         .map((part) => Number(part).toString(16).padStart(2, '0'))
         .join('');
     const self = mac.replaceAll(':', '');
-    const question = `ffffffffffff${self}81000065` + `08060001080006040001${self}${digits(VTEP)}`;
+    const question = `ffffffffffff${self}8100006508060001080006040001${self}${digits(VTEP)}`;
     const sent = () =>
       ['p0', 'p1'].some((name) =>
         readFileSync(`${ovs.dir}/${name}.pcap`).toString('hex').includes(question),

@@ -51,7 +51,7 @@ const tunnelOptions = (vtep: string): ReadonlyMap<string, string> =>
 /** The tunnel port that serves `vtep`, by any name; else a name for one that no other VTEP has. */
 function tunnelName(tables: SwitchTables, vtep: string): string {
   const bridge = tables.bridge('br-int');
-  const tunnels = bridge === null ? [] : [...tables.interfacesOf(bridge)];
+  const tunnels = bridge === null ? [] : tables.interfacesOf(bridge);
   const own = tunnels.find((it) => it.type === 'vxlan' && it.options.get('local_ip') === vtep);
   if (own !== undefined) return own.name;
   const cut = `vf-${vtep}`.slice(0, NAME_LENGTH);

@@ -146,7 +146,7 @@ export class OvsDatapath implements Datapath {
       tables: MONITORED,
       log,
     });
-    this.#tables = new SwitchTables((table) => this.#ovsdb.table(table));
+    this.#tables = new SwitchTables(this.#ovsdb);
     this.#ovsdb.onChange(() => this.#rows.call());
     this.#ovsdb.onState((state, reason) => this.#noteOvsdb(state, reason));
     this.#wiring = new Wiring(this.#ovsdb, this.#tables, {

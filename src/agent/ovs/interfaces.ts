@@ -38,12 +38,23 @@ function precedes(a: PluggedInterface, b: PluggedInterface): boolean {
   return a.ofport < b.ofport;
 }
 
+/** The tables give the same list until something changes. */
+const known = new WeakMap<readonly InterfaceRow[], Plugged>();
+const NONE: Plugged = { interfaces: new Map(), rivals: [] };
+
 export function pluggedInterfaces(tables: SwitchTables): Plugged {
+  const bridge = tables.bridge('br-int');
+  if (bridge === null) return NONE;
+  const rows = tables.interfacesOf(bridge);
+  let found = known.get(rows);
+  if (found === undefined) known.set(rows, (found = read(rows)));
+  return found;
+}
+
+function read(rows: readonly InterfaceRow[]): Plugged {
   const interfaces = new Map<string, PluggedInterface>();
   const rivals: PluggedInterface[] = [];
-  const bridge = tables.bridge('br-int');
-  if (bridge === null) return { interfaces, rivals };
-  for (const row of tables.interfacesOf(bridge)) {
+  for (const row of rows) {
     const found = plugged(row);
     if (found === null) continue;
     const held = interfaces.get(found.port_id);

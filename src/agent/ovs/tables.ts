@@ -1,4 +1,5 @@
 /** The rows of the switch's database that an agent reads, joined and typed. */
+import type { OvsdbClient } from '../../net/ovsdb/index.ts';
 import { optionalNumber, optionalText, text, textMap, texts } from '../../ovsdb/index.ts';
 import type { Row } from '../../ovsdb/index.ts';
 
@@ -19,7 +20,7 @@ export const MONITORED = {
   ],
 } as const;
 
-export type TableName = keyof typeof MONITORED;
+type TableName = keyof typeof MONITORED;
 
 export interface BridgeRow {
   readonly uuid: string;
@@ -46,7 +47,8 @@ export interface InterfaceRow {
   readonly mac: string | null;
 }
 
-type Tables = (name: TableName) => ReadonlyMap<string, Row>;
+/** What of an OVSDB client is needed here. */
+type Replica = Pick<OvsdbClient, 'table' | 'onChange'>;
 
 function readBridge(uuid: string, row: Row): BridgeRow {
   return {
@@ -76,46 +78,68 @@ function readInterface(uuid: string, row: Row): InterfaceRow {
   };
 }
 
-/** Reads through to a replica: always what that holds at the moment. */
+/** Interfaces in the order of their ports' rows, and by name. */
+interface Joined {
+  readonly all: readonly InterfaceRow[];
+  readonly byName: ReadonlyMap<string, InterfaceRow>;
+}
+
+/** Always what the replica holds at the moment; joined once for each change of it. */
 export class SwitchTables {
-  readonly #tables: Tables;
+  readonly #replica: Replica;
   /** A row that changes is replaced, so what was read of one stays true of it. */
   readonly #read = new WeakMap<Row, InterfaceRow>();
+  /** By the uuid of the bridge. */
+  readonly #joined = new Map<string, Joined>();
 
-  constructor(tables: Tables) {
-    this.#tables = tables;
+  constructor(replica: Replica) {
+    this.#replica = replica;
+    replica.onChange(() => this.#joined.clear());
   }
 
   /** The one row of Open_vSwitch; null before `ovs-vsctl init` made it. */
   get root(): string | null {
-    return this.#tables('Open_vSwitch').keys().next().value ?? null;
+    return this.#table('Open_vSwitch').keys().next().value ?? null;
   }
 
   *bridges(): Generator<BridgeRow> {
-    for (const [uuid, row] of this.#tables('Bridge')) yield readBridge(uuid, row);
+    for (const [uuid, row] of this.#table('Bridge')) yield readBridge(uuid, row);
   }
 
   bridge(name: string): BridgeRow | null {
     return [...this.bridges()].find((bridge) => bridge.name === name) ?? null;
   }
 
-  /** The interfaces of all ports of a bridge, its own among them. */
-  *interfacesOf(bridge: BridgeRow): Generator<InterfaceRow> {
-    const interfaces = this.#tables('Interface');
-    for (const port of bridge.ports) {
-      const row = this.#tables('Port').get(port);
-      if (row === undefined) continue;
-      for (const uuid of texts(row, 'interfaces')) {
-        const found = interfaces.get(uuid);
-        if (found !== undefined) yield this.#interface(uuid, found);
-      }
-    }
+  /** The interfaces of all ports of a bridge, its own among them; the same list until one changes. */
+  interfacesOf(bridge: BridgeRow): readonly InterfaceRow[] {
+    return this.#join(bridge).all;
   }
 
   /** An interface of a bridge by its name. */
   interfaceOf(bridge: BridgeRow, name: string): InterfaceRow | null {
-    for (const it of this.interfacesOf(bridge)) if (it.name === name) return it;
-    return null;
+    return this.#join(bridge).byName.get(name) ?? null;
+  }
+
+  #table(name: TableName): ReadonlyMap<string, Row> {
+    return this.#replica.table(name);
+  }
+
+  #join({ uuid, ports }: BridgeRow): Joined {
+    const known = this.#joined.get(uuid);
+    if (known !== undefined) return known;
+    const rows = this.#table('Interface');
+    const all: InterfaceRow[] = [];
+    for (const port of ports) {
+      const row = this.#table('Port').get(port);
+      if (row === undefined) continue;
+      for (const id of texts(row, 'interfaces')) {
+        const found = rows.get(id);
+        if (found !== undefined) all.push(this.#interface(id, found));
+      }
+    }
+    const joined = { all, byName: new Map(all.map((it) => [it.name, it])) };
+    this.#joined.set(uuid, joined);
+    return joined;
   }
 
   #interface(uuid: string, row: Row): InterfaceRow {

@@ -90,7 +90,8 @@ export class Wiring {
   #present(): string[] {
     const bridge = this.#tables.bridge('br-phy');
     if (bridge === null) return [];
-    return [...this.#tables.interfacesOf(bridge)]
+    return this.#tables
+      .interfacesOf(bridge)
       .filter(({ name }) => name !== bridge.name)
       .sort((a, b) => (a.ofport ?? 0) - (b.ofport ?? 0))
       .map(({ name }) => name);

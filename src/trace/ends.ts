@@ -13,7 +13,8 @@ export function senderFault(subject: Subject, port: Port): ReasonCode | null {
   const node = port['binding:host_id'];
   if (node === '') return 'port_unbound';
   if (subject.topology.get('node', node) === undefined) return 'node_unknown';
-  if (!port.admin_state_up) return 'port_down';
+  const network = subject.topology.get('network', port.network_id);
+  if (!port.admin_state_up || network?.admin_state_up === false) return 'port_down';
   const attachment = subject.numbers(node)?.attachment(port.id);
   if (attachment === undefined) return 'port_not_plugged';
   const bridge = subject.fabric.nodes.get(node)?.bridges['br-int'];

@@ -170,8 +170,8 @@ export const REASONS: Readonly<Record<ReasonCode, ReasonSpec>> = {
     subject,
   ),
   port_down: spec(
-    (f) => `${f.subject} is administratively down`,
-    (f) => `set admin_state_up of ${f.subject} to true`,
+    (f) => `${f.subject}, or its network, is administratively down`,
+    (f) => `set admin_state_up of ${f.subject} and of its network to true`,
     subject,
   ),
   port_not_plugged: spec(

@@ -184,6 +184,21 @@ describe('forwarding', () => {
     }
   });
 
+  it('cuts the ports of a network that is down', () => {
+    const topology = topologyWith();
+    const up = flowsOf(topology).length;
+    const before = topology.get('network', topology.get('port', VM1.port)?.network_id ?? '');
+    if (before === undefined) throw new Error('the port is in no network');
+    topology.apply(put('network', { ...before, admin_state_up: false }));
+    expect(rows(topology, 0, 'in_port=136,')).toEqual([]);
+    expect(rows(topology, 180, 'reg13')).toEqual([]);
+    expect(rows(topology, 120, `nw_dst=${VM1.ip} `)).toEqual([
+      expect.stringMatching(/priority=22,.* actions=drop$/),
+    ]);
+    topology.apply(put('network', before));
+    expect(flowsOf(topology)).toHaveLength(up);
+  });
+
   it('gives a pair’s address to the oldest claimant, and to no claimant once it is fixed', () => {
     const topology = walkthroughTopology();
     const claim = (id: string, created_at: string) =>

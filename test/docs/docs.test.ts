@@ -26,8 +26,14 @@ const pages = [
 
 const stored = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
 
+const pagesRead = new Map<string, string>();
+
 /** A page as it should be, so that one run after a change is enough. */
-const read = (page: string): string => refreshed(stored(page));
+function read(page: string): string {
+  const known = pagesRead.get(page) ?? refreshed(stored(page));
+  pagesRead.set(page, known);
+  return known;
+}
 
 /** GitHub's anchor of a heading. */
 const anchorOf = (heading: string): string =>

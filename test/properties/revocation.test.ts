@@ -38,7 +38,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a connection whose rule is removed'
 
   it(
     'stops both ways and stays stopped, while its neighbours go on',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async () => {
       await start();
       const tcp = new Talk(bench, 'tcp', 22);
@@ -74,7 +74,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a connection whose rule is removed'
     },
   );
 
-  it('would begin anew if it were only forgotten', { timeout: 60_000 }, async () => {
+  it('would begin anew if it were only forgotten', { timeout: 120_000 }, async () => {
     let forgotten = false;
     await start((datapath) => ({
       connections: (zones) => (forgotten ? Promise.resolve([]) : datapath.connections(zones)),
@@ -97,7 +97,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a connection whose rule is removed'
     }
   });
 
-  it('would go on if nothing were done', { timeout: 60_000 }, async () => {
+  it('would go on if nothing were done', { timeout: 120_000 }, async () => {
     await start((datapath) => ({
       connections: () => Promise.resolve([]),
       forget: () => Promise.resolve(),
@@ -112,7 +112,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a connection whose rule is removed'
 
   it(
     'is cut if it began while the switch still went by the rule',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async () => {
       let looks = 0;
       await start((datapath) => ({
@@ -136,7 +136,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a connection whose rule is removed'
 
   it(
     'stays stopped when the agent is started again, and the switch',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async () => {
       await start();
       const [tcp, later] = [new Talk(bench, 'tcp', 22), new Talk(bench, 'udp', 5000)];
@@ -158,7 +158,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a connection whose rule is removed'
     },
   );
 
-  it('is forgiven by time: at once for none, soon for udp', { timeout: 60_000 }, async () => {
+  it('is forgiven by time: at once for none, soon for udp', { timeout: 120_000 }, async () => {
     await start();
     const [tcp, udp] = [new Talk(bench, 'tcp', 22), new Talk(bench, 'udp', 5000)];
     for (const talk of [tcp, udp]) expect(await talk.open()).toBe(true);
@@ -185,7 +185,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a connection whose rule is removed'
       (world: ChangingWorld) => world.port(SERVER, { security_groups: [] }),
       false,
     ],
-  ])('stops when %s', { timeout: 60_000 }, async (_what, change, others) => {
+  ])('stops when %s', { timeout: 120_000 }, async (_what, change, others) => {
     await start(undefined, (world) => {
       for (const ethertype of ['IPv4', 'IPv6'] as const) {
         const rule = { ethertype, remote_group_id: FRIENDS };
@@ -204,7 +204,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a connection whose rule is removed'
     expect(await other.heard(1)).toEqual(others ? ['0 server', '0 client'] : []);
   });
 
-  it('is not looked for where nothing was taken away', { timeout: 60_000 }, async () => {
+  it('is not looked for where nothing was taken away', { timeout: 120_000 }, async () => {
     const asked: number[][] = [];
     await start((datapath) => ({
       connections: (zones) => {

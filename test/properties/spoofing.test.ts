@@ -15,6 +15,7 @@ import {
   parsePacket,
 } from '../../src/openflow/text/index.ts';
 import { BRIDGES, compileAll } from '../../src/pipeline/compiler.ts';
+import { METER, meterId } from '../../src/pipeline/cookies.ts';
 import { dropCode } from '../../src/pipeline/drops.ts';
 import { Conntrack, execute, SimBridge, type SimPort } from '../../src/sim/index.ts';
 import { readTrace } from '../differential/sim-ofproto-trace.ts';
@@ -23,8 +24,16 @@ import { ethernet, hex, ipv4, tagged, udp, vxlan } from '../support/frames.ts';
 import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { FRAGMENTED, LIES, TRUTHS } from '../support/spoofing/lies.ts';
-import type { Sent } from '../support/spoofing/sending.ts';
-import { spoofingNode, spoofingTopology, TUNNEL, VM, VNI } from '../support/spoofing/world.ts';
+import { BROADCAST, type Sent } from '../support/spoofing/sending.ts';
+import {
+  GATEWAY,
+  ROUTED,
+  spoofingNode,
+  spoofingTopology,
+  TUNNEL,
+  VM,
+  VNI,
+} from '../support/spoofing/world.ts';
 
 const topology = spoofingTopology();
 const local = spoofingNode(topology);
@@ -248,6 +257,23 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a real switch', () => {
     expect(arrived()).toBe(before);
     await fromTunnel(VNI);
     await vi.waitUntil(() => arrived() === before + 1, { timeout: 20_000 });
+  });
+
+  it('meters the packets whose hop limit ran out apart from what VMs ask', async () => {
+    const { liar } = VM;
+    const metered = (meter: string): number => {
+      const stats = sandbox.ofctl(['-O', 'OpenFlow13', 'meter-stats', 'br-int']);
+      return Number(new RegExp(`meter:${meter} .*packet_in_count:(\\d+)`).exec(stats)?.[1]);
+    };
+    const own = String(meterId(local.attachment(liar.id)?.vid ?? 0, METER.agent));
+    const counts = () => ({ expired: metered('controller'), asked: metered(own) });
+    const before = counts();
+    const expired = ipv4(liar.ip, ROUTED.replace('0/24', '7'), udp(1, 2), { ttl: 1 });
+    const asks = ipv4('0.0.0.0', '255.255.255.255', udp(68, 67));
+    for (let n = 0; n < 5; n += 1) await receive(liar, ethernet(liar.mac, GATEWAY.mac, expired));
+    for (let n = 0; n < 3; n += 1) await receive(liar, ethernet(liar.mac, BROADCAST, asks));
+    const wanted = { expired: before.expired + 5, asked: before.asked + 3 };
+    await vi.waitUntil(() => isDeepStrictEqual(counts(), wanted), { timeout: 20_000 });
   });
 
   it.each(FRAGMENTED)('sends $arrive fragments of $name on', async ({ from, frames, arrive }) => {

@@ -109,7 +109,11 @@ export function ipv4(
   source: string,
   destination: string,
   payload: Payload,
-  { options = [], fragment }: { options?: readonly number[]; fragment?: Fragment } = {},
+  {
+    options = [],
+    fragment,
+    ttl = 64,
+  }: { options?: readonly number[]; fragment?: Fragment; ttl?: number } = {},
 ): Packet {
   const header = [
     0x45 + options.length / 4,
@@ -118,7 +122,7 @@ export function ipv4(
     0,
     1,
     ...int(fragment === undefined ? 0 : fragment.offset | (fragment.more ? 0x2000 : 0), 2),
-    64,
+    ttl,
     payload.protocol,
     0,
     0,
@@ -132,7 +136,7 @@ export function ipv4(
   const transport = whole ? summedFor(source, destination, payload) : payload.bytes;
   return {
     type: 0x0800,
-    flow: `ip,nw_src=${source},nw_dst=${destination},nw_ttl=64,nw_proto=${payload.protocol}${frag}${shown(payload, fragment)}`,
+    flow: `ip,nw_src=${source},nw_dst=${destination},nw_ttl=${ttl},nw_proto=${payload.protocol}${frag}${shown(payload, fragment)}`,
     bytes: [...summed(header, 10), ...transport],
   };
 }

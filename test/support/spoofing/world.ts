@@ -47,6 +47,9 @@ export const PAIR = {
   inside: '10.0.0.64/26',
 };
 
+/** Another subnet of that VPC, without ports. */
+export const ROUTED = '10.9.0.0/24';
+
 export const GATEWAY = { mac: 'fe:ff:ff:ff:ff:ff', ip: '10.0.0.1', ip6: '2001:db8::1' };
 
 /** Everything is allowed: what stops a frame is not a rule. */
@@ -95,6 +98,8 @@ export function spoofingTopology(): Topology {
       );
   };
   const plug = place(uuid(2), VNI, [uuid(3), uuid(4)]);
+  const routed = { id: uuid(8), network_id: uuid(2), cidr: ROUTED, gateway_ip: null };
+  apply(put('subnet', subnet(routed)));
   plug(VM.liar);
   plug(VM.victim);
   plug(VM.remote, { 'binding:host_id': 'node2' });

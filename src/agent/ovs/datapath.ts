@@ -251,8 +251,17 @@ export class OvsDatapath implements Datapath {
     await this.#wiring.transact(keptWrites(this.#tables, bridge, state));
   }
 
+  /** Flows that cannot be read are somebody else's, and are deleted on the way. */
   async program(bridge: BridgeName): Promise<BridgeProgram> {
-    return (await this.#channel(bridge)).program();
+    const channel = await this.#channel(bridge);
+    const held = await channel.program();
+    if (held.unreadable.length === 0) return held;
+    for (const { cookie, ...flow } of held.unreadable) {
+      const bearing = `0x${cookie.toString(16)}`;
+      sound(this.#log, 'drift', { bridge, what: 'added', ...flow, cookie: bearing });
+    }
+    await channel.removeUnreadable(held.unreadable);
+    return channel.program();
   }
 
   async apply(bridge: BridgeName, delta: BridgeDelta): Promise<void> {

@@ -93,7 +93,11 @@ export class Neighbours {
     const deadline = performance.now() + PATIENCE_MS;
     while (added.length > 0 && !this.#closed) {
       await this.#look();
-      if (added.every((vtep) => this.#macOf(vtep) !== null) || performance.now() > deadline) break;
+      // There is nobody to wait for where no way leads.
+      const waiting = added.some(
+        (vtep) => this.#routes.get(vtep) != null && this.#macOf(vtep) === null,
+      );
+      if (!waiting || performance.now() > deadline) break;
       await sleep(LOOK_MS.awaited);
     }
     this.#schedule();

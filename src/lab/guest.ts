@@ -102,9 +102,8 @@ function staticCommands({ addresses, mtu }: Guest): string[] {
   const commands = fixed.map(
     ({ ip, prefixLength }) => `address add ${ip}/${prefixLength} dev eth0`,
   );
-  for (const { gateway, version } of fixed) {
-    if (gateway !== null)
-      commands.push(`-${version} route replace default via ${gateway} dev eth0`);
+  for (const { gateway } of fixed) {
+    if (gateway !== null) commands.push(`route replace default via ${gateway} dev eth0`);
   }
   return fixed.length === 0 ? [] : [`link set eth0 mtu ${mtu}`, ...commands];
 }
@@ -115,10 +114,7 @@ const uses = (guest: Guest, source: Source): boolean =>
 /** Switches the VM on: its link, its static addresses, its clients. */
 export async function startGuest(guest: Guest, dir: string, processes: Processes): Promise<void> {
   const { netns, files, name } = guest;
-  await ipBatch(['link set lo up', 'link set eth0 up'], netns);
-  for (const command of staticCommands(guest)) {
-    await execute(['ip', '-n', netns, ...command.split(' ')]);
-  }
+  await ipBatch(['link set lo up', 'link set eth0 up', ...staticCommands(guest)], netns);
   const start = (client: string, command: readonly string[]) =>
     processes.start(`vms/${name}.${client}`, inNamespace(netns, command), {
       LEASE: `${files}.${client}.lease`,
@@ -138,7 +134,14 @@ export async function startGuest(guest: Guest, dir: string, processes: Processes
   }
 }
 
-/** The addresses that the VM does not have yet, and the gateways it does not know, each with its source. */
+const HOW: Readonly<Record<Source, string>> = {
+  dhcp: 'by DHCP',
+  ra: 'by router advertisement',
+  dhcpv6: 'by DHCPv6',
+  static: 'set by the lab',
+};
+
+/** The addresses that the VM does not have yet, or not with their gateway; each with its source. */
 export async function missingOf({ netns, files, addresses }: Guest): Promise<string[]> {
   const show = (...words: readonly string[]) => execute(['ip', '-n', netns, '-oneline', ...words]);
   const held = await show('address', 'show', 'dev', 'eth0', '-tentative');
@@ -152,10 +155,3 @@ export async function missingOf({ netns, files, addresses }: Guest): Promise<str
     })
     .map(({ ip, source }) => `${ip} (${HOW[source]})`);
 }
-
-const HOW: Readonly<Record<Source, string>> = {
-  dhcp: 'by DHCP',
-  ra: 'by router advertisement',
-  dhcpv6: 'by DHCPv6',
-  static: 'set by the lab',
-};

@@ -25,8 +25,8 @@ const START_SECONDS = 60;
 const RECOVERY_SECONDS = 30;
 /** Where namespaces have their names, ip-netns(8). */
 const NAMESPACES = '/run/netns';
-/** A socket's path may have 107 characters; the longest of the lab has 60 below its folder. */
-const MAX_FOLDER = 47;
+/** A socket's path may have 107 characters, unix(7); a switch's control socket has 33 of them. */
+const MAX_FOLDER = 74;
 
 interface LabOptions {
   /** How many nodes. */
@@ -209,7 +209,10 @@ export class Lab {
     return given.includes('://') ? given : resolve(given);
   }
 
-  /** Kills the agent and starts it again; returns when it is ready. @param more for its command, this time. */
+  /**
+   * Kills the agent and starts it again; returns when it is ready.
+   * @param more for its command, this time only.
+   */
   async restartAgent(node: string, more: readonly string[] = []): Promise<void> {
     const name = agentOf(this.node(node).name);
     await this.processes.end(name);

@@ -40,13 +40,9 @@ done`;
 
 /** Starts the node's switch with br-phy in it; all else on it is the agent's to make. */
 export async function startNode(node: LabNode, ovs: Switch, processes: Processes): Promise<void> {
-  await Promise.all([
-    ovs.start(),
-    ipBatch(
-      ['lo', ...UPLINKS].map((device) => `link set ${device} up`),
-      node.netns,
-    ),
-  ]);
+  const devices = ['lo', ...UPLINKS];
+  const switchOn = devices.map((device) => `link set ${device} up`);
+  await Promise.all([ovs.start(), ipBatch(switchOn, node.netns)]);
   const identity = ['set', 'Open_vSwitch', '.', `external_ids:system-id=${node.name}`];
   const mac = `other_config:hwaddr=${uplinkMac(node.vtep, 0)}`;
   const settings = ['datapath_type=netdev', 'fail_mode=secure', mac, PROTOCOLS];
@@ -58,16 +54,7 @@ export async function startNode(node: LabNode, ovs: Switch, processes: Processes
 }
 
 async function hasAddress({ netns, vtep }: LabNode): Promise<boolean> {
-  const shown = await execute([
-    'ip',
-    '-n',
-    netns,
-    '-4',
-    '-oneline',
-    'address',
-    'show',
-    'dev',
-    'br-phy',
-  ]);
+  const show = `ip -n ${netns} -4 -oneline address show dev br-phy`;
+  const shown = await execute(show.split(' '));
   return shown.includes(` ${vtep}/`);
 }

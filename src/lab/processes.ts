@@ -13,7 +13,7 @@ import { SEARCH_PATH } from './execute.ts';
 import { isRecord, isStrings, readJson, writeJson } from './json.ts';
 import { until } from './wait.ts';
 
-/** Names the lab's folder in the environment of its processes, and of nothing else. */
+/** In the environment of the lab's processes, and of nothing else. */
 const MARK = 'TIANCHI_LAB_PROCESS';
 const KILL_SECONDS = 10;
 
@@ -176,13 +176,12 @@ export class Processes {
   }
 
   /**
-   * Kills all that the lab started, by its mark, and all that runs in its namespaces.
+   * Kills all that a lab of this machine started, by its mark, and all that runs in its namespaces.
    * @param inodes of the network namespaces.
    */
   async endAll(inodes: ReadonlySet<number>): Promise<void> {
-    const mark = `${MARK}=${this.#dir}`;
     await endAll('the processes of the lab', () =>
-      others().filter((pid) => inodes.has(namespaceOf(pid)) || bears(pid, mark)),
+      others().filter((pid) => inodes.has(namespaceOf(pid)) || isMarked(pid)),
     );
   }
 }
@@ -225,9 +224,10 @@ function namespaceOf(pid: number): number {
   }
 }
 
-function bears(pid: number, mark: string): boolean {
+function isMarked(pid: number): boolean {
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(mark);
+    const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    return environment.some((variable) => variable.startsWith(`${MARK}=`));
   } catch {
     return false;
   }

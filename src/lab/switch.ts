@@ -62,30 +62,16 @@ export class Switch {
     const schema = SCHEMAS.find((file) => existsSync(file)) ?? '';
     await this.run(['ovsdb-tool', 'create', database, schema]);
     const name = `${this.#name}-ovsdb-server`;
-    await this.#processes.start(
-      name,
-      this.command([
-        'ovsdb-server',
-        database,
-        `--remote=punix:${this.socket}`,
-        '--pidfile',
-        '-vsyslog:off',
-      ]),
-      this.env,
-    );
+    const remote = `--remote=punix:${this.socket}`;
+    await this.#launch(name, 'ovsdb-server', database, remote);
     await this.#processes.ready(name, START_SECONDS, () => existsSync(this.socket));
     await this.vsctl('--no-wait', 'init');
-    await this.#processes.start(
-      this.#daemon,
-      this.command([
-        'ovs-vswitchd',
-        `unix:${this.socket}`,
-        '--disable-system',
-        '--pidfile',
-        '-vsyslog:off',
-      ]),
-      this.env,
-    );
+    await this.#launch(this.#daemon, 'ovs-vswitchd', `unix:${this.socket}`, '--disable-system');
+  }
+
+  #launch(name: string, ...daemon: readonly string[]): Promise<void> {
+    const command = this.command([...daemon, '--pidfile', '-vsyslog:off']);
+    return this.#processes.start(name, command, this.env);
   }
 
   get #daemon(): string {
@@ -99,16 +85,13 @@ export class Switch {
       if (/^ovs-vswitchd\.\d+\.ctl$/.test(file)) await rm(join(this.dir, file));
     }
     await this.#processes.again(this.#daemon);
-    await this.#processes.ready(this.#daemon, START_SECONDS, () => this.#configured());
+    await this.#processes.ready(this.#daemon, START_SECONDS, () => this.#serves());
   }
 
-  /** Whether ovs-vswitchd has done all that the database wants. */
-  async #configured(): Promise<boolean> {
-    const asked = ['ovs-vsctl', '--timeout=1', '--bare', 'get', 'Open_vSwitch', '.', 'cur_cfg'];
-    return this.run(asked).then(
-      () => true,
-      () => false,
-    );
+  /** Whether ovs-vswitchd answers and has made the bridges of its database. */
+  async #serves(): Promise<boolean> {
+    const asked = ['ovs-appctl', '--timeout=5', 'ofproto/list'];
+    return (await this.run(asked).catch(() => '')).trim() !== '';
   }
 
   /** Flows that a bridge holds; 0 while it does not answer. */

@@ -231,22 +231,21 @@ export class Vms {
   async delete(name: string): Promise<void> {
     const vm = this.get(name);
     const node = this.#lab.node(vm.node);
-    const file = `/run/netns/${vm.netns}`;
+    const namespace = `/run/netns/${vm.netns}`;
     await this.#lab.switchOf(node).vsctl('--if-exists', 'del-port', 'br-int', vm.interface);
     // A namespace that is deleted keeps its devices for a while, and with them their names.
     await execute(['ip', '-n', node.netns, 'link', 'delete', vm.interface]).catch(() => undefined);
-    if (existsSync(file)) {
-      await this.#lab.processes.endIn(statSync(file).ino);
+    if (existsSync(namespace)) {
+      await this.#lab.processes.endIn(statSync(namespace).ino);
       await ipBatch([`netns delete ${vm.netns}`]);
     }
     await bind(this.#api, vm.port, '', '').catch((error: unknown) => {
       // The port may have been deleted under its VM.
       if (!(error instanceof Failure && error.kind === 'not_found')) throw error;
     });
-    for (const left of readdirSync(this.#path('vms', ''))) {
-      if (left === `${name}.json` || left.startsWith(`${name}.dhcp`))
-        await rm(this.#path('vms', left), { force: true });
-    }
+    const own = (file: string) => file === `${name}.json` || file.startsWith(`${name}.dhcp`);
+    const files = readdirSync(this.#path('vms', '')).filter(own);
+    for (const left of files) await rm(this.#path('vms', left), { force: true });
     await rm(this.#path('ports', vm.port), { force: true });
   }
 }

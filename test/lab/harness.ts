@@ -222,8 +222,13 @@ export class Bench implements Api {
     if (status !== 0) throw new Error(`ip ${words.join(' ')}: ${err}`);
   }
 
-  /** The flows of a bridge with their counters. @param match narrows, in ovs-ofctl's words. */
+  /**
+   * The flows of a bridge with their counters, up to the last packet: the switch adds up what its
+   * datapath counted only now and then, so it is asked to.
+   * @param match narrows, in ovs-ofctl's words.
+   */
   async flows(node: string, bridge = 'br-int', match = ''): Promise<Counted[]> {
+    await this.ovs(node, 'ovs-appctl', 'revalidator/wait');
     const options = ['-O', 'OpenFlow13', '--no-names', 'dump-flows', bridge];
     const text = await this.ovs(node, 'ovs-ofctl', ...options, ...(match === '' ? [] : [match]));
     return text

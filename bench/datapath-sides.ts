@@ -1,0 +1,167 @@
+/**
+ * The two networks that are compared, in one lab, with one fabric between all nodes. Ours has the
+ * first two nodes. The bare one has the other two, from which the agents are gone again: br-int and
+ * br-phy do nothing but NORMAL switching there. All else is alike by construction: the nodes' and
+ * the VMs' namespaces and cables, Open vSwitch with its settings, VLAN, VXLAN, MTU, offloads.
+ */
+import { readFileSync } from 'node:fs';
+import { Vms, type Api, type Lab } from '../src/lab/index.ts';
+import { execute, inNamespace, ipBatch } from '../src/lab/execute.ts';
+import { UPLINKS, VLAN, vmNamespace, type LabNode } from '../src/lab/names.ts';
+import { serve, type Guest } from './datapath-load.ts';
+
+/** VM1 and VM2 are on the first node, VM3 is on the second. */
+export interface Side {
+  readonly nodes: readonly LabNode[];
+  readonly vm1: Guest;
+  readonly vm2: Guest;
+  readonly vm3: Guest;
+}
+
+const CIDR = '178.1.1.0/24';
+const PREFIX_LENGTH = 24;
+const VNI = 5899;
+const MTU = 1450;
+/** Of a tick of proc(5). */
+const TICK_MS = 10;
+
+const at = <T>(items: readonly T[], index: number): T => {
+  const item = items[index];
+  if (item === undefined) throw new RangeError(`there are ${items.length}, ${index} is not one`);
+  return item;
+};
+
+/** REST, as the lab itself uses it. */
+const api = (url: string): Api => ({
+  async request(method, path, body) {
+    const answer = await fetch(`${url}${path}`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    return text === '' ? undefined : JSON.parse(text);
+  },
+});
+
+type Json = Readonly<Record<string, unknown>>;
+
+async function create(server: Api, resource: string, kind: string, body: Json): Promise<string> {
+  const answer = await server.request('POST', `/v2.0/${resource}`, { [kind]: body });
+  return (answer as Record<string, { readonly id: string }>)[kind]?.id ?? '';
+}
+
+async function allowAll(server: Api): Promise<string> {
+  const group = await create(server, 'security-groups', 'security_group', { name: 'all' });
+  for (const direction of ['ingress', 'egress']) {
+    await create(server, 'security-group-rules', 'security_group_rule', {
+      security_group_id: group,
+      direction,
+      ethertype: 'IPv4',
+    });
+  }
+  return group;
+}
+
+/** As an operator makes it: a network, a subnet, three ports with one security group. */
+export async function ourSide(lab: Lab): Promise<Side> {
+  const { url, nodes } = lab.record();
+  const server = api(url);
+  const group = await allowAll(server);
+  const network_id = await create(server, 'networks', 'network', { name: 'bench' });
+  const subnet = { network_id, cidr: CIDR, ip_version: 4 };
+  await create(server, 'subnets', 'subnet', subnet);
+  const vms = new Vms(lab, server);
+  const boot = async (name: string, node: LabNode): Promise<Guest> => {
+    const port = await create(server, 'ports', 'port', { network_id, security_groups: [group] });
+    const vm = await vms.boot(name, port, node.name);
+    return { name, netns: vm.netns, address: at(vm.addresses, 0) };
+  };
+  const [first, second] = [at(nodes, 0), at(nodes, 1)];
+  return served(lab, [first, second], boot);
+}
+
+async function served(
+  lab: Lab,
+  nodes: readonly LabNode[],
+  boot: (name: string, node: LabNode) => Promise<Guest>,
+): Promise<Side> {
+  const [first, second] = [at(nodes, 0), at(nodes, 1)];
+  const tag = first.name;
+  const vm1 = await boot(`${tag}-vm1`, first);
+  const vm2 = await boot(`${tag}-vm2`, first);
+  const vm3 = await boot(`${tag}-vm3`, second);
+  for (const guest of [vm1, vm2, vm3]) await serve(lab, guest);
+  return { nodes, vm1, vm2, vm3 };
+}
+
+/** A bridge with one uplink: over two of them NORMAL would go in circles. */
+async function makeBare(lab: Lab, node: LabNode, peer: LabNode): Promise<void> {
+  await lab.processes.end(`${node.name}-agent`);
+  const ovs = lab.switchOf(node);
+  const [, spare] = UPLINKS;
+  const make = ['--', 'add-br', 'br-int', '--', 'set', 'bridge', 'br-int', 'datapath_type=netdev'];
+  const options = [`remote_ip=${peer.vtep}`, `local_ip=${node.vtep}`, `key=${VNI}`];
+  const tunnel = ['type=vxlan', ...options.map((option) => `options:${option}`)];
+  await ovs.vsctl('del-br', 'br-int', '--', 'del-port', 'br-phy', spare);
+  await ovs.vsctl(...make.slice(1), '--', 'add-port', 'br-int', 'vxlan0');
+  await ovs.vsctl('set', 'interface', 'vxlan0', ...tunnel);
+  await ovs.vsctl('set', 'port', 'br-phy', `tag=${VLAN}`);
+  const ofctl = (...words: readonly string[]) =>
+    ovs.run(['ovs-ofctl', '-O', 'OpenFlow15', ...words]);
+  await ofctl('del-flows', 'br-phy');
+  await ofctl('del-groups', 'br-phy');
+  await ofctl('add-flow', 'br-phy', 'actions=NORMAL');
+  // The fabric must know that it is out of use.
+  await ipBatch([`link set ${spare} down`], node.netns);
+}
+
+async function bareGuest(lab: Lab, name: string, node: LabNode, host: number): Promise<Guest> {
+  const [netns, device] = [vmNamespace(name), name];
+  const address = CIDR.replace('.0/24', `.${host}`);
+  await ipBatch([
+    `netns add ${netns}`,
+    `link add eth0 netns ${netns} type veth peer name ${device} netns ${node.netns}`,
+  ]);
+  await execute(inNamespace(netns, ['ethtool', '-K', 'eth0', 'tx', 'off']));
+  await ipBatch(
+    [`link set eth0 up mtu ${MTU}`, `address add ${address}/${PREFIX_LENGTH} dev eth0`],
+    netns,
+  );
+  await ipBatch([`link set ${device} up`], node.netns);
+  await lab.switchOf(node).vsctl('add-port', 'br-int', device);
+  return { name, netns, address };
+}
+
+/** Takes the lab's third and fourth node. */
+export async function bareSide(lab: Lab): Promise<Side> {
+  const { nodes } = lab.record();
+  const [first, second] = [at(nodes, 2), at(nodes, 3)];
+  await makeBare(lab, first, second);
+  await makeBare(lab, second, first);
+  let host = 10;
+  return served(lab, [first, second], (name, node) => bareGuest(lab, name, node, (host += 1)));
+}
+
+/** Processor time that the switches of a side have taken so far, user's and kernel's, in ms. */
+export function switchCpuMs(lab: Lab, { nodes }: Side): number {
+  return nodes.reduce((sum, { name }) => {
+    const pid = lab.processes.pid(`${name}-ovs-vswitchd`) ?? 0;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const [, ...fields] = stat.slice(stat.lastIndexOf(')') + 1).split(' ');
+    return sum + (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  }, 0);
+}
+
+/** Forgets the flows that the datapaths of a side have learnt. */
+export async function forgetFlows(lab: Lab, { nodes }: Side): Promise<void> {
+  for (const node of nodes) await lab.switchOf(node).run(['ovs-appctl', 'revalidator/purge']);
+}
+
+/** The datapaths' flows for IPv4. */
+export async function datapathFlows(lab: Lab, { nodes }: Side): Promise<string[]> {
+  const dump = ['ovs-appctl', 'dpctl/dump-flows', '-m', 'netdev@ovs-netdev'];
+  const texts = await Promise.all(nodes.map((node) => lab.switchOf(node).run(dump)));
+  return texts.flatMap((text) => text.split('\n').filter((line) => line.includes('(0x0800)')));
+}

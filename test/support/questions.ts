@@ -39,7 +39,7 @@ export function question(random: Random, topology: Topology): Question {
   ];
   return {
     from: from.id,
-    to: random.chance(0.75) ? peer.id : random.pick(addresses),
+    to: random.chance(0.6) ? peer.id : random.pick(addresses),
     protocol: random.pick(PROTOCOLS),
   };
 }

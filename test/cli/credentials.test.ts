@@ -32,7 +32,9 @@ test('a server that other machines reach does not start without the list', async
   const store = ['--store', join(dir, 'store')];
   const { status, err } = await tianchi([
     'server',
-    ...['--listen', '0.0.0.0:0', '--allow-remote'],
+    '--listen',
+    '0.0.0.0:0',
+    '--allow-remote',
     ...store,
   ]);
   expect(status).toBe(1);

@@ -300,8 +300,10 @@ class Agent implements RunningAgent {
       await this.#datapath.ensurePlugged(new Set(bound));
       const { touched, fresh } = replug(this.local, await this.#datapath.interfaces(), bound);
       for (const key of touched) this.#touched.add(key);
-      if (fresh.length > 0) await this.#datapath.flush(fresh);
-      await this.#keep();
+      await Promise.all([
+        fresh.length === 0 ? undefined : this.#datapath.flush(fresh),
+        this.#keep(),
+      ]);
     } catch (error) {
       this.#interfacesMoved = true;
       throw error;

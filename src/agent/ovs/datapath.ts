@@ -237,7 +237,7 @@ export class OvsDatapath implements Datapath {
 
   async flush(zones: readonly number[]): Promise<void> {
     const channel = await this.#channel('br-int');
-    for (const zone of zones) await channel.flushZone(zone);
+    await Promise.all(zones.map((zone) => channel.flushZone(zone)));
   }
 
   kept(): Promise<KeptState> {

@@ -39,42 +39,50 @@ const deleteMeter = ({ id }: Meter): Message => ({ kind: 'meter_mod', command: '
 
 /**
  * Applies `delta` in the order in which nothing ever points at what is not there: meters, groups, then
- * all flows at once, last the groups and meters that go. Groups are one bundle and flows another, on
- * the sessions that carry them; when the flows are refused the groups are put back.
+ * all flows at once, last the groups and meters that go. Each step waits for a switch that may be slow
+ * to wake, so the flows are handed over while meters and groups go in, and only their commit comes
+ * after. When anything is refused, groups and new meters are put back.
  * @throws {Failure} `SwitchRefused`, naming the flow, group or meter and the switch's error: nothing
  *   of the delta is in then, but meters that were there before may have their new rates.
  *   `SwitchAway` when the connection is lost: the switch may hold any part of it.
  */
 export async function applyDelta(link: Link, delta: BridgeDelta): Promise<void> {
-  const flowBundle = new Bundle(link.flows, [
+  const bundle = new Bundle(link.flows, [
     flows('add', delta.add),
     flows('delete_strict', delta.remove),
   ]);
-  const groupBundle = new Bundle(link.groups, [groups(delta.addGroups, putGroup)]);
   const undo: Part[] = [];
   try {
-    await putMeters(link.groups, delta.addMeters, undo);
-    const [refusedFlow, refusedGroup, ...held] = await Promise.all([
-      flowBundle.stage(),
-      groupBundle.stage(),
-      ...delta.addGroups.map(({ id }) => heldGroup(link.groups, id)),
+    const steps = await Promise.allSettled([
+      bundle.stage(),
+      putMeters(link.groups, delta.addMeters, undo),
+      putGroups(link.groups, delta.addGroups, undo),
     ]);
-    const refused = refusedFlow ?? refusedGroup;
-    if (refused !== null) throw refused;
-    await groupBundle.commit();
-    const former = held.filter((group) => group !== null);
-    const fresh = delta.addGroups.filter((_, index) => held[index] === null);
-    undo.push(groups(former, putGroup), groups(fresh, deleteGroup));
-    await flowBundle.commit();
+    for (const step of steps) if (step.status === 'rejected') throw step.reason;
+    await bundle.commit();
   } catch (error) {
     if (error instanceof Failure && error.code === 'SwitchRefused') {
-      await Promise.all([flowBundle.discard(), groupBundle.discard()]);
+      await bundle.discard();
       for (const part of undo) await send(link.groups, part);
     }
     throw error;
   }
-  await sendAll(link.groups, groups(delta.removeGroups, deleteGroup));
-  await sendAll(link.groups, meters(delta.removeMeters, deleteMeter));
+  await Promise.all([
+    sendAll(link.groups, groups(delta.removeGroups, deleteGroup)),
+    sendAll(link.groups, meters(delta.removeMeters, deleteMeter)),
+  ]);
+}
+
+/** Adds or changes groups, each by itself; `undo` gets what puts the former ones back. */
+async function putGroups(session: Session, wanted: readonly Group[], undo: Part[]): Promise<void> {
+  const puts = groups(wanted, putGroup);
+  // Asked before it is told, so the answers are what was there.
+  const asked = Promise.all(wanted.map(({ id }) => heldGroup(session, id)));
+  const [held, refused] = await Promise.all([asked, send(session, puts)]);
+  const former = held.filter((group) => group !== null);
+  const fresh = wanted.filter((_, index) => held[index] === null);
+  undo.push(groups(former, putGroup), groups(fresh, deleteGroup));
+  for (const [index, refusal] of refused) throw puts.failure(index, refusal);
 }
 
 /** Adds meters, and changes those that the switch has already; `undo` gets what takes the new ones back. */

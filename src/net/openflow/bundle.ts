@@ -82,15 +82,15 @@ export class Bundle {
 
   /**
    * Hands everything over without effect yet.
-   * @returns What the switch refuses to hold, null when it took all: such a bundle must be discarded,
-   *   for it would be committed without what was refused.
+   * @throws {Failure} `SwitchRefused`: such a bundle must be discarded, for it would be committed
+   *   without what was refused.
    */
-  async stage(): Promise<Failure | null> {
-    if (this.#count === 0) return null;
+  async stage(): Promise<void> {
+    if (this.#count === 0) return;
     const { xids, refusals } = await this.#session.exchange(this.#messages(), this.#count + 2);
     this.#staged = xids;
     const [refused] = refusals;
-    return refused === undefined ? null : this.#failure(refused);
+    if (refused !== undefined) throw this.#failure(refused);
   }
 
   /** @throws {Failure} `SwitchRefused`; then nothing of the bundle is in. */

@@ -314,8 +314,14 @@ test('puts groups and meters back when the flows are refused', async () => {
     }
     return [];
   });
-  expect(said.slice(0, 3)).toEqual(['add meter 8', 'add meter 9', 'modify meter 8']);
-  expect(said.slice(3).toSorted()).toEqual([
+  expect(said.slice(0, 5)).toEqual([
+    'add meter 8',
+    'add meter 9',
+    'add_or_modify group 1 indirect',
+    'add_or_modify group 2 all',
+    'modify meter 8',
+  ]);
+  expect(said.slice(5).toSorted()).toEqual([
     'add_or_modify group 1 all',
     'delete group 2',
     'delete meter 9',

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { Neighbours } from './neighbours.ts';
 
 const VTEP = '10.0.0.1';
@@ -16,13 +16,15 @@ class FakeSwitch {
   readonly polled: string[] = [];
   readonly alarms: unknown[] = [];
   here = true;
+  /** What its answers wait for. */
+  pace: () => Promise<void> = () => Promise.resolve();
 
   readonly call = (command: string, ...args: string[]): Promise<string> => {
     const [first = '', address = '', mac = ''] = args;
     if (command === 'tnl/neigh/set') this.known.set(address, mac);
     if (command === 'tnl/neigh/show') {
       const lines = [...this.known].map(([ip, at]) => `${ip}   ${at}   br-phy`);
-      return Promise.resolve(['IP MAC Bridge', '===', ...lines, ''].join('\n'));
+      return this.pace().then(() => ['IP MAC Bridge', '===', ...lines, ''].join('\n'));
     }
     const gateway = this.routes.get(first);
     return gateway === undefined
@@ -96,6 +98,34 @@ test('puts back at once what the switch forgot, and asks whether it is still rig
   fake.answers.clear();
   fake.neighbours.hurry();
   await expect.poll(() => fake.polled, { timeout: 10_000 }).toEqual(['10.0.0.2']);
+  expect(fake.known.get('10.0.0.2')).toBe('0a:00:00:00:00:02');
+});
+
+test('looks once more when it is hurried while it looks, and soon after a look that failed', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  fake.routes.set('10.0.0.2', '::');
+  fake.answers.set('10.0.0.2', '0a:00:00:00:00:02');
+  await fake.neighbours.warm(new Set(['10.0.0.2']));
+  let answer = (): void => undefined;
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  fake.pace = () => answered;
+  fake.neighbours.hurry();
+  await vi.advanceTimersByTimeAsync(1);
+  // The answer under way still has the entry that the switch loses now.
+  fake.known.clear();
+  fake.neighbours.hurry();
+  await vi.advanceTimersByTimeAsync(1);
+  answer();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(fake.known.get('10.0.0.2')).toBe('0a:00:00:00:00:02');
+
+  fake.pace = () => Promise.reject(new Error('away'));
+  fake.neighbours.hurry();
+  await vi.advanceTimersByTimeAsync(1);
+  fake.pace = () => Promise.resolve();
+  fake.known.clear();
+  await vi.advanceTimersByTimeAsync(300);
   expect(fake.known.get('10.0.0.2')).toBe('0a:00:00:00:00:02');
 });
 

@@ -78,6 +78,8 @@ export class Neighbours {
   /** Addresses whose missing route was complained of. */
   readonly #unrouted = new Set<string>();
   #looking: Promise<void> | null = null;
+  /** When to look next, whatever is known; null: as what is missing asks for. */
+  #soon: number | null = null;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -110,7 +112,8 @@ export class Neighbours {
       hop.nextQuestion = 0;
       hop.repeat = FIRST_REPEAT_MS;
     }
-    this.#schedule(0);
+    this.#soon = 0;
+    this.#schedule();
   }
 
   /** A line `VTEP MAC`, or `VTEP -`, for each. */
@@ -131,11 +134,11 @@ export class Neighbours {
     return hop?.known === true ? hop.mac : null;
   }
 
-  #schedule(wait?: number): void {
+  #schedule(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#closed || this.#routes.size === 0) return;
     const missing = [...this.#routes.keys()].some((vtep) => this.#macOf(vtep) === null);
-    const next = wait ?? (missing ? LOOK_MS.missing : LOOK_MS.settled);
+    const next = this.#soon ?? (missing ? LOOK_MS.missing : LOOK_MS.settled);
     this.#timer = setTimeout(() => void this.#look().then(() => this.#schedule()), next);
     this.#timer.unref();
   }
@@ -146,6 +149,7 @@ export class Neighbours {
       .catch((error: unknown) => {
         // ovs-vswitchd is away; the channels say so.
         this.#options.log.debug({ err: error }, 'could not read the tunnel neighbours');
+        this.#soon ??= LOOK_MS.missing;
       })
       .finally(() => {
         this.#looking = null;
@@ -154,6 +158,7 @@ export class Neighbours {
   }
 
   async #lookOnce(): Promise<void> {
+    this.#soon = null;
     const now = performance.now();
     if (now >= this.#routesUntil) await this.#findRoutes(now);
     const present = parseNeighbours(await this.#options.call('tnl/neigh/show'), BRIDGE);

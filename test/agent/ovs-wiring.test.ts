@@ -8,6 +8,7 @@ import { Wiring } from '../../src/agent/ovs/wiring.ts';
 import { NOTHING_KEPT } from '../../src/agent/datapath.ts';
 import type { KeptState } from '../../src/agent/datapath.ts';
 import { OvsdbClient } from '../../src/net/ovsdb/index.ts';
+import { Relay } from '../support/jsonrpc-relay.ts';
 import { ovsAvailable, startOvs } from '../support/ovs.ts';
 import type { Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
@@ -17,6 +18,7 @@ const PORT = '458ec446-9e78-40ab-a386-f2c29ee0a53b';
 const log = pino({ level: 'silent' });
 
 let ovs: Sandbox;
+let relay: Relay;
 let ovsdb: OvsdbClient;
 let tables: SwitchTables;
 
@@ -55,17 +57,20 @@ function plug(name: string, port = PORT, ofport?: number): void {
   );
 }
 
-const keep = async (state: KeptState): Promise<void> => {
-  const bridge = tables.bridge('br-int');
-  if (bridge === null) throw new Error('no br-int');
-  await wiring().transact(keptWrites(tables, bridge, state));
-};
+const keep = (state: KeptState): Promise<void> =>
+  wiring().transact(() => {
+    const bridge = tables.bridge('br-int');
+    if (bridge === null) throw new Error('no br-int');
+    return keptWrites(tables, bridge, state);
+  });
 
 requireOrSkip('Open vSwitch', ovsAvailable)('the wiring of a node', { timeout: 60_000 }, () => {
   beforeEach(async () => {
     ovs = await startOvs();
+    const socket = `${ovs.dir}/relay.sock`;
+    relay = await Relay.open(socket, `${ovs.dir}/db.sock`);
     ovsdb = OvsdbClient.connect({
-      target: `unix:${ovs.dir}/db.sock`,
+      target: `unix:${socket}`,
       database: 'Open_vSwitch',
       tables: MONITORED,
       log,
@@ -76,6 +81,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the wiring of a node', { timeout: 6
 
   afterEach(() => {
     ovsdb.close();
+    relay.close();
     ovs.stop();
   });
 
@@ -213,6 +219,20 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the wiring of a node', { timeout: 6
     const { interfaces, rivals } = pluggedInterfaces(tables);
     expect(interfaces.get(PORT)).toMatchObject({ name: 'second', vid: 3 });
     expect(rivals).toMatchObject([{ name: 'first' }]);
+  });
+
+  test('keeps them with the bridge that is there once the database is back', async () => {
+    await wiring().open(true);
+    const lost = new Promise<void>((resolve) => {
+      ovsdb.onState((state) => state === 'waiting' && resolve());
+    });
+    relay.cut();
+    await lost;
+    const kept = keep({ ...NOTHING_KEPT, epoch: 7 });
+    ovs.vsctl('--no-wait', 'del-br', 'br-int', '--', 'add-br', 'br-int');
+    relay.restore();
+    await kept;
+    expect(column('bridge', 'br-int', 'external_ids:tianchi-epoch')).toBe('"7"');
   });
 
   test('keeps numbers with bridge and interface, and writes only what changed', async () => {

@@ -246,9 +246,11 @@ export class OvsDatapath implements Datapath {
 
   /** @throws {Failure} `unavailable` while there is no br-int, or no OVSDB. */
   async keep(state: KeptState): Promise<void> {
-    const bridge = this.#tables.bridge('br-int');
-    if (bridge === null) throw new Failure('unavailable', 'BridgeMissing', 'br-int is not there');
-    await this.#wiring.transact(keptWrites(this.#tables, bridge, state));
+    await this.#wiring.transact(() => {
+      const bridge = this.#tables.bridge('br-int');
+      if (bridge === null) throw new Failure('unavailable', 'BridgeMissing', 'br-int is not there');
+      return keptWrites(this.#tables, bridge, state);
+    });
   }
 
   /** Flows that cannot be read are somebody else's, and are deleted on the way. */

@@ -46,12 +46,14 @@ export class Wiring {
 
   /**
    * Runs operations as one transaction, as soon as the database is there.
-   * @throws {Failure} `unavailable` when it is not within 5 s; what {@link OvsdbClient.transact} throws.
+   * @param make Reads the tables as they are then: rows that it names may be gone after an absence.
+   * @throws {Failure} `unavailable` when it is not within 5 s; what `make` and
+   *   {@link OvsdbClient.transact} throw.
    */
-  async transact(operations: readonly Operation<unknown>[]): Promise<void> {
-    if (operations.length === 0) return;
+  async transact(make: () => readonly Operation<unknown>[]): Promise<void> {
     await this.#database();
-    await this.#ovsdb.transact(operations);
+    const operations = make();
+    if (operations.length > 0) await this.#ovsdb.transact(operations);
   }
 
   /**
@@ -61,10 +63,9 @@ export class Wiring {
    *   opened (`InterfaceNotOpened`); `in_use` when another bridge has a port that is wanted here.
    */
   async open(strict: boolean): Promise<Wired> {
-    await this.#database();
     await this.#make();
     await this.#opened(strict);
-    await this.transact(pinnedPorts(this.#tables, this.#wanted()));
+    await this.transact(() => pinnedPorts(this.#tables, this.#wanted()));
     return this.#wired();
   }
 
@@ -108,7 +109,7 @@ export class Wiring {
   async #make(): Promise<void> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.transact(missingParts(this.#tables, this.#wanted()));
+        return await this.transact(() => missingParts(this.#tables, this.#wanted()));
       } catch (error) {
         const again = error instanceof Failure && error.kind === 'conflict' && tries < TRIES;
         if (!again) throw error;

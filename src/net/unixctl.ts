@@ -1,4 +1,9 @@
-/** The control socket of an OVS daemon, as ovs-appctl(8) uses it, over one lasting connection. */
+/**
+ * The control socket of an OVS daemon, as ovs-appctl(8) uses it, over one connection for calls that
+ * follow each other. It is not kept for longer: ovs-vswitchd tries ten times to read from each open
+ * one on every turn of its main loop (lib/unixctl.c, `run_connection`), and without a PMD thread
+ * every batch of packets is such a turn.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
@@ -7,6 +12,8 @@ import { JsonRpcPeer } from './jsonrpc.ts';
 
 /** A daemon answers its commands one after the other, so an answer may wait for others'. */
 const DEADLINE_MS = 60_000;
+/** How long the connection waits for a further call. */
+const IDLE_MS = 100;
 
 /**
  * Where a daemon listens now: `<rundir>/<program>.<pid>.ctl` by its pid file, else
@@ -25,10 +32,13 @@ export class Unixctl {
   readonly #path: () => string;
   readonly #deadlineMs: number;
   #peer: JsonRpcPeer | null = null;
+  /** Calls that wait for their answer. */
+  #calls = 0;
+  #idle: NodeJS.Timeout | undefined;
   #closed = false;
 
   /**
-   * Connects with the first call, and again with the first one after the connection was lost.
+   * Connects with the first call, and again with the first one after the connection was lost or let go.
    * @param socket The control socket's path; a function is asked anew for each connection.
    */
   constructor(socket: string | (() => string), options: { readonly deadlineMs?: number } = {}) {
@@ -44,7 +54,9 @@ export class Unixctl {
    */
   async call(command: string, ...args: readonly string[]): Promise<string> {
     if (this.#closed) throw away('this end closed it');
+    clearTimeout(this.#idle);
     const peer = (this.#peer ??= this.#connect());
+    this.#calls += 1;
     const deadline = setTimeout(
       () => peer.close(away(`no answer to ${command} within ${this.#deadlineMs} ms`)),
       this.#deadlineMs,
@@ -55,12 +67,19 @@ export class Unixctl {
       return typeof reply.result === 'string' ? reply.result : '';
     } finally {
       clearTimeout(deadline);
+      this.#calls -= 1;
+      if (this.#calls === 0 && !this.#closed) this.#idle = setTimeout(() => this.#letGo(), IDLE_MS);
     }
   }
 
   /** What waits for an answer fails. */
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#idle);
+    this.#letGo();
+  }
+
+  #letGo(): void {
     this.#peer?.close(away('this end closed it'));
   }
 

@@ -128,6 +128,32 @@ suite('a control socket', () => {
     }
   });
 
+  test('are not kept open when nobody calls, and are opened again', async () => {
+    const dir = mkdtempSync(path.join(tmpdir(), 'tianchi-ctl-'));
+    const open = new Set<Socket>();
+    let joined = 0;
+    const daemon = createServer((socket) => {
+      joined += 1;
+      open.add(socket);
+      socket.on('close', () => open.delete(socket));
+      socket.on('data', (text) => {
+        const { id } = JSON.parse(String(text)) as { readonly id: number };
+        socket.write(JSON.stringify({ id, result: 'done', error: null }));
+      });
+    }).listen(path.join(dir, 's'));
+    onTestFinished(() => {
+      daemon.close();
+      rmSync(dir, { recursive: true });
+    });
+    const control = new Unixctl(path.join(dir, 's'));
+    onTestFinished(() => control.close());
+    for (let call = 0; call < 5; call += 1) expect(await control.call('version')).toBe('done');
+    const forCallsInARow = joined;
+    await eventually(() => expect(open.size).toBe(0));
+    expect(await control.call('version')).toBe('done');
+    expect(joined).toBe(forCallsInARow + 1);
+  });
+
   test('says what the daemon has against a command', async () => {
     const ovsdb = await server({});
     const control = new Unixctl(controlSocket(ovsdb.dir, 'ovsdb-server'));

@@ -94,6 +94,8 @@ export interface Fragment {
   /** In units of 8 bytes; 0: the first. */
   readonly offset: number;
   readonly more: boolean;
+  /** What the fragments of one datagram have in common. */
+  readonly id?: number;
 }
 
 const fragFlow = ({ offset }: Fragment): string =>
@@ -119,8 +121,7 @@ export function ipv4(
     0x45 + options.length / 4,
     0,
     ...int(20 + options.length + payload.bytes.length, 2),
-    0,
-    1,
+    ...int(fragment?.id ?? 1, 2),
     ...int(fragment === undefined ? 0 : fragment.offset | (fragment.more ? 0x2000 : 0), 2),
     ttl,
     payload.protocol,
@@ -179,7 +180,11 @@ export function ipv6(
       : [
           [
             FRAGMENT,
-            [0, ...int((fragment.offset << 3) | Number(fragment.more), 2), 0, 0, 0, 7],
+            [
+              0,
+              ...int((fragment.offset << 3) | Number(fragment.more), 2),
+              ...int(fragment.id ?? 1, 4),
+            ],
           ] as const,
         ]),
   ];
@@ -307,8 +312,16 @@ export function nd(
 /** Bytes of the first part of a datagram: conntrack takes shorter ones for an attack. */
 const FIRST_PART = 1280;
 
-/** `payload`, with so many zeros behind it that it takes two fragments. */
-export function inFragments(source: string, destination: string, payload: Payload): Packet[] {
+/**
+ * `payload`, with so many zeros behind it that it takes two fragments.
+ * @param id a datagram's own, lest its fragments be taken for another one's.
+ */
+export function inFragments(
+  source: string,
+  destination: string,
+  payload: Payload,
+  id = 1,
+): Packet[] {
   const bytes = [...payload.bytes, ...int(0, FIRST_PART + 64 - payload.bytes.length)];
   const v6 = source.includes(':');
   const whole = v6 ? summedFor(source, destination, { ...payload, bytes }) : bytes;
@@ -317,7 +330,7 @@ export function inFragments(source: string, destination: string, payload: Payloa
       source,
       destination,
       { ...payload, bytes: of },
-      { fragment: { offset, more } },
+      { fragment: { offset, more, id } },
     );
   return [
     part(0, true, whole.slice(0, FIRST_PART)),

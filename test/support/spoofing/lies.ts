@@ -113,7 +113,7 @@ export const LIES: readonly Sent[] = [
 export const FRAGMENTED: readonly (Omit<Sent, 'frame'> & {
   readonly frames: readonly Frame[];
   readonly arrive: number;
-})[] = [liar, open].flatMap((from) =>
+})[] = [liar, open].flatMap((from, sender) =>
   (
     [
       ['UDP', 4, udp(1, 2), 2],
@@ -127,11 +127,12 @@ export const FRAGMENTED: readonly (Omit<Sent, 'frame'> & {
       ['NA', 6, nd(ND.advert, { target: victim.ip6, lladdr: from.mac }), 0],
       ['redirect', 6, nd(ND.redirect, { target: victim.ip6 }), 0],
     ] as const
-  ).map(([name, family, payload, arrive]) => {
+  ).map(([name, family, payload, arrive], index) => {
+    const id = 1000 * (sender + 1) + index;
     const packets =
       family === 4
-        ? inFragments(from.ip, victim.ip, payload)
-        : inFragments(from.ip6, victim.ip6, payload);
+        ? inFragments(from.ip, victim.ip, payload, id)
+        : inFragments(from.ip6, victim.ip6, payload, id);
     const frames = packets.map((packet) => ethernet(from.mac, GATEWAY.mac, packet));
     return { name, from, frames, arrive };
   }),

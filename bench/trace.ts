@@ -7,7 +7,7 @@ import { formatFlow, formatGroup, formatMeter, parsePacket } from '../src/openfl
 import { compileAll } from '../src/pipeline/compiler.ts';
 import { Conntrack } from '../src/sim/index.ts';
 import { imagine, trace } from '../src/trace/index.ts';
-import { Unixctl } from '../test/differential/sim-unixctl.ts';
+import { Unixctl, controlSocket } from '../src/net/unixctl.ts';
 import { ovsAvailable, startOvs, type Sandbox } from '../test/support/ovs.ts';
 import { allowAll, subjectOf, walkthrough } from '../test/support/traced.ts';
 import { VMS, walkthroughNode, walkthroughTopology } from '../test/support/walkthrough.ts';
@@ -79,7 +79,7 @@ async function openVSwitch(): Promise<Sandbox> {
 
 async function ofprotoTraces(): Promise<number> {
   const sandbox = await openVSwitch();
-  const unixctl = new Unixctl(sandbox);
+  const unixctl = new Unixctl(controlSocket(sandbox.dir));
   try {
     await unixctl.call('netdev-dummy/ip4addr', 'br-phy', `${NODE.node1.vtep}/24`);
     await unixctl.call('ovs/route/add', '10.163.133.0/24', 'br-phy');

@@ -11,10 +11,10 @@ import { field, type FlowKey } from '../../src/openflow/fields.ts';
 import { newKey, readField, writeField } from '../../src/openflow/key.ts';
 import { parseFlows } from '../../src/openflow/text/index.ts';
 import { Conntrack, execute, SimBridge } from '../../src/sim/index.ts';
+import { Unixctl, controlSocket } from '../../src/net/unixctl.ts';
 import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { Random } from './sim-random.ts';
-import { Unixctl } from './sim-unixctl.ts';
 
 const SEED = Number(process.env['SIM_SEED'] ?? 1);
 const SEQUENCES = Number(process.env['SIM_SEQUENCES'] ?? 80);
@@ -255,7 +255,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('userspace conntrack', () => {
     const socket = path.join(sandbox.dir, 'p2.sock');
     sandbox.addPort('br0', 'p2', 2, 'dummy', `options:pstream=punix:${socket}`);
     sandbox.ofctl(['add-flows', 'br0', '-'], PIPELINE.map((line) => `${line}\n`).join(''));
-    unixctl = new Unixctl(sandbox);
+    unixctl = new Unixctl(controlSocket(sandbox.dir));
     await unixctl.call('dpctl/ct-disable-tcp-seq-chk');
     await unixctl.call('time/stop');
     frames = new Frames(socket);

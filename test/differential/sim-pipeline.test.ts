@@ -14,11 +14,11 @@ import {
 } from '../../src/openflow/text/index.ts';
 import { compileAll } from '../../src/pipeline/compiler.ts';
 import { execute, SimBridge, type SimPort, type Tracker } from '../../src/sim/index.ts';
+import { Unixctl, controlSocket } from '../../src/net/unixctl.ts';
 import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { VMS, walkthroughNode, walkthroughTopology } from '../support/walkthrough.ts';
 import { readTrace } from './sim-ofproto-trace.ts';
-import { Unixctl } from './sim-unixctl.ts';
 
 const [vm1, vm2, vm3] = VMS;
 const TUNNEL = 1;
@@ -116,7 +116,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the walkthrough in a real switch', 
         lines(flows.map((f) => formatFlow(f))),
       );
     }
-    unixctl = new Unixctl(sandbox);
+    unixctl = new Unixctl(controlSocket(sandbox.dir));
     await unixctl.call('netdev-dummy/ip4addr', 'br-phy', `${VTEP.node1}/24`);
     await unixctl.call('ovs/route/add', '10.163.133.0/24', 'br-phy');
     await unixctl.call('tnl/arp/set', 'br-phy', VTEP.node2, MAC.node2);

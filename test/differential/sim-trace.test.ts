@@ -16,12 +16,12 @@ import {
   type Tracker,
 } from '../../src/sim/index.ts';
 import { AT } from '../../src/sim/words.ts';
+import { Unixctl, controlSocket } from '../../src/net/unixctl.ts';
 import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { PORTS, randomPacket, randomProgram } from './sim-generator.ts';
 import { Random } from './sim-random.ts';
 import { readTrace, type Pass } from './sim-ofproto-trace.ts';
-import { Unixctl } from './sim-unixctl.ts';
 
 const SEED = Number(process.env['SIM_SEED'] ?? 1);
 const PROGRAMS = Number(process.env['SIM_PROGRAMS'] ?? 30);
@@ -276,7 +276,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('ofproto/trace', () => {
     sandbox = await startOvs();
     sandbox.addBridge('br0');
     for (const port of PORTS) sandbox.addPort('br0', `p${port}`, port);
-    unixctl = new Unixctl(sandbox);
+    unixctl = new Unixctl(controlSocket(sandbox.dir));
     for (const line of (await unixctl.call('dpif/show')).split('\n')) {
       const numbers = / (\d+)\/(\d+): \(/.exec(line);
       if (numbers === null) continue;

@@ -18,8 +18,8 @@ import { BRIDGES, compileAll } from '../../src/pipeline/compiler.ts';
 import { METER, meterId } from '../../src/pipeline/cookies.ts';
 import { dropCode } from '../../src/pipeline/drops.ts';
 import { Conntrack, execute, SimBridge, type SimPort } from '../../src/sim/index.ts';
+import { Unixctl, controlSocket } from '../../src/net/unixctl.ts';
 import { readTrace } from '../differential/sim-ofproto-trace.ts';
-import { Unixctl } from '../differential/sim-unixctl.ts';
 import { ethernet, hex, ipv4, tagged, udp, vxlan } from '../support/frames.ts';
 import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
@@ -117,7 +117,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a real switch', () => {
         lines(flows.map((flow) => formatFlow(flow))),
       );
     }
-    unixctl = new Unixctl(sandbox);
+    unixctl = new Unixctl(controlSocket(sandbox.dir));
     await unixctl.call('netdev-dummy/ip4addr', 'br-phy', '10.163.133.43/24');
     await unixctl.call('ovs/route/add', '10.163.133.0/24', 'br-phy');
     await unixctl.call('tnl/arp/set', 'br-phy', '10.163.133.42', 'aa:00:00:00:00:02');

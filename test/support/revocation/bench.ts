@@ -5,7 +5,7 @@ import { Compiler } from '../../../src/pipeline/compiler.ts';
 import { diff } from '../../../src/pipeline/diff.ts';
 import { attachmentKey } from '../../../src/pipeline/local.ts';
 import { readHold } from '../../../src/pipeline/holds.ts';
-import { Unixctl } from '../../differential/sim-unixctl.ts';
+import { Unixctl, controlSocket } from '../../../src/net/unixctl.ts';
 import {
   arp,
   ARP,
@@ -52,7 +52,7 @@ export class Bench {
     this.sandbox = sandbox;
     this.datapath = new SandboxDatapath(sandbox);
     this.#wrap = wrap;
-    this.#unixctl = new Unixctl(sandbox);
+    this.#unixctl = new Unixctl(controlSocket(sandbox.dir));
     this.#revocation = this.#newRevocation();
   }
 
@@ -114,7 +114,7 @@ export class Bench {
     this.#unixctl.close();
     await this.sandbox.killSwitch();
     await this.sandbox.startSwitch();
-    this.#unixctl = new Unixctl(this.sandbox);
+    this.#unixctl = new Unixctl(controlSocket(this.sandbox.dir));
     this.sandbox.vsctl('--timeout=20', 'set', 'bridge', 'br-int', 'external_ids:again=yes');
     await this.reconcile();
   }

@@ -5,6 +5,7 @@ import {
   decodeIcmpv6,
   decodeIpv4,
   decodeIpv6,
+  decodeNd,
   decodeUdp,
   encodeEthernet,
   encodeIcmp,
@@ -21,6 +22,7 @@ import {
   type Icmp,
   type Ipv4,
   type Ipv6,
+  type NdMessage,
   type Udp,
 } from '../packet/index.ts';
 import { MAC } from '../pipeline/registers.ts';
@@ -84,12 +86,18 @@ export function openUdp(
 }
 
 /** A message of neighbour discovery, which must be whole and come from the link. */
-export function openNd({ ip }: Opened<Ipv6>): Decoded<Icmp> {
+export function openNd(bytes: Uint8Array): Decoded<Opened<Ipv6> & { readonly message: NdMessage }> {
+  const opened = openIpv6(bytes);
+  if (opened instanceof Malformed) return opened;
+  const { ip } = opened;
   if (ip.protocol !== IP_PROTOCOL.icmpv6 || ip.fragment !== null) {
     return new Malformed('nd', `not whole, or IP protocol ${ip.protocol}`);
   }
   if (ip.hopLimit !== LINK_HOP_LIMIT) return new Malformed('nd', `hop limit is ${ip.hopLimit}`);
-  return decodeIcmpv6(ip.payload, ends6(ip));
+  const icmp = decodeIcmpv6(ip.payload, ends6(ip));
+  if (icmp instanceof Malformed) return icmp;
+  const message = decodeNd(icmp);
+  return message instanceof Malformed ? message : { ...opened, message };
 }
 
 export const ends4 = ({ source, destination }: Pick<Ipv4, 'source' | 'destination'>): Ends => ({

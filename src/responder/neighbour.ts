@@ -1,6 +1,6 @@
 /** Neighbour discovery: the VPC's router answers for everybody, as the ARP responder does in IPv4. */
 import { linkLocalFromMac, prefixContains } from '../address/index.ts';
-import { decodeNd, encodeNd, Malformed } from '../packet/index.ts';
+import { encodeNd, Malformed } from '../packet/index.ts';
 import { MAC } from '../pipeline/registers.ts';
 import { malformed, reply, silence, type Answer } from './answer.ts';
 import { addressesIn, macs, mayAsk, type Client } from './client.ts';
@@ -9,7 +9,6 @@ import {
   GATEWAY_LINK_LOCAL,
   isMulticast6,
   LINK_HOP_LIMIT,
-  openIpv6,
   openNd,
   sealIcmpv6,
   UNSPECIFIED,
@@ -40,13 +39,9 @@ const isOnLink = (client: Client, target: bigint): boolean =>
 
 /** Answers a neighbour solicitation (RFC 4861 §7.1.1, §7.2.4). */
 export function answerNeighbourSolicitation(bytes: Uint8Array, client: Client): Answer {
-  const opened = openIpv6(bytes);
+  const opened = openNd(bytes);
   if (opened instanceof Malformed) return malformed(opened);
-  const icmp = openNd(opened);
-  if (icmp instanceof Malformed) return malformed(icmp);
-  const message = decodeNd(icmp);
-  if (message instanceof Malformed) return malformed(message);
-  const { frame, ip } = opened;
+  const { frame, ip, message } = opened;
   const probes = ip.source === UNSPECIFIED;
   if (
     message.kind !== 'neighbour_solicitation' ||

@@ -1,7 +1,7 @@
 /** The VPC's router in IPv6: what it advertises, to who asks and from time to time unasked. */
 import { parseIp } from '../address/index.ts';
 import type { Ipv6Mode } from '../model/objects.ts';
-import { decodeNd, encodeNd, Malformed, type NdOption } from '../packet/index.ts';
+import { encodeNd, Malformed, type NdOption } from '../packet/index.ts';
 import { MAC } from '../pipeline/registers.ts';
 import { malformed, reply, silence, type Answer } from './answer.ts';
 import { addressesIn, mayAsk, type Client, type FixedAddress } from './client.ts';
@@ -9,7 +9,6 @@ import {
   ALL_NODES,
   GATEWAY_LINK_LOCAL,
   LINK_HOP_LIMIT,
-  openIpv6,
   openNd,
   sealIcmpv6,
   UNSPECIFIED,
@@ -112,13 +111,9 @@ export const advertisement = (client: Client): Uint8Array | null =>
 
 /** Answers a router solicitation (RFC 4861 §6.1.1, §6.2.6). */
 export function answerRouterSolicitation(bytes: Uint8Array, client: Client): Answer {
-  const opened = openIpv6(bytes);
+  const opened = openNd(bytes);
   if (opened instanceof Malformed) return malformed(opened);
-  const icmp = openNd(opened);
-  if (icmp instanceof Malformed) return malformed(icmp);
-  const message = decodeNd(icmp);
-  if (message instanceof Malformed) return malformed(message);
-  const { frame, ip } = opened;
+  const { frame, ip, message } = opened;
   const nameless = ip.source === UNSPECIFIED;
   if (
     message.kind !== 'router_solicitation' ||

@@ -1,5 +1,6 @@
 /** The switch as an agent sees it: real Open vSwitch or the simulated one behind one contract. */
 import type { BridgeProgram, Match } from '../openflow/flow.ts';
+import type { TrackedConnection } from '../net/openflow/index.ts';
 import type { BridgeDelta } from '../pipeline/feature.ts';
 import type { NodeIdentity } from '../pipeline/local.ts';
 import type { AgentDump, AgentQuery } from '../model/stream.ts';
@@ -58,19 +59,8 @@ export interface PacketIn {
   readonly frame: Uint8Array;
 }
 
-/** An entry of conntrack, as its first packet had it. */
-export interface Connection {
-  readonly zone: number;
-  /** IP protocol number. */
-  readonly protocol: number;
-  readonly source: string;
-  readonly destination: string;
-  /** TCP, UDP and SCTP: ports; ICMP: the id on both sides; else 0. */
-  readonly sourcePort: number;
-  readonly destinationPort: number;
-  /** ICMP only. */
-  readonly icmp?: { readonly type: number; readonly code: number };
-}
+/** An entry of conntrack. */
+export type Connection = TrackedConnection;
 
 export interface Datapath {
   /** Makes bridges, tunnel port and uplinks where they are missing; changes nothing that fits. */

@@ -24,7 +24,7 @@ export interface TrackedConnection {
   readonly protocol: number;
   readonly source: string;
   readonly destination: string;
-  /** TCP, UDP and SCTP: the port; ICMP: the id. */
+  /** TCP, UDP and SCTP: the port; ICMP: the id on both sides; else 0. */
   readonly sourcePort: number;
   readonly destinationPort: number;
   /** Of ICMP, and there needed. */

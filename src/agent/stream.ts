@@ -90,13 +90,20 @@ async function readRefusal(response: IncomingMessage): Promise<Error> {
     if (text.length > REFUSAL_LIMIT) break;
   }
   const status = response.statusCode ?? 0;
-  if (status === FORBIDDEN) {
-    const told: unknown = JSON.parse(text);
-    if (Refusal.Check(told)) {
-      return new Failure('forbidden', 'NodeRefused', told.NeutronError.message);
-    }
+  const told = status === FORBIDDEN ? parsed(text) : null;
+  if (Refusal.Check(told)) {
+    return new Failure('forbidden', 'NodeRefused', told.NeutronError.message);
   }
   return new Error(`the server answers ${status}, and opens no stream`);
+}
+
+/** Whatever stands between agent and server may answer, and in any form. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 const notAServer = (value: string) =>

@@ -40,6 +40,9 @@ export const CLOSE = {
 /** Seconds × 1000 between pings; a side that heard nothing for two of them gives the link up. */
 const PING_MS = 10_000;
 
+/** How long the other end may take to close a link too. */
+const CLOSING_MS = 2_000;
+
 /** Puts an open WebSocket behind `Link`, with a ping that finds half-open connections. */
 export function acceptSocket(socket: WebSocket, accept: Accept): void {
   let heard = true;
@@ -61,6 +64,8 @@ export function acceptSocket(socket: WebSocket, accept: Accept): void {
     },
     close(code, reason) {
       socket.close(code, reason);
+      // Who does not answer is not waited for, lest a process that is to end goes on.
+      setTimeout(() => socket.terminate(), CLOSING_MS).unref();
     },
   });
   socket.on('pong', () => (heard = true));

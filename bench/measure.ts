@@ -1,5 +1,7 @@
 /** What the measurements share. */
 
+export const MIB = 2 ** 20;
+
 export const round = (value: number): number => Number(value.toPrecision(3));
 
 export function median(values: readonly number[]): number {
@@ -7,6 +9,12 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+/** @param share 0 … 1 */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? Number.NaN;
 }
 
 /** Milliseconds that `work` takes. */

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { benchApi, type ApiFigures } from './api.ts';
 import { benchCompile, type CompileFigures } from './compile.ts';
+import { benchControl, sayControl } from './control.ts';
 import { benchTrace, type TraceFigures } from './trace.ts';
 import { benchWire, type WireFigures } from './wire.ts';
 
@@ -84,8 +85,12 @@ sayWire(wire);
 say();
 const api = await benchApi();
 sayApi(api);
+say();
+const control = await benchControl();
+sayControl(control, say);
 
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
-writeFileSync(RESULTS, `${JSON.stringify({ machine, compile, trace, wire, api }, null, 2)}\n`);
+const figures = { machine, compile, trace, wire, api, control };
+writeFileSync(RESULTS, `${JSON.stringify(figures, null, 2)}\n`);
 say();
 say(`written to ${RESULTS}`);

@@ -31,6 +31,10 @@ const at = <T>(items: readonly T[], index: number): T => {
   return item;
 };
 
+/** Commands of ovs-vsctl(8) as one. */
+const joined = (commands: readonly (readonly string[])[]): string[] =>
+  commands.flatMap((command, index) => (index === 0 ? command : ['--', ...command]));
+
 /** REST, as the lab itself uses it. */
 const api = (url: string): Api => ({
   async request(method, path, body) {
@@ -96,25 +100,34 @@ async function served(
   return { nodes, vm1, vm2, vm3 };
 }
 
-/** A bridge with one uplink: over two of them NORMAL would go in circles. */
-async function makeBare(lab: Lab, node: LabNode, peer: LabNode): Promise<void> {
+/**
+ * Both uplinks in a bond: the bare switch's way to live with two. `primary` is the one by which the
+ * fabric reaches the node; the other is a port that is polled and carries nothing, as with us when
+ * there is one flow.
+ */
+async function makeBare(
+  lab: Lab,
+  node: LabNode,
+  { peer, primary }: { readonly peer: LabNode; readonly primary: string },
+): Promise<void> {
   await lab.processes.end(`${node.name}-agent`);
   const ovs = lab.switchOf(node);
-  const [, spare] = UPLINKS;
-  const make = ['--', 'add-br', 'br-int', '--', 'set', 'bridge', 'br-int', 'datapath_type=netdev'];
+  const clear = [['del-br', 'br-int'], ...UPLINKS.map((uplink) => ['del-port', 'br-phy', uplink])];
+  await ovs.vsctl(...joined(clear));
   const options = [`remote_ip=${peer.vtep}`, `local_ip=${node.vtep}`, `key=${VNI}`];
-  const tunnel = ['type=vxlan', ...options.map((option) => `options:${option}`)];
-  await ovs.vsctl('del-br', 'br-int', '--', 'del-port', 'br-phy', spare);
-  await ovs.vsctl(...make.slice(1), '--', 'add-port', 'br-int', 'vxlan0');
-  await ovs.vsctl('set', 'interface', 'vxlan0', ...tunnel);
-  await ovs.vsctl('set', 'port', 'br-phy', `tag=${VLAN}`);
-  const ofctl = (...words: readonly string[]) =>
-    ovs.run(['ovs-ofctl', '-O', 'OpenFlow15', ...words]);
-  await ofctl('del-flows', 'br-phy');
-  await ofctl('del-groups', 'br-phy');
-  await ofctl('add-flow', 'br-phy', 'actions=NORMAL');
-  // The fabric must know that it is out of use.
-  await ipBatch([`link set ${spare} down`], node.netns);
+  const bond = ['bond_mode=active-backup', `other_config:bond-primary=${primary}`];
+  const make = [
+    ['add-br', 'br-int', '--', 'set', 'bridge', 'br-int', 'datapath_type=netdev'],
+    ['add-port', 'br-int', 'vxlan0', '--', 'set', 'interface', 'vxlan0', 'type=vxlan'],
+    ['set', 'interface', 'vxlan0', ...options.map((option) => `options:${option}`)],
+    ['add-bond', 'br-phy', 'uplinks', ...UPLINKS, ...bond],
+    ['set', 'port', 'br-phy', `tag=${VLAN}`],
+  ];
+  await ovs.vsctl(...joined(make));
+  for (const emptied of ['del-flows', 'del-groups']) {
+    await ovs.run(['ovs-ofctl', '-O', 'OpenFlow15', emptied, 'br-phy']);
+  }
+  await ovs.run(['ovs-ofctl', 'add-flow', 'br-phy', 'actions=NORMAL']);
 }
 
 async function bareGuest(lab: Lab, name: string, node: LabNode, host: number): Promise<Guest> {
@@ -138,8 +151,9 @@ async function bareGuest(lab: Lab, name: string, node: LabNode, host: number): P
 export async function bareSide(lab: Lab): Promise<Side> {
   const { nodes } = lab.record();
   const [first, second] = [at(nodes, 2), at(nodes, 3)];
-  await makeBare(lab, first, second);
-  await makeBare(lab, second, first);
+  const [even, odd] = UPLINKS;
+  await makeBare(lab, first, { peer: second, primary: even });
+  await makeBare(lab, second, { peer: first, primary: odd });
   let host = 10;
   return served(lab, [first, second], (name, node) => bareGuest(lab, name, node, (host += 1)));
 }

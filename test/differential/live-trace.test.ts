@@ -71,7 +71,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a live trace over a real switch', (
     return ovs;
   };
 
-  /** A question whose packet is delivered, across nodes or on one. */
+  /** A question whose packet is delivered, across nodes or on one, past the sender's rules. */
   async function delivered(across: boolean): Promise<{ asked: Question; trace: Trace }> {
     const random = new Random(SEED ^ 0xd0);
     for (;;) {
@@ -80,7 +80,9 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a live trace over a real switch', (
       const hops = first(trace)?.hops ?? [];
       const crosses = hops.some(({ bridge }) => bridge === 'br-phy');
       const ends = trace.from.port !== null && trace.to.port !== null;
-      if (trace.verdict === 'delivered' && crosses === across && ends) return { asked, trace };
+      const ruled = hops.some(({ table }) => table === 72);
+      if (trace.verdict === 'delivered' && crosses === across && ends && ruled)
+        return { asked, trace };
     }
   }
 

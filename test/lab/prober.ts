@@ -26,6 +26,8 @@ export interface Heard {
   readonly localPort: number;
   /** Pieces of data that came. */
   readonly received: number;
+  /** Datagrams before the last one that came which did not. */
+  readonly missed: number;
 }
 
 export type Order =
@@ -41,16 +43,29 @@ const ASK = 'a';
 const TALK = 't';
 
 interface Ear {
-  readonly about: Omit<Heard, 'received'>;
+  readonly about: Omit<Heard, 'received' | 'missed'>;
   received: number;
+  /** Number of the last datagram. */
+  last: number;
 }
 
 const ears: Ear[] = [];
 
 function hear(about: Ear['about']): Ear {
-  const ear = { about, received: 0 };
+  const ear = { about, received: 0, last: 0 };
   ears.push(ear);
   return ear;
+}
+
+/** Says something in a datagram, which bears its number, again and again. */
+function chatter(send: (data: string) => void): void {
+  let number = 0;
+  setInterval(() => send(`${TALK}${(number += 1)}`), TALK_MS);
+}
+
+function note(ear: Ear, data: Buffer): void {
+  ear.received += 1;
+  ear.last = Math.max(ear.last, Number(data.toString().slice(TALK.length)));
 }
 
 const plain = (address: string): string => address.replace(/^::ffff:/, '');
@@ -88,9 +103,9 @@ function serveUdp(socket: Datagrams, localPort: number): void {
     if (ear === undefined) {
       ear = hear({ protocol: 'udp', peer: plain(address), peerPort: port, localPort });
       talking.set(key, ear);
-      setInterval(() => socket.send(TALK, port, address), TALK_MS);
+      chatter((said) => socket.send(said, port, address));
     }
-    ear.received += 1;
+    note(ear, data);
     return undefined;
   });
 }
@@ -170,8 +185,8 @@ async function converse(target: Target): Promise<void> {
   const socket = await datagrams(target);
   const ear = hear({ ...about, localPort: socket.address().port });
   socket.on('error', () => undefined);
-  socket.on('message', () => (ear.received += 1));
-  setInterval(() => socket.send(TALK), TALK_MS);
+  socket.on('message', (data) => note(ear, data));
+  chatter((said) => socket.send(said));
 }
 
 async function obey(order: Order): Promise<unknown> {
@@ -183,7 +198,9 @@ async function obey(order: Order): Promise<unknown> {
     case 'converse':
       return converse(order);
     case 'heard':
-      return ears.map(({ about, received }) => Object.assign({ received }, about));
+      return ears.map(({ about, received, last }) =>
+        Object.assign({ received, missed: Math.max(0, last - received) }, about),
+      );
   }
   return undefined;
 }

@@ -110,6 +110,14 @@ export const AGENT_ALARMS = {
       'Connections that only a removed rule allowed may go on for now; `err` says why. The agent tries again.',
     action: 'See whether ovs-vswitchd answers: `ovs-appctl dpctl/show`.',
   },
+  holds_full: {
+    level: 'warn',
+    message: 'more connections were revoked than can be held back',
+    meaning:
+      'A removed rule ended more connections of `port` than the switch takes rows for. All were forgotten; of `notHeld` of them one can begin again when the VM itself goes on sending in it and its other rules allow that.',
+    action:
+      'See what the VM does with so many connections. Whoever must be cut off for sure: restart the VM, or take its egress rules away too.',
+  },
 } as const satisfies Readonly<Record<string, Alarm>>;
 
 /** Logs an alarm of the agent. */

@@ -35,6 +35,11 @@ import { RuleBook, type Direction } from './rule-book.ts';
 const SECOND_LOOK_MS = 2000;
 /** How long a hold that has expired may be taken for one that stands. */
 const RECALL_MS = 3_600_000;
+/**
+ * Connections of one port that are held back at most, four rows each: else whoever opens many and
+ * takes their rule away would fill the switch.
+ */
+const MOST_HELD = 4096;
 
 const INPUT = 0;
 const UNSECURED_INGRESS = 148;
@@ -44,11 +49,15 @@ export interface RevocationOptions {
   readonly local: LocalReader;
   readonly datapath: Pick<Datapath, 'connections' | 'forget' | 'apply' | 'program'>;
   readonly log: Pick<BaseLogger, 'info' | 'warn' | 'error'>;
+  /** Connections of one port that are held back at most; 4096. */
+  readonly mostHeld?: number;
 }
 
 interface Held {
   readonly hold: Hold;
-  readonly flows: readonly Flow[];
+  /** Of its rows' cookies. */
+  readonly epoch: number;
+  readonly networkId: number;
   /** When it was last known to be in the switch, milliseconds since 1970. */
   seen: number;
 }
@@ -61,6 +70,8 @@ interface Owner {
 
 const keyOf = ({ protocol, source, destination, sourcePort, destinationPort }: Tuple): string =>
   [protocol, parseIp(source).value, sourcePort, parseIp(destination).value, destinationPort].join();
+
+const rowsOf = (held: readonly Held[]): Flow[] => held.flatMap((it) => holdFlows(it.hold, it));
 
 /** Vids of ports that a change lets send from other addresses, or puts under their rules. */
 function* rewired({ remove }: BridgeDelta): Iterable<number> {
@@ -207,7 +218,7 @@ export class Revocation {
     const zones = [...vids].filter((vid) => ports.has(vid));
     if (zones.length === 0) return;
     const revoked: Connection[] = [];
-    const holds: Held[] = [];
+    const toHold: Connection[] = [];
     for (const connection of await this.#options.datapath.connections(zones)) {
       const owner = ports.get(connection.zone);
       if (owner === undefined || !vids.has(connection.zone)) continue;
@@ -215,15 +226,43 @@ export class Revocation {
       if (!held && this.#allowed(owner, connection.zone, connection)) continue;
       revoked.push(connection);
       if (!held && canBeHeld(connection) && directionOf(owner.port, connection) !== null) {
-        holds.push(this.#hold(connection, owner));
+        toHold.push(connection);
       }
     }
     if (revoked.length === 0) return;
-    await this.#change({ add: holds.flatMap(({ flows }) => flows) });
+    const holds = await this.#holds(toHold, ports);
+    await this.#change({ add: rowsOf(holds) });
     for (const it of holds) this.#remember(it);
     await this.#options.datapath.forget(revoked);
     const counts = { connections: revoked.length, held: holds.length };
     this.#options.log.info(counts, 'cut the connections that no rule allows any more');
+  }
+
+  /** Holds for these connections, as far as there is room for them. */
+  async #holds(
+    connections: readonly Connection[],
+    ports: ReadonlyMap<number, Owner>,
+  ): Promise<Held[]> {
+    const { datapath, log, mostHeld = MOST_HELD } = this.#options;
+    const wanted = new Map<number, number>();
+    for (const { zone } of connections) wanted.set(zone, (wanted.get(zone) ?? 0) + 1);
+    const room = (vid: number): number => Math.max(0, mostHeld - (this.#held.get(vid)?.size ?? 0));
+    // Holds that have expired take no room.
+    if ([...wanted].some(([vid, count]) => count > room(vid))) {
+      this.#recall(await datapath.program('br-int'));
+    }
+    for (const [vid, count] of wanted) {
+      const notHeld = count - room(vid);
+      if (notHeld > 0) sound(log, 'holds_full', { port: ports.get(vid)?.port.id, notHeld });
+    }
+    const left = new Map(Array.from(wanted.keys(), (vid) => [vid, room(vid)]));
+    return connections.flatMap((connection) => {
+      const owner = ports.get(connection.zone);
+      const rest = left.get(connection.zone) ?? 0;
+      if (owner === undefined || rest === 0) return [];
+      left.set(connection.zone, rest - 1);
+      return [this.#hold(connection, owner)];
+    });
   }
 
   /** Whether it is held already, as it is or as begun again from its other end. */
@@ -244,11 +283,8 @@ export class Revocation {
       destinationPort,
     };
     const { local } = this.#options;
-    const flows = holdFlows(hold, {
-      epoch: local.identity.epoch,
-      networkId: local.networkId(vpc),
-    });
-    return { hold, flows, seen: Date.now() };
+    const { epoch } = local.identity;
+    return { hold, epoch, networkId: local.networkId(vpc), seen: Date.now() };
   }
 
   #remember(held: Held): void {
@@ -277,7 +313,7 @@ export class Revocation {
       }
     }
     if (free.length === 0) return;
-    await this.#change({ remove: free.flatMap(({ flows }) => flows) });
+    await this.#change({ remove: rowsOf(free) });
     for (const it of free) this.#drop(it);
   }
 
@@ -287,7 +323,7 @@ export class Revocation {
     const lost = this.#recall(found).filter(({ hold, seen }) => {
       return empty || Date.now() - seen < 1000 * holdSeconds(hold);
     });
-    await this.#change({ add: lost.flatMap(({ flows }) => flows) });
+    await this.#change({ add: rowsOf(lost) });
     for (const it of lost) this.#remember(it);
   }
 
@@ -300,8 +336,7 @@ export class Revocation {
       const hold = readHold(flow);
       if (hold !== null) {
         const { epoch, networkId } = decodeCookie(flow.cookie);
-        const rows = holdFlows(hold, { epoch, networkId });
-        this.#remember({ hold, flows: rows, seen: this.#recalled });
+        this.#remember({ hold, epoch, networkId, seen: this.#recalled });
       }
     }
     return known.filter(({ hold }) => this.#held.get(hold.vid)?.has(keyOf(hold)) !== true);

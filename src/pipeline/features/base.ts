@@ -135,6 +135,9 @@ const SIDES = [
 
 const IP = FAMILIES.map((family) => family.ip);
 
+/** Any part of a fragmented datagram (`nw_frag=yes`, ovs-fields(7)). */
+const FRAGMENT = { ip_frag: { value: 1, mask: 1 } } as const;
+
 /** Of an IPv6 fragment but the first a switch sees no protocol beyond the fragment header itself. */
 const LATER_FRAGMENT = { ip_proto: 44 } as const;
 
@@ -182,13 +185,14 @@ function emitDrops(local: LocalReader, emit: Emit): void {
   }
   emit.flow(dropFlow(74, 'dhcp_server', security, match('udp', { udp_src: 67, udp_dst: 68 })));
   emit.flow(dropFlow(74, 'dhcp_server', security, match('udp6', { udp_src: 547, udp_dst: 546 })));
-  // What shows no ports is seen by the tuple that conntrack put together.
+  // What shows no ports is seen by the tuple that conntrack put together; of all else the tuple is
+  // not looked at, or every UDP connection would need a megaflow, and an upcall, of its own.
   for (const [ip, ct_tp_src, ct_tp_dst] of [
     ['ip', 67, 68],
     ['ipv6', 547, 546],
   ] as const) {
     const begins = { ct_state: ctState('+new+trk'), ct_nw_proto: IP_PROTO.udp };
-    const where = match(ip, { ...begins, ct_tp_src, ct_tp_dst });
+    const where = match(ip, { ...begins, ...FRAGMENT, ct_tp_src, ct_tp_dst });
     const row = dropFlow(74, 'dhcp_server', security, where);
     emit.flow({ ...row, priority: PRIORITY.serverInFragments });
   }

@@ -4,10 +4,11 @@
  * to round, and what counts is the median of the rounds' ratios.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Failure } from '../src/base/failure.ts';
 import { Lab } from '../src/lab/index.ts';
 import { connect, connectionRate, roundTrip, throughput, type Guest } from './datapath-load.ts';
 import {
@@ -23,14 +24,14 @@ import { median, round } from './measure.ts';
 const ROUNDS = 7;
 const PROGRAMS = ['ovs-vswitchd', 'ip', 'nsenter', 'ethtool', 'ping', 'udhcpc', 'iperf3', 'perl'];
 
-interface Compared {
+export interface Compared {
   readonly ours: number;
   readonly bare: number;
   /** Of ours to the bare one's: the median of the rounds. */
   readonly ratio: number;
 }
 
-interface PathFigures {
+export interface PathFigures {
   readonly mbitPerSecond: Compared;
   readonly roundTripUs: Compared;
   readonly connectionsPerSecond: Compared;
@@ -45,13 +46,13 @@ export interface DatapathFigures {
   readonly acrossNodes: PathFigures;
 }
 
-/** Null when the lab can be had here, else what is missing. */
-export function datapathLacks(): string | null {
+/** What the machine lacks for it; null when nothing. */
+function lacking(): string | null {
   if (process.getuid?.() !== 0) return 'root';
-  const lacking = PROGRAMS.filter(
+  const missing = PROGRAMS.filter(
     (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0,
   );
-  return lacking.length === 0 ? null : lacking.join(', ');
+  return missing.length === 0 ? null : missing.join(', ');
 }
 
 interface Sample {
@@ -60,13 +61,6 @@ interface Sample {
   readonly connectionsPerSecond: number;
   readonly switchCpuUsPerConnection: number;
 }
-
-const KINDS = [
-  'mbitPerSecond',
-  'roundTripUs',
-  'connectionsPerSecond',
-  'switchCpuUsPerConnection',
-] as const satisfies readonly (keyof Sample)[];
 
 type Rival = 'ours' | 'bare';
 type Sides = Readonly<Record<Rival, Side>>;
@@ -127,36 +121,51 @@ async function path(lab: Lab, sides: Sides, far: Far): Promise<PathFigures> {
     const order: readonly Rival[] = n % 2 === 0 ? ['bare', 'ours'] : ['ours', 'bare'];
     rounds.push(await oneRound(lab, sides, far, order));
   }
-  const figures = KINDS.map((kind) => [kind, compared(rounds, kind)] as const);
-  const flows = {
-    ours: await flowsOf(lab, sides.ours, far),
-    bare: await flowsOf(lab, sides.bare, far),
-  };
+  const of = (kind: keyof Sample) => compared(rounds, kind);
   return {
-    ...(Object.fromEntries(figures) as Record<keyof Sample, Compared>),
-    datapathFlows: flows,
+    mbitPerSecond: of('mbitPerSecond'),
+    roundTripUs: of('roundTripUs'),
+    connectionsPerSecond: of('connectionsPerSecond'),
+    switchCpuUsPerConnection: of('switchCpuUsPerConnection'),
+    datapathFlows: {
+      ours: await flowsOf(lab, sides.ours, far),
+      bare: await flowsOf(lab, sides.bare, far),
+    },
   };
 }
 
-/** Needs what `datapathLacks` asks for, and no other lab on the machine. */
-export async function benchDatapath(): Promise<DatapathFigures> {
-  const dir = join(mkdtempSync(join(tmpdir(), 'tianchi-bench-')), 'lab');
-  const lab = new Lab(dir);
+async function measure(lab: Lab): Promise<DatapathFigures> {
+  const sides = { ours: await ourSide(lab), bare: await bareSide(lab) };
+  return {
+    sameNode: await path(lab, sides, 'vm2'),
+    acrossNodes: await path(lab, sides, 'vm3'),
+  };
+}
+
+/** @returns why it was left out when the machine lacks something, or has a lab already. */
+export async function benchDatapath(): Promise<DatapathFigures | { readonly leftOut: string }> {
+  const missing = lacking();
+  if (missing !== null) return { leftOut: `it needs ${missing}` };
+  const scratch = mkdtempSync(join(tmpdir(), 'tianchi-bench-'));
+  const lab = new Lab(join(scratch, 'lab'));
   const bin = fileURLToPath(new URL('../src/cli/bin.js', import.meta.url));
   try {
+    // It takes itself away when it fails, and what is in its way is not ours to take away.
     await lab.up({
       nodes: 4,
       defaultSecurityGroup: 'off',
       tianchi: [process.execPath, bin],
       progress: () => undefined,
     });
-    const sides = { ours: await ourSide(lab), bare: await bareSide(lab) };
-    return {
-      sameNode: await path(lab, sides, 'vm2'),
-      acrossNodes: await path(lab, sides, 'vm3'),
-    };
+    try {
+      return await measure(lab);
+    } finally {
+      await lab.down();
+    }
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'conflict') return { leftOut: error.message };
+    throw error;
   } finally {
-    await lab.down();
-    if (existsSync(dir)) rmSync(dir, { recursive: true });
+    rmSync(scratch, { recursive: true });
   }
 }

@@ -4,6 +4,8 @@ import { cpus } from 'node:os';
 import { benchApi, type ApiFigures } from './api.ts';
 import { benchCompile, type CompileFigures } from './compile.ts';
 import { benchControl, sayControl } from './control.ts';
+import { sayDatapath } from './datapath-report.ts';
+import { benchDatapath } from './datapath.ts';
 import { benchTrace, type TraceFigures } from './trace.ts';
 import { benchWire, type WireFigures } from './wire.ts';
 
@@ -88,9 +90,12 @@ sayApi(api);
 say();
 const control = await benchControl();
 sayControl(control, say);
+say();
+const datapath = await benchDatapath();
+sayDatapath(datapath, say);
 
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
-const figures = { machine, compile, trace, wire, api, control };
+const figures = { machine, compile, trace, wire, api, control, datapath };
 writeFileSync(RESULTS, `${JSON.stringify(figures, null, 2)}\n`);
 say();
 say(`written to ${RESULTS}`);

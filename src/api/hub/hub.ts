@@ -53,9 +53,7 @@ export class AgentHub implements SessionOwner {
     this.#status = new PortStatus(runtime, this.#connectedNodes(), log, () => this.#settle());
     this.#unsubscribe = runtime.subscribe((revision, changes) => {
       for (const delta of this.#interest.update(revision, changes)) {
-        this.#sessions
-          .get(delta.scope.node)
-          ?.send({ type: 'delta', revision, changes: delta.changes });
+        this.#sessions.get(delta.scope.node)?.follow(revision, delta.changes);
       }
       this.#status.commit(revision, changes);
     });

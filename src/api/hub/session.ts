@@ -1,6 +1,7 @@
 /** One agent's end of the stream as the server keeps it: what it said last and what it is asked. */
 import type { BaseLogger } from 'pino';
 import { Failure } from '../../base/failure.ts';
+import type { Change } from '../../model/objects.ts';
 import type {
   AgentDump,
   AgentMessage,
@@ -54,6 +55,8 @@ export class Session implements Receiver {
   readonly #log: BaseLogger;
   readonly #queries = new Map<number, PendingQuery>();
   #nextQuery = 1;
+  /** What `follow` has gathered, and its turn to be sent; null when there is nothing. */
+  #gathered: { readonly changes: Change[]; readonly turn: NodeJS.Immediate } | null = null;
   #open = true;
 
   constructor(link: Link, proof: Proof | null, owner: SessionOwner, log: BaseLogger) {
@@ -82,7 +85,15 @@ export class Session implements Receiver {
     this.#end();
   }
 
+  /** Tells of changes, together with those of other commits that the store makes in one go. */
+  follow(revision: number, changes: readonly Change[]): void {
+    this.sent = revision;
+    this.#gathered ??= { changes: [], turn: setImmediate(() => this.#flush()) };
+    for (const change of changes) this.#gathered.changes.push(change);
+  }
+
   send(message: ServerMessage): void {
+    this.#flush();
     if (!this.#open) return;
     if (this.#link.buffered > BUFFER_LIMIT) {
       sound(this.#log, 'agent_too_slow', { node: this.node });
@@ -118,6 +129,14 @@ export class Session implements Receiver {
       this.#queries.set(id, { resolve, reject, timer });
       this.send({ type: 'query', id, query });
     });
+  }
+
+  #flush(): void {
+    if (this.#gathered === null) return;
+    const { changes, turn } = this.#gathered;
+    this.#gathered = null;
+    clearImmediate(turn);
+    this.send({ type: 'delta', revision: this.sent, changes });
   }
 
   #take(message: AgentMessage): void {

@@ -22,16 +22,14 @@ import { difference } from './difference.ts';
 import { reportDrift } from './drift.ts';
 import { pipelineFingerprint } from './fingerprint.ts';
 import { NodeNumbers, chooseEpoch } from './numbers.ts';
-import { peerVteps, touchesPeers } from './peers.ts';
+import { peerVteps, touchesPeers, vpcsTouched } from './peers.ts';
 import { replug } from './plugging.ts';
 import { isEmpty, putMissing, sweepStale } from './reconcile.ts';
 import type { Levelled } from './reconcile.ts';
 import { Revocation } from './revocation.ts';
 import { Responding } from './responding.ts';
 import { Stream, connectTo } from './stream.ts';
-
-const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 2000;
+import { Worker } from './worker.ts';
 
 export interface AgentOptions {
   readonly node: string;
@@ -107,6 +105,7 @@ class Agent implements RunningAgent {
   readonly #revocation: Revocation;
   readonly #responding: Responding;
   readonly #unwatch: () => void;
+  readonly #worker: Worker;
   #settleStart: { resolve: () => void; reject: (error: Failure) => void } | null = null;
 
   /** Of the server that the present link leads to. */
@@ -134,10 +133,6 @@ class Agent implements RunningAgent {
   #reportDue = false;
   #keptChanges = -1;
   #reportedChanges = -1;
-  #working: Promise<void> | null = null;
-  #retry = FIRST_RETRY_MS;
-  #retryTimer: NodeJS.Timeout | null = null;
-  #closed = false;
 
   constructor(options: AgentOptions, local: NodeNumbers, connect: Connect) {
     this.node = options.node;
@@ -146,6 +141,14 @@ class Agent implements RunningAgent {
     this.#log = options.log;
     this.#revocation = new Revocation({ ...options, topology: this.topology, local });
     this.#responding = new Responding({ ...options, topology: this.topology, local });
+    this.#worker = new Worker({
+      due: () => this.#workDue,
+      turn: () => this.#turn(),
+      failed: (error, retry) => {
+        this.#unsure = true;
+        sound(this.#log, 'switch_change_failed', { err: error, retry });
+      },
+    });
     this.started = new Promise((resolve, reject) => (this.#settleStart = { resolve, reject }));
     this.#unwatch = this.#datapath.watch((event) => this.#noteEvent(event));
     this.#stream = new Stream(
@@ -163,12 +166,10 @@ class Agent implements RunningAgent {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
     this.#unwatch();
     this.#responding.close();
     this.#stream.close();
-    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
-    await this.#working;
+    await this.#worker.close();
     await this.#revocation.close();
   }
 
@@ -177,10 +178,7 @@ class Agent implements RunningAgent {
     else if (event === 'identity') this.#identityMoved = true;
     else if (event === 'drift') this.#drifted = true;
     else this.#unsure = true;
-    // What failed before may work now.
-    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
-    this.#retryTimer = null;
-    this.#work();
+    this.#worker.hurry();
   }
 
   #hello(): AgentMessage {
@@ -213,7 +211,7 @@ class Agent implements RunningAgent {
         this.#received = message.revision;
         this.#store = this.#welcome;
         this.#inbox.push(message);
-        this.#work();
+        this.#worker.go();
     }
   }
 
@@ -228,7 +226,7 @@ class Agent implements RunningAgent {
   }
 
   get #workDue(): boolean {
-    if (this.#closed || this.#received === null) return false;
+    if (this.#received === null) return false;
     return (
       this.#inbox.length > 0 ||
       this.#interfacesMoved ||
@@ -238,43 +236,19 @@ class Agent implements RunningAgent {
     );
   }
 
-  /** Gets the worker going, unless it is. */
-  #work(): void {
-    if (!this.#workDue || this.#working !== null || this.#retryTimer !== null) return;
-    this.#working = this.#turns().then(
-      () => {
-        this.#working = null;
-        this.#retry = FIRST_RETRY_MS;
-        // What came since the last look at the inbox.
-        this.#work();
-      },
-      (error: unknown) => {
-        this.#working = null;
-        this.#unsure = true;
-        sound(this.#log, 'switch_change_failed', { err: error, retry: this.#retry });
-        if (this.#closed) return;
-        this.#retryTimer = setTimeout(() => {
-          this.#retryTimer = null;
-          this.#work();
-        }, this.#retry);
-        this.#retry = Math.min(this.#retry * 2, LONGEST_RETRY_MS);
-      },
-    );
-  }
-
-  async #turns(): Promise<void> {
-    while (this.#workDue) {
-      if (this.#identityMoved) await this.#reopen();
-      if (this.#drifted) await this.#repair();
-      this.#takeInbox();
-      if (this.#touched.has(indexKey('port.by_host', this.node))) this.#interfacesMoved = true;
-      if (this.#interfacesMoved) await this.#plug();
-      const vpcs = this.#unsure ? Object.keys(this.local.kept().networkIds) : this.#vpcsTouched();
-      await this.#program();
-      this.#releaseNetworks(vpcs);
-      await this.#keep();
-      this.#report();
-    }
+  async #turn(): Promise<void> {
+    if (this.#identityMoved) await this.#reopen();
+    if (this.#drifted) await this.#repair();
+    this.#takeInbox();
+    if (this.#touched.has(indexKey('port.by_host', this.node))) this.#interfacesMoved = true;
+    if (this.#interfacesMoved) await this.#plug();
+    const vpcs = this.#unsure
+      ? Object.keys(this.local.kept().networkIds)
+      : vpcsTouched(this.#touched, this.node);
+    await this.#program();
+    this.#releaseNetworks(vpcs);
+    await this.#keep();
+    this.#report();
   }
 
   #takeInbox(): void {
@@ -404,15 +378,6 @@ class Agent implements RunningAgent {
     if (changes === this.#keptChanges) return;
     await this.#datapath.keep(this.local.state());
     this.#keptChanges = changes;
-  }
-
-  /** The VPCs that may have come to this node or left it. */
-  #vpcsTouched(): string[] {
-    const prefix = 'port.by_vpc_host ';
-    const suffix = ` ${this.node}`;
-    return [...this.#touched]
-      .filter((key) => key.startsWith(prefix) && key.endsWith(suffix))
-      .map((key) => key.slice(prefix.length, -suffix.length));
   }
 
   /** Gives back the numbers of those VPCs that left, now that no flow bears them. */

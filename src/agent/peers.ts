@@ -20,3 +20,12 @@ export function touchesPeers(touched: Iterable<string>): boolean {
   }
   return false;
 }
+
+/** The VPCs that by what was touched may have come to `node` or left it. */
+export function vpcsTouched(touched: Iterable<string>, node: string): string[] {
+  const prefix = 'port.by_vpc_host ';
+  const suffix = ` ${node}`;
+  return [...touched]
+    .filter((key) => key.startsWith(prefix) && key.endsWith(suffix))
+    .map((key) => key.slice(prefix.length, -suffix.length));
+}

@@ -31,6 +31,7 @@ import type {
 } from '../datapath.ts';
 import type { DatapathType } from './bridges.ts';
 import { parseConnections } from './conntrack.ts';
+import { Debounce } from './debounce.ts';
 import { DUMPS } from './dumps.ts';
 import { pluggedInterfaces } from './interfaces.ts';
 import type { Plugged } from './interfaces.ts';
@@ -81,30 +82,6 @@ const signature = ({ interfaces }: Plugged): string =>
   [...interfaces.values()]
     .map(({ uuid, port_id, ofport, name }) => `${uuid} ${port_id} ${ofport} ${name}`)
     .join('\n');
-
-/** Runs `then` once a while after the first of several calls. */
-class Debounce {
-  readonly #delay: number;
-  readonly #then: () => void;
-  #timer: NodeJS.Timeout | null = null;
-
-  constructor(delay: number, then: () => void) {
-    this.#delay = delay;
-    this.#then = then;
-  }
-
-  call(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = null;
-      this.#then();
-    }, this.#delay);
-  }
-
-  cancel(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-  }
-}
 
 export class OvsDatapath implements Datapath {
   readonly #options: OvsOptions;

@@ -135,8 +135,12 @@ const SIDES = [
 
 const IP = FAMILIES.map((family) => family.ip);
 
-/** Any part of a fragmented datagram (`nw_frag=yes`, ovs-fields(7)). */
-const FRAGMENT = { ip_frag: { value: 1, mask: 1 } } as const;
+/**
+ * The first part of a fragmented datagram, and the others (ovs-fields(7)). Not both in one row by
+ * `nw_frag=yes`: what Open vSwitch 3.1 then holds differs, to its own `ovs-ofctl diff-flows`, from what
+ * it was given.
+ */
+const FRAGMENTS = [{ ip_frag: 1 }, { ip_frag: 3 }] as const;
 
 /** Of an IPv6 fragment but the first a switch sees no protocol beyond the fragment header itself. */
 const LATER_FRAGMENT = { ip_proto: 44 } as const;
@@ -192,9 +196,11 @@ function emitDrops(local: LocalReader, emit: Emit): void {
     ['ipv6', 547, 546],
   ] as const) {
     const begins = { ct_state: ctState('+new+trk'), ct_nw_proto: IP_PROTO.udp };
-    const where = match(ip, { ...begins, ...FRAGMENT, ct_tp_src, ct_tp_dst });
-    const row = dropFlow(74, 'dhcp_server', security, where);
-    emit.flow({ ...row, priority: PRIORITY.serverInFragments });
+    for (const part of FRAGMENTS) {
+      const where = match(ip, { ...begins, ...part, ct_tp_src, ct_tp_dst });
+      const row = dropFlow(74, 'dhcp_server', security, where);
+      emit.flow({ ...row, priority: PRIORITY.serverInFragments });
+    }
   }
   emit.flow(dropFlow(74, 'router_advertisement', security, match('icmp6', { icmpv6_type: 134 })));
   emit.flow(

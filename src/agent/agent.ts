@@ -31,6 +31,9 @@ import { Responding } from './responding.ts';
 import { Stream, connectTo } from './stream.ts';
 import { Worker } from './worker.ts';
 
+/** The longest that a report waits for more work to end. */
+const REPORT_MS = 100;
+
 export interface AgentOptions {
   readonly node: string;
   /** The datapath's VTEP address. */
@@ -131,6 +134,8 @@ class Agent implements RunningAgent {
   /** What the present link brought is in the switch, and reports make sense to its server. */
   #reportable = false;
   #reportDue = false;
+  /** Milliseconds of the monotonic clock. */
+  #reportedAt = 0;
   #keptChanges = -1;
   #reportedChanges = -1;
 
@@ -248,7 +253,8 @@ class Agent implements RunningAgent {
     await this.#program();
     this.#releaseNetworks(vpcs);
     await this.#keep();
-    this.#report();
+    // A report lists every port here; while more is to be done it can wait.
+    if (!this.#workDue || performance.now() - this.#reportedAt > REPORT_MS) this.#report();
   }
 
   #takeInbox(): void {
@@ -401,6 +407,7 @@ class Agent implements RunningAgent {
         : { plugged: this.#plugged(), networkIds: this.local.kept().networkIds }),
     });
     this.#reportDue = false;
+    this.#reportedAt = performance.now();
     this.#reportedChanges = changes;
     this.#settleStart?.resolve();
     this.#settleStart = null;

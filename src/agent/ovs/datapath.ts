@@ -33,7 +33,7 @@ import type { DatapathType } from './bridges.ts';
 import { parseConnections } from './conntrack.ts';
 import { Debounce } from './debounce.ts';
 import { DUMPS } from './dumps.ts';
-import { pluggedInterfaces } from './interfaces.ts';
+import { onlyKept, pluggedInterfaces } from './interfaces.ts';
 import type { Plugged } from './interfaces.ts';
 import { keptWrites, readKept } from './kept.ts';
 import { Neighbours } from './neighbours.ts';
@@ -124,7 +124,9 @@ export class OvsDatapath implements Datapath {
       log,
     });
     this.#tables = new SwitchTables(this.#ovsdb);
-    this.#ovsdb.onChange(() => this.#rows.call());
+    this.#ovsdb.onChange((changes) => {
+      if (!changes.every(onlyKept)) this.#rows.call();
+    });
     this.#ovsdb.onState((state, reason) => this.#noteOvsdb(state, reason));
     this.#wiring = new Wiring(this.#ovsdb, this.#tables, {
       vtep: this.#vtep,

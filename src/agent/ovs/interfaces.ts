@@ -1,11 +1,14 @@
 /** The interfaces that carry ports: whoever plugged them named the port in `external_ids:iface-id`. */
 import { isUuid } from '../../base/ids.ts';
+import { textMap } from '../../ovsdb/index.ts';
+import type { Change } from '../../ovsdb/index.ts';
 import { MAX_VID } from '../../pipeline/local-state.ts';
 import type { Interface } from '../datapath.ts';
 import type { InterfaceRow, SwitchTables } from './tables.ts';
 
 export const VID_KEY = 'tianchi-vid';
 const PORT_KEY = 'iface-id';
+const IDS = 'external_ids';
 
 export interface PluggedInterface extends Interface {
   /** Of its row: another one is an interface plugged anew. */
@@ -23,6 +26,14 @@ function readVid(externalIds: ReadonlyMap<string, string>): number | null {
   const text = externalIds.get(VID_KEY) ?? '';
   const vid = Number(text);
   return /^\d{1,5}$/.test(text) && vid >= 1 && vid <= MAX_VID ? vid : null;
+}
+
+/** Whether a row is as it was but for the numbers kept in it: on a full node most changes are such. */
+export function onlyKept({ before, after }: Change): boolean {
+  if (before === null || after === null) return false;
+  const rest = Object.keys(after).filter((column) => column !== IDS);
+  if (rest.some((column) => before[column] !== after[column])) return false;
+  return textMap(before, IDS).get(PORT_KEY) === textMap(after, IDS).get(PORT_KEY);
 }
 
 /** One that ovs-vswitchd could not open is none. */

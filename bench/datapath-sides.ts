@@ -101,33 +101,34 @@ async function served(
 }
 
 /**
- * Both uplinks in a bond: the bare switch's way to live with two. `primary` is the one by which the
- * fabric reaches the node; the other is a port that is polled and carries nothing, as with us when
- * there is one flow.
+ * Both uplinks stay ports that are polled, but only `used` carries anything: over two NORMAL would
+ * go in circles, and a bond costs more than a bare switch need.
+ * @param used the one by which the fabric reaches the node. @param spare the other.
  */
 async function makeBare(
   lab: Lab,
   node: LabNode,
-  { peer, primary }: { readonly peer: LabNode; readonly primary: string },
+  { peer, used, spare }: { readonly peer: LabNode; readonly used: string; readonly spare: string },
 ): Promise<void> {
   await lab.processes.end(`${node.name}-agent`);
   const ovs = lab.switchOf(node);
-  const clear = [['del-br', 'br-int'], ...UPLINKS.map((uplink) => ['del-port', 'br-phy', uplink])];
-  await ovs.vsctl(...joined(clear));
+  await ovs.vsctl('del-br', 'br-int');
   const options = [`remote_ip=${peer.vtep}`, `local_ip=${node.vtep}`, `key=${VNI}`];
-  const bond = ['bond_mode=active-backup', `other_config:bond-primary=${primary}`];
   const make = [
     ['add-br', 'br-int', '--', 'set', 'bridge', 'br-int', 'datapath_type=netdev'],
     ['add-port', 'br-int', 'vxlan0', '--', 'set', 'interface', 'vxlan0', 'type=vxlan'],
     ['set', 'interface', 'vxlan0', ...options.map((option) => `options:${option}`)],
-    ['add-bond', 'br-phy', 'uplinks', ...UPLINKS, ...bond],
     ['set', 'port', 'br-phy', `tag=${VLAN}`],
   ];
   await ovs.vsctl(...joined(make));
-  for (const emptied of ['del-flows', 'del-groups']) {
-    await ovs.run(['ovs-ofctl', '-O', 'OpenFlow15', emptied, 'br-phy']);
+  const ofctl = (...words: readonly string[]) =>
+    ovs.run(['ovs-ofctl', '-O', 'OpenFlow15', ...words]);
+  for (const emptied of ['del-flows', 'del-groups']) await ofctl(emptied, 'br-phy');
+  // OpenFlow 1.1 has no such thing any more (ovs-ofctl(8), mod-port).
+  await ovs.run(['ovs-ofctl', '-O', 'OpenFlow10', 'mod-port', 'br-phy', spare, 'no-flood']);
+  for (const port of [used, 'LOCAL']) {
+    await ofctl('add-flow', 'br-phy', `in_port=${port},actions=NORMAL`);
   }
-  await ovs.run(['ovs-ofctl', 'add-flow', 'br-phy', 'actions=NORMAL']);
 }
 
 async function bareGuest(lab: Lab, name: string, node: LabNode, host: number): Promise<Guest> {
@@ -152,8 +153,8 @@ export async function bareSide(lab: Lab): Promise<Side> {
   const { nodes } = lab.record();
   const [first, second] = [at(nodes, 2), at(nodes, 3)];
   const [even, odd] = UPLINKS;
-  await makeBare(lab, first, { peer: second, primary: even });
-  await makeBare(lab, second, { peer: first, primary: odd });
+  await makeBare(lab, first, { peer: second, used: even, spare: odd });
+  await makeBare(lab, second, { peer: first, used: odd, spare: even });
   let host = 10;
   return served(lab, [first, second], (name, node) => bareGuest(lab, name, node, (host += 1)));
 }

@@ -9,8 +9,7 @@ import { PORT, type Action } from '../openflow/flow.ts';
 import { readField, writeField } from '../openflow/key.ts';
 import { KeyArena } from './arena.ts';
 import type { SimBridge } from './bridge.ts';
-import { ICMP_ANSWER } from './connection.ts';
-import { untracked, type Tracker, type Tracking, type Tuple } from './conntrack.ts';
+import { untracked, type Tracker } from './conntrack.ts';
 import {
   actionSetList,
   applySet,
@@ -19,6 +18,15 @@ import {
   type ConntrackOperation,
   type Operation,
 } from './operations.ts';
+import {
+  clearConntrack,
+  copyOf,
+  labelIn,
+  remember,
+  snapshot,
+  writeTracking,
+  type Packet,
+} from './packet.ts';
 import { isIp } from './prerequisites.ts';
 import type { StepEvent, Execution, Step } from './types.ts';
 import { AT, fragment, setVlanTci, timeToLive, VLAN_PRESENT_BIT, vlanTci } from './words.ts';
@@ -39,21 +47,8 @@ const MAXIMUM_NESTING = 64;
 const MAXIMUM_RESUBMITS = 4096;
 /** Forks within forks that the userspace datapath executes (MAX_RECIRC_DEPTH in dpif-netdev.c). */
 const MAXIMUM_RECIRCULATIONS = 6;
-/** The word behind conntrack's tuple, whose last field is an IPv6 address. */
-const AFTER_TUPLE = AT.ctIpv6Destination + 4;
 /** VLAN headers that a flow key of OVS holds (FLOW_MAX_VLAN_HEADERS). */
 const MAXIMUM_VLANS = 2;
-
-/** A packet on its way: what matches see, and what travels beside it. */
-interface Packet {
-  readonly arena: KeyArena;
-  readonly key: FlowKey;
-  tracking: Tracking;
-  /** TCIs of the VLAN headers inside the outermost one. */
-  readonly innerVlans: number[];
-  /** A copy of the key that steps share until it changes; null: it has changed. */
-  snapshot: FlowKey | null;
-}
 
 /** One translation: from the ingress, or from a fork. */
 interface Pass {
@@ -167,11 +162,6 @@ const READING = new Set<Operation['kind']>([
   'clear_actions',
   'write_actions',
 ]);
-
-function clearConntrack(key: FlowKey): void {
-  key.fill(0, AT.ctState, AT.conjunctionId);
-  key.fill(0, AT.ctTuple, AFTER_TUPLE);
-}
 
 class Walk {
   readonly steps: Step[] = [];
@@ -426,56 +416,6 @@ class Walk {
       }
     }
   }
-}
-
-const labelIn = (key: FlowKey): bigint =>
-  [0, 1, 2, 3].reduce((label, word) => (label << 32n) | BigInt(key[AT.ctLabel + word] ?? 0), 0n);
-
-/** Puts what conntrack found into the key, as a packet that comes back from it bears it. */
-function writeTracking({ key, tracking }: Packet): void {
-  key[AT.ctState] = tracking.state;
-  key[AT.ctZone] = (tracking.zone << 16) | ((tracking.original?.protocol ?? 0) << 8);
-  key[AT.ctMark] = tracking.mark;
-  for (const word of [0, 1, 2, 3]) {
-    key[AT.ctLabel + word] = Number((tracking.label >> BigInt(96 - 32 * word)) & 0xffffffffn);
-  }
-  key.fill(0, AT.ctTuple, AFTER_TUPLE);
-  if (tracking.original !== null) writeTuple(key, tracking.original);
-}
-
-/** An ICMP tuple bears type and code, a code of 0, in the place of ports. */
-function writeTuple(key: FlowKey, { protocol, source, destination }: Tuple): void {
-  const target = ICMP_ANSWER.has(protocol) ? 0 : destination.port;
-  key[AT.ctPorts] = (source.port << 16) | target;
-  const v4 = source.address.length === 1;
-  key.set(source.address, v4 ? AT.ctTuple : AT.ctIpv6Source);
-  key.set(destination.address, v4 ? AT.ctTuple + 1 : AT.ctIpv6Destination);
-}
-
-function snapshot(packet: Packet): FlowKey {
-  return (packet.snapshot ??= packet.arena.copy(packet.key));
-}
-
-function copyOf(packet: Packet): Packet {
-  const { arena, key, tracking, innerVlans } = packet;
-  return {
-    ...packet,
-    key: arena.copy(key),
-    tracking: { ...tracking },
-    innerVlans: [...innerVlans],
-  };
-}
-
-/** Returns what puts the headers and registers back; what conntrack wrote beside them stays. */
-function remember(packet: Packet): () => void {
-  const { key, innerVlans } = packet;
-  const oldKey = snapshot(packet);
-  const oldVlans = [...innerVlans];
-  return () => {
-    key.set(oldKey);
-    packet.snapshot = oldKey;
-    innerVlans.splice(0, innerVlans.length, ...oldVlans);
-  };
 }
 
 /**

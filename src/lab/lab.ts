@@ -1,7 +1,7 @@
 /**
  * Real nodes on one machine: for each a network namespace with an Open vSwitch of its own and an
  * agent, a fabric between them, and a server. Everything is found again through the lab's folder,
- * so that each command is a process of its own; and by the prefix of the namespaces, so that `down`
+ * so that each command is a process of its own; and by the names of the namespaces, so that `down`
  * works after a crash of any of them.
  */
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { Failure } from '../base/failure.ts';
 import { ipBatch } from './execute.ts';
 import { startFabric } from './fabric.ts';
 import { isRecord, readJson, writeJson } from './json.ts';
-import { FABRIC, nodesOf, PREFIX, UPLINKS, VLAN, type LabNode } from './names.ts';
+import { FABRIC, isLabNamespace, nodesOf, UPLINKS, VLAN, type LabNode } from './names.ts';
 import { writeGuestScripts } from './guest.ts';
 import { cable, startNode } from './node.ts';
 import { Processes } from './processes.ts';
@@ -69,7 +69,7 @@ const agentOf = (node: string): string => `${node}-agent`;
 /** The namespaces of a lab that are there, whatever state it is in. */
 function namespaces(): string[] {
   if (!existsSync(NAMESPACES)) return [];
-  return readdirSync(NAMESPACES).filter((name) => name.startsWith(PREFIX));
+  return readdirSync(NAMESPACES).filter(isLabNamespace);
 }
 
 export class Lab {

@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest';
-import { checkVmName, MAX_NODES, nodesOf, uplinkMac, vhuName, vmNamespace } from './names.ts';
+import {
+  checkVmName,
+  FABRIC,
+  isLabNamespace,
+  MAX_NODES,
+  nodesOf,
+  uplinkMac,
+  vhuName,
+  vmNamespace,
+} from './names.ts';
 
 test('the first two nodes have the VTEPs of the record, the others those above', () => {
   expect(nodesOf(4).map(({ name, vtep }) => `${name} ${vtep}`)).toEqual([
@@ -36,3 +45,17 @@ test.each(['', '-x', '.x', 'a/b', '../x', 'a b', 'ü', 'x'.repeat(101)])(
     expect(() => checkVmName(name)).toThrow("the VM's name is");
   },
 );
+
+test('the lab knows its own namespaces by their names, and no other', () => {
+  const own = [FABRIC, vmNamespace('x-1'), ...nodesOf(MAX_NODES).map(({ netns }) => netns)];
+  expect(own.filter((name) => !isLabNamespace(name))).toEqual([]);
+  const others = [
+    'fabric',
+    'tianchi-',
+    'tianchi-prod',
+    'tianchi-node',
+    'tianchi-vm-',
+    'my-tianchi-node1',
+  ];
+  expect(others.filter((name) => isLabNamespace(name))).toEqual([]);
+});

@@ -1,8 +1,7 @@
 /** What the lab calls things, and the addresses it gives. Pure. */
 import { Failure } from '../base/failure.ts';
 
-/** Every namespace of the lab begins so: `down` finds them after a crash too. */
-export const PREFIX = 'tianchi-';
+const PREFIX = 'tianchi-';
 export const FABRIC = `${PREFIX}fabric`;
 /** A node's links into the fabric, one to each of its two switches. */
 export const UPLINKS = ['dpdk_phy0', 'dpdk_phy1'] as const;
@@ -19,6 +18,10 @@ export interface LabNode {
 }
 
 export const vmNamespace = (name: string): string => `${PREFIX}vm-${name}`;
+
+/** Whether a namespace is the lab's by its name: so `down` finds all of them after a crash too. */
+export const isLabNamespace = (name: string): boolean =>
+  name === FABRIC || /^tianchi-(node\d+|vm-.+)$/.test(name);
 
 /** As os-vif names the interface of a port: 14 characters, one less than Linux allows. */
 export const vhuName = (port: string): string => `vhu${port.slice(0, 11)}`;

@@ -1,6 +1,6 @@
 /** The VMs of a lab: namespaces with one interface, plugged as os-vif plugs it. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../base/failure.ts';
@@ -176,11 +176,11 @@ export class Vms {
         `there is a VM '${vm.name}' already; choose another name, or \`tianchi lab delete ${vm.name}\``,
     );
     try {
-      take(
-        this.#path('ports', vm.port),
-        vm.name,
-        () => `port ${vm.port} has a VM already; create another port`,
-      );
+      const file = this.#path('ports', vm.port);
+      take(file, vm.name, () => {
+        const holder = readFileSync(file, 'utf8');
+        return `port ${vm.port} has a VM already, '${holder}'; create another port, or \`tianchi lab delete ${holder}\``;
+      });
     } catch (error) {
       await rm(this.#path('vms', `${vm.name}.json`));
       throw error;

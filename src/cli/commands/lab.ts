@@ -28,7 +28,7 @@ const usage = (message: string): Failure => new Failure('invalid', 'Usage', mess
 
 function countOf(text: string): number {
   if (/^\d+$/.test(text)) return Number(text);
-  throw usage(`--nodes is '${text}'; it must be a number such as 2`);
+  throw usage(`--nodes is '${text}'; it must be a number from 1 to 200, such as 2`);
 }
 
 /** The port of `--nic port-id=PORT`. */
@@ -151,7 +151,7 @@ function vmCommands(parent: Command, io: Io, client: Client, open: Open): void {
     .summary('start a VM on a port; returns when it has its addresses')
     .argument('<name>')
     .requiredOption('--nic <nic>', 'port-id=PORT, a uuid or unique name')
-    .requiredOption('--availability-zone <zone:node>')
+    .requiredOption('--availability-zone <zone:node>', 'any zone, and the node it runs on')
     .option('--json', 'print the VM as an object')
     .addHelpText(
       'after',

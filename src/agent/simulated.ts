@@ -173,11 +173,16 @@ export class SimulatedDatapath implements Datapath {
   /** @throws {Failure} not_found: no such bridge. */
   async dump({ what, bridge: name, generation }: AgentQuery): Promise<AgentDump> {
     if (name !== 'br-int' && name !== 'br-phy') {
-      throw new Failure('not_found', 'BridgeNotFound', `there is no bridge ${name} here`, {
-        field: 'bridge',
-        value: name,
-        remedy: 'br-int or br-phy',
-      });
+      throw new Failure(
+        'not_found',
+        'BridgeNotFound',
+        `there is no bridge ${name} here, only br-int and br-phy`,
+        {
+          field: 'bridge',
+          value: name,
+          remedy: 'br-int or br-phy',
+        },
+      );
     }
     const bridge = this.sim.bridges[name];
     return bridge.generation === generation

@@ -262,11 +262,16 @@ export class OvsDatapath implements Datapath {
   async dump({ what, bridge: name, generation: known }: AgentQuery): Promise<AgentDump> {
     const bridge = BRIDGES.find((it) => it === name);
     if (bridge === undefined) {
-      throw new Failure('not_found', 'BridgeNotFound', `there is no bridge ${name} here`, {
-        field: 'bridge',
-        value: name,
-        remedy: 'br-int or br-phy',
-      });
+      throw new Failure(
+        'not_found',
+        'BridgeNotFound',
+        `there is no bridge ${name} here, only br-int and br-phy`,
+        {
+          field: 'bridge',
+          value: name,
+          remedy: 'br-int or br-phy',
+        },
+      );
     }
     const generation = this.#generations[bridge];
     if (what === 'neighbours') return { generation, text: this.#neighbours.text() };

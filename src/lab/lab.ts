@@ -186,9 +186,11 @@ export class Lab {
       await processes.saysReady('server', START_SECONDS);
       options.progress(`server ready at ${url}`);
     };
-    const furnish = async (node: LabNode) => {
+    const furnish = async (node: LabNode, served: Promise<void>) => {
       const ovs = this.switchOf(node);
       await startNode(node, ovs, processes);
+      // Without a server an agent would wait for it as long as it may.
+      await served;
       const name = agentOf(node.name);
       const identity = ['--node', node.name, '--vtep', node.vtep, '--server', url];
       const uplinks = UPLINKS.flatMap((uplink) => ['--uplink', uplink]);
@@ -200,7 +202,9 @@ export class Lab {
     options.progress(`cabling ${nodes.length} nodes`);
     await cable(nodes);
     const fabric = new Switch('fabric', FABRIC, this.dir, processes);
-    await settled([serve(), startFabric(fabric, nodes), ...nodes.map(furnish)]);
+    const served = serve();
+    const furnished = nodes.map((node) => furnish(node, served));
+    await settled([served, startFabric(fabric, nodes), ...furnished]);
   }
 
   /** A folder is the caller's, and the server has another working directory. */

@@ -104,7 +104,7 @@ export class OvsDatapath implements Datapath {
   #channels: PerBridge<OpenFlowChannel> | null = null;
   /** As last told to the listeners; null before the first `open`. */
   #wiredAs: string | null = null;
-  #pluggedAs = '';
+  #plugged: Plugged | null = null;
   #opening = false;
   #ovsdbLost = false;
   #closed = false;
@@ -160,7 +160,7 @@ export class OvsDatapath implements Datapath {
   interfaces(): Promise<readonly Interface[]> {
     const plugged = pluggedInterfaces(this.#tables);
     const { interfaces, rivals } = plugged;
-    this.#pluggedAs = signature(plugged);
+    this.#plugged = plugged;
     for (const { uuid, port_id: port, name: ignored } of rivals) {
       if (this.#complained.has(uuid)) continue;
       this.#complained.add(uuid);
@@ -370,9 +370,9 @@ export class OvsDatapath implements Datapath {
   /** Tells what the rows that changed mean, if anything. */
   #compareRows(): void {
     if (this.#wiredAs === null || this.#closed) return;
-    const pluggedAs = signature(pluggedInterfaces(this.#tables));
-    const replugged = pluggedAs !== this.#pluggedAs;
-    this.#pluggedAs = pluggedAs;
+    const plugged = pluggedInterfaces(this.#tables);
+    const replugged = this.#plugged === null || signature(plugged) !== signature(this.#plugged);
+    this.#plugged = plugged;
     // While it is being wired, its own changes come back as rows.
     const wiredAs = this.#opening ? this.#wiredAs : this.#wiring.fingerprint();
     const rewired = wiredAs !== this.#wiredAs;

@@ -36,8 +36,17 @@ export function onlyKept({ before, after }: Change): boolean {
   return textMap(before, IDS).get(PORT_KEY) === textMap(after, IDS).get(PORT_KEY);
 }
 
+/** null: carries no port. A row that changes is another one. */
+const carried = new WeakMap<InterfaceRow, PluggedInterface | null>();
+
+function plugged(row: InterfaceRow): PluggedInterface | null {
+  let found = carried.get(row);
+  if (found === undefined) carried.set(row, (found = readPlugged(row)));
+  return found;
+}
+
 /** One that ovs-vswitchd could not open is none. */
-function plugged({ uuid, name, ofport, externalIds }: InterfaceRow): PluggedInterface | null {
+function readPlugged({ uuid, name, ofport, externalIds }: InterfaceRow): PluggedInterface | null {
   const port_id = externalIds.get(PORT_KEY);
   if (port_id === undefined || !isUuid(port_id) || ofport === null) return null;
   return { uuid, port_id, name, ofport, vid: readVid(externalIds) };

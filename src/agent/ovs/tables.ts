@@ -78,6 +78,16 @@ function readInterface(uuid: string, row: Row): InterfaceRow {
   };
 }
 
+/** Reads a row once: one that changes is replaced, so what was read of it stays true. */
+function readOnce<T extends {}>(read: (uuid: string, row: Row) => T): typeof read {
+  const known = new WeakMap<Row, T>();
+  return (uuid, row) => {
+    let found = known.get(row);
+    if (found === undefined) known.set(row, (found = read(uuid, row)));
+    return found;
+  };
+}
+
 /** Interfaces in the order of their ports' rows, and by name. */
 interface Joined {
   readonly all: readonly InterfaceRow[];
@@ -87,8 +97,9 @@ interface Joined {
 /** Always what the replica holds at the moment; joined once for each change of it. */
 export class SwitchTables {
   readonly #replica: Replica;
-  /** A row that changes is replaced, so what was read of one stays true of it. */
-  readonly #read = new WeakMap<Row, InterfaceRow>();
+  readonly #readBridge = readOnce(readBridge);
+  readonly #readInterface = readOnce(readInterface);
+  readonly #interfacesOfPort = readOnce((_uuid, row) => texts(row, 'interfaces'));
   /** By the uuid of the bridge. */
   readonly #joined = new Map<string, Joined>();
 
@@ -103,7 +114,7 @@ export class SwitchTables {
   }
 
   *bridges(): Generator<BridgeRow> {
-    for (const [uuid, row] of this.#table('Bridge')) yield readBridge(uuid, row);
+    for (const [uuid, row] of this.#table('Bridge')) yield this.#readBridge(uuid, row);
   }
 
   bridge(name: string): BridgeRow | null {
@@ -132,19 +143,13 @@ export class SwitchTables {
     for (const port of ports) {
       const row = this.#table('Port').get(port);
       if (row === undefined) continue;
-      for (const id of texts(row, 'interfaces')) {
+      for (const id of this.#interfacesOfPort(port, row)) {
         const found = rows.get(id);
-        if (found !== undefined) all.push(this.#interface(id, found));
+        if (found !== undefined) all.push(this.#readInterface(id, found));
       }
     }
     const joined = { all, byName: new Map(all.map((it) => [it.name, it])) };
     this.#joined.set(uuid, joined);
     return joined;
-  }
-
-  #interface(uuid: string, row: Row): InterfaceRow {
-    let read = this.#read.get(row);
-    if (read === undefined) this.#read.set(row, (read = readInterface(uuid, row)));
-    return read;
   }
 }

@@ -41,10 +41,11 @@ function must(program: string, ...args: string[]): void {
   if (done.status !== 0) throw new Error(`${program} ${args.join(' ')}: ${done.stderr}`);
 }
 
-async function appears(device: string): Promise<void> {
+/** Setting it up is the last that socat does to a device: one moved before would be gone for it. */
+async function comesUp(device: string): Promise<void> {
   const end = Date.now() + deadline;
-  while (spawnSync('ip', ['link', 'show', device]).status !== 0) {
-    if (Date.now() > end) throw new Error(`${device} did not appear`);
+  while (!/[<,]UP[,>]/.test(spawnSync('ip', ['link', 'show', device]).stdout.toString())) {
+    if (Date.now() > end) throw new Error(`${device} did not come up`);
     await sleep(20);
   }
 }
@@ -93,8 +94,11 @@ export async function openTap(
   };
   try {
     const { port } = socket.address();
-    start('socat', [`TUN,tun-name=${device},tun-type=tap,iff-no-pi`, `UDP4:127.0.0.1:${port}`]);
-    await appears(device);
+    start('socat', [
+      `TUN,tun-name=${device},tun-type=tap,iff-no-pi,iff-up`,
+      `UDP4:127.0.0.1:${port}`,
+    ]);
+    await comesUp(device);
     must('ip', 'netns', 'add', name);
     must('ip', 'link', 'set', device, 'netns', name);
     must('ip', '-n', name, 'link', 'set', device, 'address', mac);

@@ -11,7 +11,7 @@ const NEEDED = [
     packages: ['openvswitch-switch'],
   },
   {
-    name: 'the tools of the lab',
+    name: 'the tools of the lab and its guests',
     files: [
       '/usr/sbin/ip',
       '/usr/sbin/ethtool',
@@ -21,6 +21,9 @@ const NEEDED = [
       '/usr/bin/tcpdump',
       '/usr/bin/tcpreplay',
       '/usr/bin/iperf3',
+      '/usr/bin/rdisc6',
+      '/usr/bin/socat',
+      '/usr/sbin/sysctl',
     ],
     packages: [
       'iproute2',
@@ -31,7 +34,15 @@ const NEEDED = [
       'tcpdump',
       'tcpreplay',
       'iperf3',
+      'ndisc6',
+      'socat',
+      'procps',
     ],
+  },
+  {
+    name: 'what checks units and makes certificates',
+    files: ['/usr/bin/systemd-analyze', '/usr/bin/openssl'],
+    packages: ['systemd', 'openssl'],
   },
   {
     name: 'Chromium',

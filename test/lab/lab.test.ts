@@ -124,8 +124,9 @@ describeLab('the lab', () => {
       for (const after of [300, 700, 1500]) {
         expect(tianchi('down')).toEqual({ status: 0, out: '', err: '' });
         const building = start('up');
-        await pause(after);
+        // It may be done before it is killed.
         const ended = once(building, 'exit');
+        await pause(after);
         building.kill('SIGKILL');
         await ended;
       }

@@ -18,6 +18,8 @@ import { FlowWatch, type Move } from './flow-watch.ts';
 const CLIENTS = 8;
 const PATIENCE_MS = 60_000;
 const QUIET_MS = 300;
+/** How long a process may take to end. */
+const LEAVING_MS = 5_000;
 
 type Json = Readonly<Record<string, unknown>>;
 type Answer = Json & { readonly id: string };
@@ -30,9 +32,21 @@ class Process {
     this.#child = fork(program, args, { execArgv: ['--expose-gc'] });
   }
 
-  /** The next that it says. */
-  async told<T>(): Promise<T> {
-    return ((await once(this.#child, 'message')) as [T])[0];
+  /**
+   * The next that it says.
+   * @throws {Error} when it ends instead, or says nothing for long.
+   */
+  told<T>(): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const failed = () => reject(new Error('a process of the deployment ended, or says nothing'));
+      const timer = setTimeout(failed, PATIENCE_MS);
+      this.#child.once('exit', failed);
+      this.#child.once('message', (message) => {
+        clearTimeout(timer);
+        this.#child.off('exit', failed);
+        resolve(message as T);
+      });
+    });
   }
 
   /** After a garbage collection. */
@@ -42,10 +56,12 @@ class Process {
   }
 
   async end(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = once(this.#child, 'exit');
     this.#child.disconnect();
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), LEAVING_MS);
     await gone;
+    clearTimeout(timer);
   }
 }
 
@@ -158,6 +174,7 @@ export class Deployment {
           else reject(new Error(`${method} ${path}: ${response.statusCode} ${answer}`));
         });
       });
+      sent.setTimeout(PATIENCE_MS, () => sent.destroy(new Error(`${method} ${path}: no answer`)));
       sent.on('error', reject);
       sent.end(text);
     });

@@ -11,9 +11,9 @@ const SIZES = [100, 500, 1_000, 2_000] as const;
 const NODES = 2;
 /** Ports that are bound and unbound in turn, beside those that stay. */
 const SAMPLED = 20;
-const ROUNDS = 6;
+const ROUNDS = 4;
 /** Not counted: code that was not compiled yet. */
-const WARM_UP = 2;
+const WARM_UP = 1;
 /** Lets what follows a binding (reports, the port's status) come to rest. */
 const REST_MS = 10;
 

@@ -8,7 +8,7 @@ import { median, round } from './measure.ts';
 
 const NODES = 2;
 const PORTS = 1_000;
-const ROUNDS = 3;
+const ROUNDS = 2;
 /** Ports of a VPC that has been served before. */
 const WARM_UP = 300;
 const [IN_VPC, HERE] = [10_000, 1_000] as const;

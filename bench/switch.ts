@@ -19,10 +19,10 @@ import { HERE, topologyOf } from './vpc.ts';
 
 /** Ports of the VPC that compile to about so many flows on one node. */
 const FILLS = [
-  { ports: 2_000, rounds: 9 },
-  { ports: 20_000, rounds: 5 },
+  { ports: 2_000, rounds: 7 },
+  { ports: 20_000, rounds: 3 },
 ] as const;
-const RECONCILES = 5;
+const RECONCILES = 3;
 /** Lets a switch free what was deleted. */
 const SETTLE_MS = 300;
 const [OURS, THEIRS] = ['ours', 'theirs'] as const;

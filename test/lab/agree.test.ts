@@ -13,13 +13,6 @@ const AT_ONCE = 40;
 /** What is dropped stays silent; what is delivered answers in a few ms. */
 const PATIENCE_MS = 1000;
 
-interface Verdicts {
-  readonly aim: Aim;
-  readonly real: Trace['verdict'];
-  readonly live: Trace['verdict'];
-  readonly intent: Trace['verdict'];
-}
-
 /** Does `work` for each item, so many at a time. */
 async function together<T, R>(
   items: readonly T[],
@@ -92,27 +85,28 @@ describeLab('probes of random clouds', () => {
     const cloud = await randomCloud(create, seed, VMS);
     const vms = await boot(cloud);
     const wanted = aims(cloud, seed, PROBES);
-    const real = await together(wanted, AT_ONCE, (aim) => {
-      const vm = vms.get(aim.from.port.id);
-      if (vm === undefined) throw new Error(`no VM for ${aim.from.port.name}`);
-      return probe(aim, vm);
-    });
+    const [real, intent] = await Promise.all([
+      together(wanted, AT_ONCE, (aim) => {
+        const vm = vms.get(aim.from.port.id);
+        if (vm === undefined) throw new Error(`no VM for ${aim.from.port.name}`);
+        return probe(aim, vm);
+      }),
+      together(wanted, 1, (aim) => trace(aim, 'intent')),
+    ]);
     // Afterwards, when the switches' counters rest: each trace would read all of them anew.
-    const verdicts: Verdicts[] = [];
-    for (const [index, aim] of wanted.entries()) {
-      verdicts.push({
-        aim,
-        real: real[index] ?? 'dropped',
-        live: await trace(aim, 'live'),
-        intent: await trace(aim, 'intent'),
-      });
-    }
+    const live = await together(wanted, 2, (aim) => trace(aim, 'live'));
+    const verdicts = wanted.map((aim, index) => ({
+      aim,
+      real: real[index],
+      live: live[index],
+      intent: intent[index],
+    }));
     const delivered = verdicts.filter(({ real }) => real === 'delivered').length;
-    const told = (it: Verdicts) =>
-      `${it.aim.from.port.name} ${it.aim.source} > ${it.aim.to} ${it.aim.protocol}/${it.aim.port}`;
+    const told = ({ from, source, to, protocol, port }: Aim) =>
+      `${from.port.name} ${source} > ${to} ${protocol}/${port}`;
     const disagreeing = verdicts
       .filter(({ real, live, intent }) => real !== live || real !== intent)
-      .map((it) => `${told(it)}: real ${it.real}, live ${it.live}, intent ${it.intent}`);
+      .map((it) => `${told(it.aim)}: real ${it.real}, live ${it.live}, intent ${it.intent}`);
     expect(disagreeing).toEqual([]);
     // A cloud in which nearly everything has one verdict proves little.
     expect(delivered).toBeGreaterThan(PROBES / 10);

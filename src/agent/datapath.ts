@@ -1,11 +1,14 @@
 /** The switch as an agent sees it: real Open vSwitch or the simulated one behind one contract. */
+import { Failure } from '../base/failure.ts';
 import type { BridgeProgram, Match } from '../openflow/flow.ts';
 import type { TrackedConnection } from '../net/openflow/index.ts';
+import { BRIDGES } from '../pipeline/compiler.ts';
+import type { BridgeName } from '../pipeline/compiler.ts';
 import type { BridgeDelta } from '../pipeline/feature.ts';
 import type { NodeIdentity } from '../pipeline/local.ts';
 import type { AgentDump, AgentQuery } from '../model/stream.ts';
 
-export type BridgeName = 'br-int' | 'br-phy';
+export type { BridgeName };
 
 /** An interface that carries a port, with what is kept beside it across restarts of the agent. */
 export interface Interface {
@@ -93,4 +96,16 @@ export interface Datapath {
   apply(bridge: BridgeName, delta: BridgeDelta): Promise<void>;
   dump(query: AgentQuery): Promise<AgentDump>;
   close(): Promise<void>;
+}
+
+/** @throws {Failure} not_found: a node has no bridge of that name. */
+export function bridgeNamed(name: string): BridgeName {
+  const bridge = BRIDGES.find((it) => it === name);
+  if (bridge !== undefined) return bridge;
+  const message = `there is no bridge ${name} here, only ${BRIDGES.join(' and ')}`;
+  throw new Failure('not_found', 'BridgeNotFound', message, {
+    field: 'bridge',
+    value: name,
+    remedy: BRIDGES.join(' or '),
+  });
 }

@@ -3,7 +3,6 @@
  * again on it finds its flows, interfaces and numbers as it would with a real switch.
  */
 import { formatIp, formatMac, parseIp } from '../address/index.ts';
-import { Failure } from '../base/failure.ts';
 import type { AgentDump, AgentQuery } from '../model/stream.ts';
 import { PORT } from '../openflow/flow.ts';
 import type { BridgeProgram } from '../openflow/flow.ts';
@@ -13,7 +12,7 @@ import { Conntrack, SimBridge } from '../sim/index.ts';
 import type { SimNode, SimPort } from '../sim/index.ts';
 import { dumpFlows, dumpGroups, dumpPorts } from '../sim/dump.ts';
 import { toConnection, toTuple } from './simulated-connections.ts';
-import { NOTHING_KEPT } from './datapath.ts';
+import { bridgeNamed, NOTHING_KEPT } from './datapath.ts';
 import type {
   BridgeName,
   Connection,
@@ -172,19 +171,7 @@ export class SimulatedDatapath implements Datapath {
 
   /** @throws {Failure} not_found: no such bridge. */
   async dump({ what, bridge: name, generation }: AgentQuery): Promise<AgentDump> {
-    if (name !== 'br-int' && name !== 'br-phy') {
-      throw new Failure(
-        'not_found',
-        'BridgeNotFound',
-        `there is no bridge ${name} here, only br-int and br-phy`,
-        {
-          field: 'bridge',
-          value: name,
-          remedy: 'br-int or br-phy',
-        },
-      );
-    }
-    const bridge = this.sim.bridges[name];
+    const bridge = this.sim.bridges[bridgeNamed(name)];
     return bridge.generation === generation
       ? { generation, unchanged: true }
       : { generation: bridge.generation, text: DUMPS[what](bridge, Date.now()) };

@@ -20,6 +20,7 @@ import { BRIDGES } from '../../pipeline/compiler.ts';
 import type { BridgeDelta } from '../../pipeline/feature.ts';
 import type { NodeIdentity } from '../../pipeline/local.ts';
 import { sound } from '../alarms.ts';
+import { bridgeNamed } from '../datapath.ts';
 import type {
   BridgeName,
   Connection,
@@ -260,19 +261,7 @@ export class OvsDatapath implements Datapath {
    * @throws {Failure} not_found: no such bridge; unavailable: the switch is away.
    */
   async dump({ what, bridge: name, generation: known }: AgentQuery): Promise<AgentDump> {
-    const bridge = BRIDGES.find((it) => it === name);
-    if (bridge === undefined) {
-      throw new Failure(
-        'not_found',
-        'BridgeNotFound',
-        `there is no bridge ${name} here, only br-int and br-phy`,
-        {
-          field: 'bridge',
-          value: name,
-          remedy: 'br-int or br-phy',
-        },
-      );
-    }
+    const bridge = bridgeNamed(name);
     const generation = this.#generations[bridge];
     if (what === 'neighbours') return { generation, text: this.#neighbours.text() };
     const channel = await this.#channel(bridge);

@@ -27,29 +27,26 @@ export const refused = (from: Vm, name: string, frame: Frame): Sent => ({
   found: 'trk,inv',
 });
 
-/** A frame of a VM, honest but for what is given. */
-export const four = (
-  from: Vm,
-  more: Partial<Record<'mac' | 'dst' | 'source' | 'destination', string>> = {},
-  payload = tcp(40000, 22),
-  options = {},
-) =>
-  ethernet(
-    more.mac ?? from.mac,
-    more.dst ?? GATEWAY.mac,
-    ipv4(more.source ?? from.ip, more.destination ?? VM.victim.ip, payload, options),
-  );
-export const six = (
-  from: Vm,
-  more: Partial<Record<'mac' | 'dst' | 'source' | 'destination', string>> = {},
-  payload = tcp(40000, 22),
-  options = {},
-) =>
-  ethernet(
-    more.mac ?? from.mac,
-    more.dst ?? GATEWAY.mac,
-    ipv6(more.source ?? from.ip6, more.destination ?? VM.victim.ip6, payload, options),
-  );
+type Lie = Partial<Record<'mac' | 'dst' | 'source' | 'destination', string>>;
+
+type Header<Options> = (
+  source: string,
+  destination: string,
+  payload: ReturnType<typeof tcp>,
+  options?: Options,
+) => Parameters<typeof ethernet>[2];
+
+/** Makes frames of a VM in one family, honest but for what is given. */
+const honest =
+  <Options>(header: Header<Options>, own: 'ip' | 'ip6') =>
+  (from: Vm, lie: Lie = {}, payload = tcp(40000, 22), options?: Options) =>
+    ethernet(
+      lie.mac ?? from.mac,
+      lie.dst ?? GATEWAY.mac,
+      header(lie.source ?? from[own], lie.destination ?? VM.victim[own], payload, options),
+    );
+export const four = honest(ipv4, 'ip');
+export const six = honest(ipv6, 'ip6');
 
 export const OPTIONS = {
   'router alert': [148, 4, 0, 0],

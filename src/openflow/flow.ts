@@ -40,6 +40,37 @@ export interface NatSpec {
   readonly flags?: readonly ('persistent' | 'hash' | 'random')[];
 }
 
+/** What `multipath` and `bundle` hash a packet by (ovs-actions(7)). */
+export const HASH_FIELDS = [
+  'eth_src',
+  'symmetric_l4',
+  'symmetric_l3l4',
+  'symmetric_l3l4+udp',
+  'nw_src',
+  'nw_dst',
+  'symmetric_l3',
+] as const;
+export type HashFields = (typeof HASH_FIELDS)[number];
+
+/** Bits that a learned flow takes: of the packet that is being processed, or a constant as wide as the target. */
+export type LearnSource = Subfield | { readonly value: bigint };
+
+/** One part of the flow that `learn` adds. */
+export type LearnSpec =
+  | { readonly kind: 'match'; readonly target: Subfield; readonly source: LearnSource }
+  | { readonly kind: 'load'; readonly target: Subfield; readonly source: LearnSource }
+  | { readonly kind: 'output'; readonly source: Subfield };
+
+/** What a new header is made with; Open vSwitch knows those of NSH. */
+export type EncapProperty =
+  | { readonly kind: 'md_type'; readonly type: number }
+  | {
+      readonly kind: 'tlv';
+      readonly optionClass: number;
+      readonly type: number;
+      readonly bytes: readonly number[];
+    };
+
 /** Actions and instructions as one list, the way ovs-ofctl prints them. No action at all is `drop`. */
 export type Action =
   | { readonly kind: 'output'; readonly port: number; readonly maxLength?: number }
@@ -92,6 +123,84 @@ export type Action =
   | { readonly kind: 'dec_ttl'; readonly controllers: readonly number[] }
   | { readonly kind: 'push_vlan'; readonly etherType: number }
   | { readonly kind: 'pop_vlan' }
+  | { readonly kind: 'set_queue'; readonly queue: number }
+  | { readonly kind: 'pop_queue' }
+  /** The stack of a packet: `push` copies bits on it, `pop` takes them into a field. */
+  | { readonly kind: 'push'; readonly source: Subfield }
+  | { readonly kind: 'pop'; readonly target: Subfield }
+  | { readonly kind: 'push_mpls'; readonly etherType: number }
+  /** The Ethernet type of what lies under the label. */
+  | { readonly kind: 'pop_mpls'; readonly etherType: number }
+  | { readonly kind: 'dec_mpls_ttl' }
+  | { readonly kind: 'dec_nsh_ttl' }
+  /** The field, a tunnel option, is taken off the packet. */
+  | { readonly kind: 'delete_field'; readonly field: Field }
+  | {
+      readonly kind: 'encap';
+      readonly header: 'ethernet' | 'nsh' | 'mpls' | 'mpls_mcast';
+      readonly properties: readonly EncapProperty[];
+    }
+  | {
+      readonly kind: 'decap';
+      /** What lies under the header; null where the header tells it itself. */
+      readonly packetType: { readonly namespace: number; readonly type: number } | null;
+    }
+  | {
+      readonly kind: 'learn';
+      /** Seconds, as those of a flow. */
+      readonly idleTimeout: number;
+      readonly hardTimeout: number;
+      readonly priority: number;
+      readonly cookie: bigint;
+      readonly table: number;
+      readonly flags: readonly ('send_flow_rem' | 'delete_learned')[];
+      /** Seconds that the learned flow has left after a FIN or RST; 0: as before. */
+      readonly finIdle: number;
+      readonly finHard: number;
+      /** Flows that this may learn; 0: any number. */
+      readonly limit: number;
+      /** Becomes 1 when the flow was learned, 0 when the limit kept it out. */
+      readonly resultTarget: Subfield | null;
+      readonly specs: readonly LearnSpec[];
+    }
+  /** Shortens the timeouts, in seconds, of the flow it stands in after a FIN or RST. */
+  | { readonly kind: 'fin_timeout'; readonly idle: number; readonly hard: number }
+  | {
+      readonly kind: 'multipath';
+      readonly fields: HashFields;
+      readonly basis: number;
+      readonly algorithm: 'modulo_n' | 'hash_threshold' | 'hrw' | 'iter_hash';
+      /** 1 … 65536. */
+      readonly links: number;
+      readonly argument: number;
+      readonly target: Subfield;
+    }
+  | {
+      readonly kind: 'bundle';
+      readonly fields: HashFields;
+      readonly basis: number;
+      readonly algorithm: 'active_backup' | 'hrw';
+      /** Ports, the first the most wanted. */
+      readonly members: readonly number[];
+      /** Where the port's number goes (`bundle_load`); null: the packet goes to the port. */
+      readonly target: Subfield | null;
+    }
+  | {
+      readonly kind: 'sample';
+      /** Of 65,535 packets so many, 1 at least. */
+      readonly probability: number;
+      readonly collectorSet: number;
+      /** A number or 32 bits of a field. */
+      readonly observationDomain: number | Subfield;
+      readonly observationPoint: number | Subfield;
+      readonly samplingPort: number | null;
+      readonly direction: 'ingress' | 'egress' | null;
+    }
+  /** `target`, of one bit, becomes whether the packet has more than `length` bytes. */
+  | { readonly kind: 'check_pkt_larger'; readonly length: number; readonly target: Subfield }
+  | { readonly kind: 'exit' }
+  | { readonly kind: 'debug_recirc' }
+  | { readonly kind: 'debug_slow' }
   | { readonly kind: 'clone'; readonly actions: readonly Action[] }
   | { readonly kind: 'note'; readonly bytes: readonly number[] }
   | { readonly kind: 'meter'; readonly meter: number }

@@ -80,6 +80,9 @@ type Handler<K extends Operation['kind']> = (
   frame: Frame,
 ) => boolean | void;
 
+const notSimulated = (walk: Walk, { kind }: Operation, frame: Frame) =>
+  walk.report(frame, `${kind} is not simulated`);
+
 const handlers: { readonly [K in Operation['kind']]: Handler<K> } = {
   set: (_walk, operation, { packet }) => applySet(operation, packet.key),
   move: (_walk, { action, needs }, { packet: { key } }) => {
@@ -143,6 +146,26 @@ const handlers: { readonly [K in Operation['kind']]: Handler<K> } = {
   write_actions: (_walk, { actions }, { pass }) => {
     pass.actionSet = [...pass.actionSet, ...actions];
   },
+  set_queue: notSimulated,
+  pop_queue: notSimulated,
+  push: notSimulated,
+  pop: notSimulated,
+  push_mpls: notSimulated,
+  pop_mpls: notSimulated,
+  dec_mpls_ttl: notSimulated,
+  dec_nsh_ttl: notSimulated,
+  delete_field: notSimulated,
+  encap: notSimulated,
+  decap: notSimulated,
+  learn: notSimulated,
+  fin_timeout: notSimulated,
+  multipath: notSimulated,
+  bundle: notSimulated,
+  sample: notSimulated,
+  check_pkt_larger: notSimulated,
+  exit: notSimulated,
+  debug_recirc: notSimulated,
+  debug_slow: notSimulated,
   // Nothing is policed: a trace is one packet.
   meter: () => {},
   note: () => {},

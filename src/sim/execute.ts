@@ -50,6 +50,18 @@ const MAXIMUM_RECIRCULATIONS = 6;
 /** VLAN headers that a flow key of OVS holds (FLOW_MAX_VLAN_HEADERS). */
 const MAXIMUM_VLANS = 2;
 
+/** How a packet goes to a controller. */
+interface Sending {
+  readonly userdata?: readonly number[] | undefined;
+  readonly reason?: string;
+  readonly maxLength?: number;
+  readonly controllerId?: number;
+  readonly meterId?: number | undefined;
+}
+
+/** `max_len` of a packet that goes to a controller uncut. */
+const WHOLE_PACKET = 0xffff;
+
 /** One translation: from the ingress, or from a fork. */
 interface Pass {
   readonly number: number;
@@ -97,8 +109,8 @@ const handlers: { readonly [K in Operation['kind']]: Handler<K> } = {
     const port = Number(bits >> BigInt(source.first));
     if (port <= 0xffff) walk.output(port >= 0xff00 ? (0xffff0000 | port) >>> 0 : port, frame);
   },
-  controller: (walk, { userdata, pause }, frame) => {
-    walk.toController(frame, userdata);
+  controller: (walk, { userdata, reason, maxLength, controllerId, meterId, pause }, frame) => {
+    walk.toController(frame, { userdata, reason, maxLength, controllerId, meterId });
     frame.pass.ended ||= pause;
   },
   group: (walk, { group }, frame) => walk.group(group, frame),
@@ -127,8 +139,8 @@ const handlers: { readonly [K in Operation['kind']]: Handler<K> } = {
       key[AT.ipHeader] = (key[AT.ipHeader] ?? 0) - 0x100;
       return false;
     }
-    for (let times = Math.max(controllers.length, 1); times > 0; times -= 1) {
-      walk.toController(frame);
+    for (const controllerId of controllers.length === 0 ? [0] : controllers) {
+      walk.toController(frame, { controllerId, reason: 'invalid_ttl' });
     }
     return true;
   },
@@ -188,7 +200,9 @@ const READING = new Set<Operation['kind']>([
 
 class Walk {
   readonly steps: Step[] = [];
+  readonly initial: FlowKey[] = [];
   readonly final: FlowKey[] = [];
+  readonly failures: (string | null)[] = [];
   #passes = 0;
   readonly #bridge: SimBridge;
   readonly #options: ExecuteOptions;
@@ -217,6 +231,8 @@ class Walk {
       ended: false,
     };
     this.#passes += 1;
+    this.initial[pass.number] = snapshot(packet);
+    this.failures[pass.number] = null;
     const frame = { packet, pass, table, depth };
     this.#visit(table, packet.key[AT.inPort] ?? 0, frame);
     this.#executeActionSet(frame);
@@ -276,8 +292,16 @@ class Walk {
     }
   }
 
-  toController(frame: Frame, userdata: readonly number[] = []): void {
-    this.#step(frame, { kind: 'controller', key: snapshot(frame.packet), userdata });
+  toController(frame: Frame, how: Sending = {}): void {
+    this.#step(frame, {
+      kind: 'controller',
+      key: snapshot(frame.packet),
+      userdata: how.userdata ?? [],
+      reason: how.reason ?? 'action',
+      maxLength: how.maxLength ?? WHOLE_PACKET,
+      controllerId: how.controllerId ?? 0,
+      meterId: how.meterId ?? null,
+    });
   }
 
   /** A note on something that ends nothing. */
@@ -330,6 +354,7 @@ class Walk {
             (readField(key, action.zone.field) & subfieldMask(action.zone)) >>
               BigInt(action.zone.first),
           );
+    const arrived = snapshot(packet);
     this.run(exec, frame);
     const mark = { value: BigInt(key[AT.ctMark] ?? 0), mask: markMask };
     const label = { value: labelIn(key), mask: labelMask };
@@ -345,7 +370,18 @@ class Walk {
     this.#options.conntrack.track(fork.key, tracking, request, this.#options.now);
     const { state } = tracking;
     const { table } = action;
-    this.#step(frame, { kind: 'conntrack', zone, committed: action.commit, state, table });
+    this.#step(frame, {
+      kind: 'conntrack',
+      action,
+      zone,
+      committed: action.commit,
+      state,
+      table,
+      fork: table === null ? null : this.#passes,
+      key: arrived,
+      mark: { value: Number(mark.value & markMask), mask: Number(markMask) },
+      label: { value: label.value & labelMask, mask: labelMask },
+    });
     if (table !== null) this.#recirculate(fork, table, frame);
     clearConntrack(key);
     pass.conntracked = false;
@@ -406,13 +442,17 @@ class Walk {
   #withinLimits(frame: Frame): boolean {
     const { pass } = frame;
     if (pass.nesting >= MAXIMUM_NESTING) {
-      this.report(frame, `over max translation depth ${MAXIMUM_NESTING}`);
-      pass.failed = true;
+      this.#fail(frame, `over max translation depth ${MAXIMUM_NESTING}`);
     } else if (pass.resubmits >= MAXIMUM_RESUBMITS) {
-      this.report(frame, `over ${MAXIMUM_RESUBMITS} resubmit actions`);
-      pass.failed = true;
+      this.#fail(frame, `over ${MAXIMUM_RESUBMITS} resubmit actions`);
     }
     return !pass.failed;
+  }
+
+  #fail(frame: Frame, message: string): void {
+    this.report(frame, message);
+    frame.pass.failed = true;
+    this.failures[frame.pass.number] = message;
   }
 
   #emit(port: number, frame: Frame): void {
@@ -456,5 +496,6 @@ export function execute(bridge: SimBridge, key: FlowKey, options: ExecuteOptions
     actionSet: [],
     conntracked: (state & CT_STATE.trk) !== 0,
   });
-  return { steps: walk.steps, final: walk.final };
+  const { steps, initial, final, failures } = walk;
+  return { steps, initial, final, failures };
 }

@@ -7,8 +7,7 @@ import { field, type Field, type FlowKey } from '../openflow/fields.ts';
 import type { Action, Bucket, Subfield } from '../openflow/flow.ts';
 import { compileMatch, fieldMask } from '../openflow/key.ts';
 import { prerequisiteOf, type Prerequisite } from './prerequisites.ts';
-
-type ActionOf<K extends Action['kind']> = Extract<Action, { kind: K }>;
+import type { ActionOf } from './types.ts';
 
 /** `key[index[i]] = (key[index[i]] & keep[i]) | value[i]` */
 export interface SetOperation {

@@ -5,7 +5,7 @@
  */
 import { CT_STATE } from '../openflow/build.ts';
 import type { FlowKey } from '../openflow/fields.ts';
-import { PORT, type Action } from '../openflow/flow.ts';
+import { PORT, type Action, type Flow } from '../openflow/flow.ts';
 import { readField, writeField } from '../openflow/key.ts';
 import { KeyArena } from './arena.ts';
 import type { SimBridge } from './bridge.ts';
@@ -68,6 +68,7 @@ interface Pass {
   readonly firstStep: number;
   readonly recirculations: number;
   actionSet: readonly Action[];
+  inActionSet: boolean;
   resubmits: number;
   nesting: number;
   /** Whether ct_state is valid. */
@@ -83,6 +84,10 @@ interface Frame {
   readonly pass: Pass;
   readonly table: number;
   readonly depth: number;
+  /** The flow whose actions run; null before the first lookup. */
+  readonly flow: Flow | null;
+  /** Whether the list is a bucket's own. */
+  readonly bucket?: boolean;
 }
 
 /** Returns true to end its list of actions. */
@@ -224,6 +229,7 @@ class Walk {
       firstStep: this.steps.length,
       recirculations: from.recirculations,
       actionSet: from.actionSet,
+      inActionSet: false,
       conntracked: from.conntracked,
       resubmits: 0,
       nesting: 0,
@@ -233,9 +239,9 @@ class Walk {
     this.#passes += 1;
     this.initial[pass.number] = snapshot(packet);
     this.failures[pass.number] = null;
-    const frame = { packet, pass, table, depth };
-    this.#visit(table, packet.key[AT.inPort] ?? 0, frame);
-    this.#executeActionSet(frame);
+    const frame = { packet, pass, table, depth, flow: null };
+    const flow = this.#visit(table, packet.key[AT.inPort] ?? 0, frame);
+    this.#executeActionSet({ ...frame, flow });
     this.final[pass.number] = packet.key;
     if (pass.failed) this.#void(pass);
   }
@@ -296,8 +302,10 @@ class Walk {
     this.#step(frame, {
       kind: 'controller',
       key: snapshot(frame.packet),
+      flow: frame.flow,
       userdata: how.userdata ?? [],
       reason: how.reason ?? 'action',
+      context: frame.bucket === true ? 'group' : frame.pass.inActionSet ? 'action_set' : 'flow',
       maxLength: how.maxLength ?? WHOLE_PACKET,
       controllerId: how.controllerId ?? 0,
       meterId: how.meterId ?? null,
@@ -322,7 +330,7 @@ class Walk {
     if (this.#options.count === true) entry.count(taken, this.#options.length ?? 0);
     const buckets = taken.map(({ bucket }) => bucket.id);
     this.#step(frame, { kind: 'group', group: entry.group, buckets });
-    const inner = { ...frame, depth: depth + 1 };
+    const inner = { ...frame, depth: depth + 1, bucket: true };
     for (const { operations } of taken) {
       const restore = remember(packet);
       pass.nesting += 1;
@@ -337,7 +345,7 @@ class Walk {
   clone(operations: readonly Operation[], frame: Frame): void {
     const { packet, pass } = frame;
     const { actionSet, conntracked } = pass;
-    const inner = { ...frame, packet: copyOf(packet), depth: frame.depth + 1 };
+    const inner = { ...frame, packet: copyOf(packet), depth: frame.depth + 1, bucket: false };
     this.run(operations, inner);
     this.#executeActionSet(inner);
     Object.assign(pass, { actionSet, conntracked, ended: false });
@@ -405,7 +413,7 @@ class Walk {
     });
   }
 
-  #visit(table: number, inPort: number, frame: Frame): void {
+  #visit(table: number, inPort: number, frame: Frame): Flow | null {
     const { packet } = frame;
     const { key } = packet;
     const realPort = key[AT.inPort] ?? 0;
@@ -415,12 +423,13 @@ class Walk {
     this.#step(frame, { kind: 'table', table, flow: rule?.flow ?? null, key: snapshot(packet) });
     key[AT.inPort] = realPort;
     if (inPort !== realPort) packet.snapshot = null;
-    if (rule === null) return;
+    if (rule === null) return null;
     if (this.#options.count === true) {
       rule.packets += 1;
       rule.bytes += this.#options.length ?? 0;
     }
-    this.run(rule.operations, frame.table === table ? frame : { ...frame, table });
+    this.run(rule.operations, { ...frame, table, flow: rule.flow, bucket: false });
+    return rule.flow;
   }
 
   /** Of a fragment no table sees the ports (`ovs-ofctl set-frags normal`). */
@@ -436,7 +445,10 @@ class Walk {
     const { pass } = frame;
     const list = actionSetList(pass.actionSet);
     pass.actionSet = [];
-    if (list.length > 0) this.run(compileActions(list), frame);
+    if (list.length === 0) return;
+    pass.inActionSet = true;
+    this.run(compileActions(list), frame);
+    pass.inActionSet = false;
   }
 
   #withinLimits(frame: Frame): boolean {

@@ -89,8 +89,12 @@ export type StepEvent =
   | {
       readonly kind: 'controller';
       readonly key: FlowKey;
+      /** The flow in whose name it is sent; null: none was met. */
+      readonly flow: Flow | null;
       readonly userdata: readonly number[];
       readonly reason: string;
+      /** Where the action stands. */
+      readonly context: 'flow' | 'group' | 'action_set';
       readonly maxLength: number;
       readonly controllerId: number;
       /** Meter that polices it; null: the switch's own for packets to controllers, if it has one. */

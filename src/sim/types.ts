@@ -2,6 +2,17 @@
 import type { Action, Flow, Group } from '../openflow/flow.ts';
 import type { FlowKey } from '../openflow/fields.ts';
 
+/** How a tunnel port wraps packets (ovs-vswitchd.conf.db(5), Interface options). */
+export interface TunnelOptions {
+  readonly type: string;
+  /** null: the flow says it in tun_dst (`remote_ip=flow`). */
+  readonly remote: string | null;
+  /** The VNI that packets leave with; null: the flow says it in tun_id. */
+  readonly outKey: bigint | null;
+  /** The only VNI that it takes; null: any. */
+  readonly inKey: bigint | null;
+}
+
 export interface SimPort {
   readonly ofport: number;
   readonly name: string;
@@ -9,6 +20,10 @@ export interface SimPort {
   readonly up: boolean;
   /** tunnel: the address it is bound to. */
   readonly localIp?: string;
+  /** tunnel: absent for VXLAN that the flows direct. */
+  readonly tunnel?: TunnelOptions;
+  /** patch: the name of the port at the other end. */
+  readonly peer?: string;
   /** The MAC, for local and internal ports. */
   readonly mac?: string;
 }

@@ -10,15 +10,20 @@ export type FieldFormat =
   | 'ct_state'
   | 'tcp_flags'
   | 'frag'
-  | 'vlan_tci';
+  | 'vlan_tci'
+  | 'tun_flags'
+  | 'packet_type';
 
 /** What a packet must be for a field to exist in it (ovs-fields(7), *Prerequisites*). */
 export type Prerequisite =
   | 'none'
+  | 'ethernet'
   | 'ct'
   | 'ct4'
   | 'ct6'
   | 'vlan'
+  | 'mpls'
+  | 'nsh'
   | 'arp'
   | 'ipv4'
   | 'ipv6'
@@ -39,7 +44,7 @@ export interface Field {
   readonly matchName: string;
   /** Name in `load:…->NXM[]` and `move`. */
   readonly nxm: string;
-  /** 1…128. */
+  /** 1…128; up to 992 where a tunnel option is as long as it can be. */
   readonly bits: number;
   readonly format: FieldFormat;
   /** First bit in the flow key, counted from the most significant bit of word 0. */
@@ -57,16 +62,40 @@ export interface Field {
   readonly bytes: number;
   /** Bits that Open vSwitch counts in it where an action names it whole or in part: `bits`, but of a few. */
   readonly namedBits: number;
+  /** The bit of the key that is set in a packet that has the field; only tunnel options have one. */
+  readonly present?: number;
 }
 
 /**
- * Families of match fields in messages: Nicira's two, OpenFlow's own, its 64-bit registers, and the
- * experimenters ONF and Nicira.
+ * Families of match fields in messages: Nicira's two, OpenFlow's own, its 64-bit registers, the
+ * experimenters ONF and Nicira, Nicira's for NSH, and Ericsson's.
  */
-export type OxmClass = 'NXM_OF' | 'NXM_NX' | 'OXM_OF' | 'PACKET_REGS' | 'ONFOXM_ET' | 'NXOXM_ET';
+export type OxmClass =
+  | 'NXM_OF'
+  | 'NXM_NX'
+  | 'OXM_OF'
+  | 'PACKET_REGS'
+  | 'ONFOXM_ET'
+  | 'NXOXM_ET'
+  | 'NXOXM_NSH'
+  | 'ERICOXM_OF';
 
 /** Words of 32 bits in a flow key. */
-export const KEY_WORDS = 80;
+export const KEY_WORDS = 165;
+
+/** First words of what lies in a key without a field that names all of it. */
+export const PLACES = {
+  /** Three label stack entries, the outermost first; the fields of MPLS lie in that one. */
+  mpls: 84,
+  /** The Ethernet types of the outer and the inner VLAN tag, 16 bits each. */
+  vlanTypes: 87,
+  /** In its upper half the inner VLAN tag, as vlan_tci is the outer; its lower half is free. */
+  innerVlan: 88,
+  /** 64 bits, the least significant for tun_metadata0: which tunnel options the packet has. */
+  optionsPresent: 99,
+  /** The contents of the tunnel options, 64 words. */
+  options: 101,
+} as const;
 
 /** What a switch knows of a packet: header fields, registers and metadata, at each field's `at`. */
 export type FlowKey = Uint32Array;
@@ -85,6 +114,7 @@ interface Options {
   readonly namedBits?: number;
   /** Bit offset inside the word, from its most significant bit. */
   readonly bit?: number;
+  readonly present?: number;
 }
 
 /** Sizes that values have in messages. */
@@ -107,5 +137,6 @@ export function declareField(name: string, word: number, bits: number, options: 
     oxm: options.oxm,
     namedBits: options.namedBits ?? bits,
     bytes: options.bytes ?? SIZES.find((size) => size * 8 >= bits) ?? 16,
+    ...(options.present !== undefined && { present: options.present }),
   });
 }

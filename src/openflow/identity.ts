@@ -7,9 +7,13 @@ const values = new Uint32Array(KEY_WORDS);
 const masks = new Uint32Array(KEY_WORDS);
 /** Room for two numbers of the flow and, of each word, its index, mask and value in 16-bit halves. */
 const codes = new Uint16Array(2 + KEY_WORDS * 5);
-const maskedWord = 0x80;
+const maskedWord = 0x8000;
 /** One bit for each word that a match touches, 32 words to a number. */
 const touched = new Int32Array(Math.ceil(KEY_WORDS / 32));
+
+function touch(word: number): void {
+  touched[word >>> 5] = (touched[word >>> 5] ?? 0) | (1 << (word & 31));
+}
 
 /**
  * Writes the match from `codes[start]` on, in the order of the words, and returns the end. Only the
@@ -18,11 +22,10 @@ const touched = new Int32Array(Math.ceil(KEY_WORDS / 32));
 function encodeMatch(match: Match, start: number): number {
   for (const term of match) {
     addTerm(values, masks, term);
-    const { at, bits } = term.field;
+    const { at, bits, present } = term.field;
     const last = (at + bits - 1) >>> 5;
-    for (let word = at >>> 5; word <= last; word += 1) {
-      touched[word >>> 5] = (touched[word >>> 5] ?? 0) | (1 << (word & 31));
-    }
+    for (let word = at >>> 5; word <= last; word += 1) touch(word);
+    if (present !== undefined) touch(present >>> 5);
   }
   let end = start;
   for (let group = 0; group < touched.length; group += 1) {

@@ -1,11 +1,12 @@
 import { KEY_WORDS, type Field, type FlowKey } from './fields.ts';
 import type { Match, Term } from './flow.ts';
 
-const fullMasks = Array.from({ length: 129 }, (_, bits) => (1n << BigInt(bits)) - 1n);
+const ofBits = (bits: number) => (1n << BigInt(bits)) - 1n;
+const fullMasks = Array.from({ length: 129 }, (_, bits) => ofBits(bits));
 
 /** All ones in the width of `field`, whatever its bits mean. */
 export function fieldMask(field: Field): bigint {
-  return fullMasks[field.bits] ?? 0n;
+  return fullMasks[field.bits] ?? ofBits(field.bits);
 }
 
 /** Takes 64 bits of a bigint apart without making another; writing drops what lies above. */
@@ -66,8 +67,24 @@ function put(key: FlowKey, index: number, value: number, under: number): void {
 
 /** Adds one term to a match that is held as bits. */
 export function addTerm(value: FlowKey, mask: FlowKey, term: Term): void {
-  writeField(value, term.field, term.value, term.mask);
-  writeField(mask, term.field, term.mask, term.mask);
+  const { field, value: wanted, mask: under } = term;
+  writeField(value, field, wanted, under);
+  writeField(mask, field, under, under);
+  setPresent(value, field, true);
+  setPresent(mask, field, true);
+}
+
+/** Whether a packet has `field` at all, as far as that is on record: only tunnel options are. */
+export function hasField(key: FlowKey, { present }: Field): boolean {
+  return present === undefined || ((key[present >>> 5] ?? 0) & (1 << (31 - (present & 31)))) !== 0;
+}
+
+/** Puts on record whether a packet has the tunnel option `field`; nothing for other fields. */
+export function setPresent(key: FlowKey, { present }: Field, has: boolean): void {
+  if (present === undefined) return;
+  const bit = 1 << (31 - (present & 31));
+  const word = key[present >>> 5] ?? 0;
+  key[present >>> 5] = has ? word | bit : word & ~bit;
 }
 
 /** A match as bits: a packet's key is matched when its bits under `mask` equal `value`, word by word. */

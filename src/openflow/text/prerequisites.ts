@@ -19,6 +19,9 @@ export interface Layers {
 const ND_SOLICIT = 135;
 const ND_ADVERT = 136;
 const RARP = 0x8035;
+const MPLS = 0x8847;
+const MPLS_MULTICAST = 0x8848;
+const NSH = 0x894f;
 
 const ethType = field('eth_type');
 const ipProto = field('ip_proto');
@@ -60,10 +63,13 @@ const isIcmp6 = ({ ethType, ipProto }: Layers) =>
 
 const conditions: Readonly<Record<Prerequisite, (layers: Layers) => boolean>> = {
   none: () => true,
+  ethernet: () => true,
   ct: ({ connected }) => connected,
   ct4: ({ connected, ethType }) => connected && ethType === ETH_TYPE.ip,
   ct6: ({ connected, ethType }) => connected && ethType === ETH_TYPE.ipv6,
   vlan: ({ tagged }) => tagged,
+  mpls: ({ ethType }) => ethType === MPLS || ethType === MPLS_MULTICAST,
+  nsh: ({ ethType }) => ethType === NSH,
   arp: ({ ethType }) => ethType === ETH_TYPE.arp || ethType === RARP,
   ipv4: ({ ethType }) => ethType === ETH_TYPE.ip,
   ipv6: ({ ethType }) => ethType === ETH_TYPE.ipv6,

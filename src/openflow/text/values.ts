@@ -161,6 +161,8 @@ function formatFrag({ value, mask }: Masked): string {
   return '<error>';
 }
 
+const formatPacketType = ({ value }: Masked) => `(${value >> 16n},${hex(value & 0xffffn)})`;
+
 const TCP_FLAGS = {
   fin: 0x001,
   syn: 0x002,
@@ -207,6 +209,21 @@ const formats: Readonly<Record<FieldFormat, ValueFormat>> = {
   },
   ct_state: flagFormat(CT_STATE),
   tcp_flags: flagFormat(TCP_FLAGS),
+  tun_flags: flagFormat({ oam: 1 }),
+  packet_type: {
+    parse(span, field) {
+      const parts = /^\(([^,]*),([^)]*)\)$/.exec(span.text);
+      if (parts === null) {
+        throw new TextError(span.at, `expected (NAMESPACE,TYPE), found "${span.text}"`);
+      }
+      const [, space = '', type = ''] = parts;
+      const part = (text: string, at: number) => parseNumber({ text, at }, 16, field.name);
+      const high = part(space, span.at + 1);
+      return { value: (high << 16n) | part(type, span.at + space.length + 2) };
+    },
+    inMatch: formatPacketType,
+    inAction: formatPacketType,
+  },
   frag: {
     parse(span) {
       const found = frag.get(span.text.toLowerCase());

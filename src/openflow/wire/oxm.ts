@@ -20,6 +20,8 @@ const classes: Readonly<Record<OxmClass, ClassCode>> = {
   PACKET_REGS: { code: 0x8001 },
   ONFOXM_ET: { code: EXPERIMENTER, vendor: 0x4f4e4600 },
   NXOXM_ET: { code: EXPERIMENTER, vendor: 0x2320 },
+  NXOXM_NSH: { code: EXPERIMENTER, vendor: 0x5ad650 },
+  ERICOXM_OF: { code: 0x1000 },
 };
 /** What Open vSwitch prefers of several: standard ones in matches, Nicira's in its own actions. */
 const inMatches: readonly OxmClass[] = [
@@ -27,10 +29,21 @@ const inMatches: readonly OxmClass[] = [
   'NXOXM_ET',
   'OXM_OF',
   'PACKET_REGS',
+  'NXOXM_NSH',
+  'ERICOXM_OF',
   'NXM_NX',
   'NXM_OF',
 ];
-const inActions: readonly OxmClass[] = ['NXM_NX', 'NXM_OF', 'OXM_OF', 'PACKET_REGS'];
+const inActions: readonly OxmClass[] = [
+  'NXM_NX',
+  'NXM_OF',
+  'OXM_OF',
+  'PACKET_REGS',
+  'ONFOXM_ET',
+  'NXOXM_ET',
+  'NXOXM_NSH',
+  'ERICOXM_OF',
+];
 
 /** One way to write a field. */
 interface Coding {
@@ -73,6 +86,7 @@ const forAction = new Map<Field, Coding>();
 /** As `forMatch`, but of in_port, which a set_field may write in its old form only. */
 const forSetField = new Map<Field, Coding>();
 for (const field of FIELDS.values()) {
+  if (Object.keys(field.oxm).length === 0) continue;
   const codings = new Map<string, Coding>();
   for (const [name, number] of Object.entries(field.oxm)) {
     const coding = codingOf(field, name as OxmClass, number);
@@ -92,7 +106,7 @@ for (const field of FIELDS.values()) {
 
 function coding(of: ReadonlyMap<Field, Coding>, field: Field): Coding {
   const found = of.get(field);
-  if (found === undefined) throw new RangeError(`${field.name} is not a declared field`);
+  if (found === undefined) throw new RangeError(`${field.name} has no number in messages`);
   return found;
 }
 

@@ -112,6 +112,8 @@ export type Action =
       readonly exec: readonly Action[];
       readonly alg: 'ftp' | 'tftp' | null;
     }
+  /** Stands in the `exec` of a ct only, where it does not come first: there it is the ct's own `nat`. */
+  | { readonly kind: 'nat'; readonly nat: NatSpec }
   | { readonly kind: 'ct_clear' }
   | {
       readonly kind: 'conjunction';
@@ -125,19 +127,24 @@ export type Action =
   | { readonly kind: 'pop_vlan' }
   | { readonly kind: 'set_queue'; readonly queue: number }
   | { readonly kind: 'pop_queue' }
+  | { readonly kind: 'mod_nw_ttl'; readonly ttl: number }
+  /** Of TCP, UDP or SCTP, whichever the packet is: so where no match tells, in a bucket or a write_actions. */
+  | { readonly kind: 'mod_tp_src'; readonly port: number }
+  | { readonly kind: 'mod_tp_dst'; readonly port: number }
   /** The stack of a packet: `push` copies bits on it, `pop` takes them into a field. */
   | { readonly kind: 'push'; readonly source: Subfield }
   | { readonly kind: 'pop'; readonly target: Subfield }
   | { readonly kind: 'push_mpls'; readonly etherType: number }
   /** The Ethernet type of what lies under the label. */
   | { readonly kind: 'pop_mpls'; readonly etherType: number }
+  | { readonly kind: 'set_mpls_ttl'; readonly ttl: number }
   | { readonly kind: 'dec_mpls_ttl' }
   | { readonly kind: 'dec_nsh_ttl' }
   /** The field, a tunnel option, is taken off the packet. */
   | { readonly kind: 'delete_field'; readonly field: Field }
   | {
       readonly kind: 'encap';
-      readonly header: 'ethernet' | 'nsh' | 'mpls' | 'mpls_mcast';
+      readonly header: 'ethernet' | 'nsh' | 'mpls' | 'mpls_mc';
       readonly properties: readonly EncapProperty[];
     }
   | {

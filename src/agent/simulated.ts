@@ -8,7 +8,7 @@ import { PORT } from '../openflow/flow.ts';
 import type { BridgeProgram } from '../openflow/flow.ts';
 import type { BridgeDelta } from '../pipeline/feature.ts';
 import type { NodeIdentity } from '../pipeline/local.ts';
-import { Conntrack, SimBridge } from '../sim/index.ts';
+import { Conntrack, ownVtep, SimBridge } from '../sim/index.ts';
 import type { SimNode, SimPort } from '../sim/index.ts';
 import { dumpFlows, dumpGroups, dumpPorts } from '../sim/dump.ts';
 import { toConnection, toTuple } from './simulated-connections.ts';
@@ -64,8 +64,7 @@ export class SimulatedDatapath implements Datapath {
     const local = { ofport: PORT.local, kind: 'local', up: true, mac } as const;
     this.sim = {
       name: options.node,
-      vtep,
-      mac,
+      vteps: [ownVtep(vtep, mac)],
       bridges: {
         'br-int': new SimBridge('br-int', [
           { ...local, name: 'br-int', mac: macOf(vtep).replace(/^0e/, '0a') },

@@ -11,7 +11,7 @@ import {
 import { SimBridge } from './bridge.ts';
 import { Conntrack } from './conntrack.ts';
 import { dumpFlows, dumpGroups, dumpPorts } from './dump.ts';
-import { Fabric, type FabricRun, type SimNode } from './fabric.ts';
+import { Fabric, ownVtep, type FabricRun, type SimNode } from './fabric.ts';
 import type { SimPort } from './types.ts';
 
 const [vm1, vm2, vm3] = VMS;
@@ -42,7 +42,12 @@ function node(name: NodeName): SimNode {
   int.apply(programs['br-int']);
   phy.apply(programs['br-phy']);
   const mac = name === 'node1' ? 'aa:00:00:00:00:01' : 'aa:00:00:00:00:02';
-  return { name, vtep, mac, bridges: { 'br-int': int, 'br-phy': phy }, conntrack: new Conntrack() };
+  return {
+    name,
+    vteps: [ownVtep(vtep, mac)],
+    bridges: { 'br-int': int, 'br-phy': phy },
+    conntrack: new Conntrack(),
+  };
 }
 
 const fabric = () => new Fabric([node('node1'), node('node2')]);

@@ -1,8 +1,10 @@
 /** Where and why a run ends that delivers nothing to where it should. */
+import { formatFlow } from '../openflow/text/index.ts';
 import { dropCode } from '../pipeline/drops.ts';
 import { tableName } from '../pipeline/tables.ts';
-import type { Fabric, FabricRun, LossCode, Visit } from '../sim/fabric.ts';
+import type { Fabric, FabricNode, FabricRun, LossCode, Visit } from '../sim/fabric.ts';
 import type { Step } from '../sim/types.ts';
+import { pipelineOf } from './names.ts';
 import type { ReasonCode } from './reasons.ts';
 
 export interface Ending {
@@ -30,35 +32,44 @@ const LOST: Readonly<Record<LossCode, ReasonCode | null>> = {
   no_destination: 'lost_in_underlay',
   own_address: 'lost_in_underlay',
   cold_neighbour: 'cold_neighbour',
+  no_source: 'not_followed',
   no_vtep: 'lost_in_underlay',
   no_uplink: 'uplinks_down',
   no_tunnel_port: 'lost_in_underlay',
+  no_patch_peer: 'not_followed',
   not_mine: 'lost_in_underlay',
   underlay_drop: null,
+  beyond: 'not_followed',
   loop: 'switch_error',
 };
 
-const placeOf = (visit: Visit, table: number): string =>
-  `table ${table} ${tableName(table, visit.bridge)} of ${visit.bridge}`;
+function placeOf(node: FabricNode | undefined, { bridge }: Visit, table: number): string {
+  const ours = pipelineOf(node, bridge);
+  return `table ${table}${ours === null ? '' : ` ${tableName(table, ours)}`} of ${bridge}`;
+}
 
 /** What ends the packet in one step, null for a step that does not. */
 function endOfStep(step: Step, visit: Visit, at: number, fabric: Fabric): Ending | null {
   const { node, bridge } = visit;
+  const member = fabric.nodes.get(node);
   const end = (code: ReasonCode, detail = ''): Ending => ({
     code,
     node,
     table: at,
-    place: placeOf(visit, at),
+    place: placeOf(member, visit, at),
     detail,
   });
   switch (step.kind) {
     case 'table': {
       if (step.flow === null) {
-        const empty = fabric.nodes.get(node)?.bridges[bridge].flows().length === 0;
+        const empty = member?.bridges[bridge]?.flows().length === 0;
         return empty ? { ...end('no_flows'), table: null, place: bridge } : end('no_matching_flow');
       }
       if (step.flow.actions.length > 0) return null;
-      return end(dropCode(step.flow, bridge) ?? 'foreign_drop');
+      const ours = pipelineOf(member, bridge);
+      return ours === null
+        ? end('dropped_by_flow', formatFlow(step.flow))
+        : end(dropCode(step.flow, ours) ?? 'foreign_drop');
     }
     case 'group': {
       const id = typeof step.group === 'number' ? step.group : step.group.id;
@@ -70,6 +81,8 @@ function endOfStep(step: Step, visit: Visit, at: number, fabric: Fabric): Ending
     }
     case 'controller':
       return end('sent_to_agent');
+    case 'note':
+      return step.code === 'unknown' ? end('not_followed', step.message) : null;
     case 'error':
       return end('switch_error', step.message);
     default:
@@ -77,8 +90,11 @@ function endOfStep(step: Step, visit: Visit, at: number, fabric: Fabric): Ending
   }
 }
 
-/** The last thing that ended the packet; undefined when every copy of it was delivered. */
-export function endingOf(run: FabricRun, fabric: Fabric): Ending | undefined {
+/**
+ * The last thing that ended the packet; undefined when every copy of it was delivered.
+ * @param partial Nodes may be missing: one that nobody answers for may be alive.
+ */
+export function endingOf(run: FabricRun, fabric: Fabric, partial = false): Ending | undefined {
   let last: Ending | undefined;
   for (const [index, visit] of run.visits.entries()) {
     let table = 0;
@@ -87,7 +103,8 @@ export function endingOf(run: FabricRun, fabric: Fabric): Ending | undefined {
       last = endOfStep(step, visit, table, fabric) ?? last;
     }
     for (const loss of run.losses) {
-      const code = loss.visit === index ? LOST[loss.code] : null;
+      const unknown = partial && loss.code === 'no_vtep';
+      const code = loss.visit !== index ? null : unknown ? 'not_followed' : LOST[loss.code];
       if (code !== null) {
         last = { code, node: loss.node, table: null, place: visit.bridge, detail: loss.why };
       }

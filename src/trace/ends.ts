@@ -17,7 +17,7 @@ export function senderFault(subject: Subject, port: Port): ReasonCode | null {
   if (!port.admin_state_up || network?.admin_state_up === false) return 'port_down';
   const attachment = subject.numbers(node)?.attachment(port.id);
   if (attachment === undefined) return 'port_not_plugged';
-  const bridge = subject.fabric.nodes.get(node)?.bridges['br-int'];
+  const bridge = subject.fabric.nodes.get(node)?.bridges[attachment.bridge ?? 'br-int'];
   return bridge?.port(attachment.ofport)?.up === false ? 'link_down' : null;
 }
 

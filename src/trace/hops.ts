@@ -6,6 +6,7 @@ import type { Flow, Group } from '../openflow/flow.ts';
 import { readField } from '../openflow/key.ts';
 import { formatActions, formatGroup, formatMatch } from '../openflow/text/index.ts';
 import type { TopologyReader } from '../model/topology.ts';
+import type { BridgeName } from '../pipeline/compiler.ts';
 import { tableName } from '../pipeline/tables.ts';
 import type { FabricRun, Visit } from '../sim/fabric.ts';
 import type { Step } from '../sim/types.ts';
@@ -16,6 +17,8 @@ import type { Hop } from './types.ts';
 export interface Naming {
   readonly topology: TopologyReader;
   numbers(node: string): NodeNumbers;
+  /** The bridge of our pipeline that a bridge is; null: somebody else's. */
+  pipeline(node: string, bridge: string): BridgeName | null;
 }
 
 /** The hops of a run, and which of them each of its visits has: from, to (exclusive). */
@@ -35,15 +38,15 @@ interface FlowText {
 /** Flows are shared between traces for as long as a bridge holds them, so they are told once. */
 const texts = new WeakMap<Flow, FlowText>();
 
-function textOf(flow: Flow, bridge: Visit['bridge']): FlowText {
+function textOf(flow: Flow, bridge: BridgeName | null): FlowText {
   let text = texts.get(flow);
   if (text === undefined) {
     const { table } = flow;
     const match = formatMatch(flow.match);
     const actions = formatActions(flow.actions);
     text = {
-      name: tableName(table, bridge),
-      note: noteOf({ bridge, table, match, actions }),
+      name: bridge === null ? '' : tableName(table, bridge),
+      note: bridge === null ? undefined : noteOf({ bridge, table, match, actions }),
       cookie: `0x${flow.cookie.toString(16)}`,
       match,
       actions,
@@ -134,11 +137,13 @@ interface Draft {
 }
 
 function draft(visit: Visit, flow: Flow, key: FlowKey, naming: Naming): Draft {
-  const { note, ...told } = textOf(flow, visit.bridge);
   const { node, bridge } = visit;
+  const ours = naming.pipeline(node, bridge);
+  const { note, ...told } = textOf(flow, ours);
   const { table, priority } = flow;
   const hop: Writable = { node, bridge, table, priority, ...told };
-  const object = objectOf(flow.cookie, naming.topology, naming.numbers(node));
+  const { topology } = naming;
+  const object = ours === null ? undefined : objectOf(flow.cookie, topology, naming.numbers(node));
   if (object !== undefined) hop.object = object;
   if (note !== undefined) hop.note = note;
   return { flow, key, hop };

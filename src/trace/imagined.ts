@@ -8,7 +8,7 @@ import { LocalState } from '../pipeline/local-state.ts';
 import type { Attachment, LocalReader, NodeIdentity, Uplink } from '../pipeline/local.ts';
 import { SimBridge } from '../sim/bridge.ts';
 import { Conntrack } from '../sim/conntrack.ts';
-import { Fabric, type SimNode } from '../sim/fabric.ts';
+import { Fabric, ownVtep, type SimNode } from '../sim/fabric.ts';
 import type { SimPort } from '../sim/types.ts';
 import type { NodeNumbers } from './names.ts';
 
@@ -65,8 +65,7 @@ export function simNode(identity: NodeIdentity, attachments: Iterable<Attachment
   const local: SimPort = { ofport: PORT.local, name: 'br-phy', kind: 'local', up: true, mac };
   return {
     name,
-    vtep,
-    mac,
+    vteps: [ownVtep(vtep, mac)],
     bridges: {
       'br-int': new SimBridge('br-int', [tunnelPort, ...[...attachments].map(vmPort)]),
       'br-phy': new SimBridge('br-phy', [local, ...uplinks.map(uplinkPort)]),
@@ -99,13 +98,13 @@ function numbersOf(
 }
 
 export interface Imagined {
-  readonly fabric: Fabric;
+  readonly fabric: Fabric<SimNode>;
   numbers(node: string): NodeNumbers | undefined;
 }
 
 /** All nodes of a small topology with every bound port plugged, compiled from scratch. */
 export function imagine(topology: Topology, features = FEATURES): Imagined {
-  const fabric = new Fabric();
+  const fabric = new Fabric<SimNode>();
   const numbers = new Map<string, NodeNumbers>();
   const vpcs = [...topology.keysOf('network.by_vpc')];
   for (const node of topology.all('node')) {

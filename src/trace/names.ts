@@ -2,17 +2,31 @@
 import type { Port } from '../model/objects.ts';
 import type { Topology, TopologyReader } from '../model/topology.ts';
 import { decodeCookie, MODULE } from '../pipeline/cookies.ts';
+import { BRIDGES, type BridgeName } from '../pipeline/compiler.ts';
 import type { Attachment } from '../pipeline/local.ts';
+import type { FabricNode } from '../sim/fabric.ts';
+
+/** Where a port is plugged. */
+export interface Plug extends Attachment {
+  /** Absent: br-int. */
+  readonly bridge?: string;
+}
 
 /** The numbers that are valid on one node only, both ways. */
 export interface NodeNumbers {
-  attachment(portId: string): Attachment | undefined;
+  attachment(portId: string): Plug | undefined;
   /** The port with a vid. */
   portOf(vid: number): string | undefined;
-  /** The port behind an interface of br-int. */
-  portAt(ofport: number): string | undefined;
+  /** The port behind an interface of a bridge. */
+  portAt(ofport: number, bridge: string): string | undefined;
   /** The VPC with a local network id. */
   vpcOf(networkId: number): string | undefined;
+}
+
+/** The bridge of our pipeline that a bridge is; null: somebody else's, its tables mean nothing to us. */
+export function pipelineOf(node: FabricNode | undefined, bridge: string): BridgeName | null {
+  if (node?.foreign === true) return null;
+  return BRIDGES.find((name) => name === bridge) ?? null;
 }
 
 export const portName = (port: Port): string => `port ${port.name || port.id}`;

@@ -165,12 +165,18 @@ const put = (key: FlowKey, name: string, value: bigint): void =>
   writeField(key, field(name), value);
 const get = (key: FlowKey, name: string): bigint => readField(key, field(name));
 
-function baseKey(probe: Probe, mac: bigint, source: bigint, destination: bigint): FlowKey {
+function baseKey(
+  probe: Probe,
+  mac: bigint,
+  source: bigint,
+  destination: bigint,
+  nextHop: bigint | undefined,
+): FlowKey {
   const target = { version: probe.family, value: destination };
   const key = newKey();
   const fields = addressFields(probe.family);
   put(key, 'eth_src', mac);
-  put(key, 'eth_dst', destinationMac(target));
+  put(key, 'eth_dst', nextHop ?? destinationMac(target));
   put(key, 'eth_type', ETHERTYPE[probe.family]);
   put(key, fields.source, source);
   put(key, fields.destination, destination);
@@ -190,15 +196,19 @@ export function destinationOf(key: FlowKey, family: 4 | 6): bigint {
   return get(key, addressFields(family).destination);
 }
 
-/** The request as the VM's interface sends it; `first` is the one that opens the connection. */
+/**
+ * The request as the VM's interface sends it; `first` is the one that opens the connection.
+ * @param nextHop MAC that it is addressed to; absent: the one that our VPCs answer every ARP with.
+ */
 export function requestKey(
   probe: Probe,
   mac: bigint,
   source: Ip,
   destination: Ip,
   first: boolean,
+  nextHop?: bigint,
 ): FlowKey {
-  const key = baseKey(probe, mac, source.value, destination.value);
+  const key = baseKey(probe, mac, source.value, destination.value, nextHop);
   const spec = specOf(probe);
   setPorts(key, spec, BigInt(probe.source_port ?? 0), BigInt(probe.destination_port ?? 0));
   if (spec?.echo) put(key, spec.echo.type, spec.echo.request);
@@ -218,10 +228,14 @@ export function isAnswer(probe: Probe, sent: FlowKey, received: FlowKey): boolea
   );
 }
 
-/** The answer to `received`, the packet as it came out of the receiver's interface. */
-export function replyKey(probe: Probe, mac: bigint, received: FlowKey): FlowKey {
+/**
+ * The answer to `received`, the packet as it came out of the receiver's interface.
+ * @param nextHop As for the request.
+ */
+export function replyKey(probe: Probe, mac: bigint, received: FlowKey, nextHop?: bigint): FlowKey {
   const fields = addressFields(probe.family);
-  const key = baseKey(probe, mac, get(received, fields.destination), get(received, fields.source));
+  const [source, destination] = [get(received, fields.destination), get(received, fields.source)];
+  const key = baseKey(probe, mac, source, destination, nextHop);
   const spec = specOf(probe);
   if (spec?.ports !== undefined) {
     setPorts(key, spec, get(received, spec.ports.destination), get(received, spec.ports.source));

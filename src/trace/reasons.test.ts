@@ -269,6 +269,25 @@ describe('reasons that only the switches give', () => {
     expect(reason.message).toContain('10.163.133.42');
   });
 
+  it('a node that may be missing from a capture only', () => {
+    nodes.fabric.nodes.delete('node2');
+    const subject = subjectOf(here.world, here.vm1, here.vm3, {}, nodes);
+    const { reason } = trace({ ...subject, partial: true });
+    met.add(reason?.code ?? '');
+    expect(reason).toMatchObject({ code: 'not_followed', node: 'node1' });
+    expect(reason?.message).toContain('10.163.133.42');
+  });
+
+  it("a drop by a flow of somebody else's cloud", () => {
+    const node1 = nodes.fabric.nodes.get('node1');
+    if (node1 === undefined) throw new Error('node1 is gone');
+    nodes.fabric.nodes.set('node1', { ...node1, foreign: true });
+    insert(bridge('node1'), flow(0, []));
+    const reason = reasonOf(here.vm1, here.vm2);
+    expect(reason).toMatchObject({ code: 'dropped_by_flow', node: 'node1', table: 0 });
+    expect(reason.message).toContain('actions=drop');
+  });
+
   it('a tunnel neighbour that does not answer', () => {
     const node1 = nodes.fabric.nodes.get('node1');
     if (node1 === undefined) throw new Error('node1 is gone');

@@ -23,7 +23,9 @@ type TraceCode =
   | 'output_to_in_port'
   | 'lost_in_underlay'
   | 'switch_error'
-  | 'foreign_drop';
+  | 'foreign_drop'
+  | 'dropped_by_flow'
+  | 'not_followed';
 
 export type ReasonCode = DropCode | TraceCode;
 
@@ -317,6 +319,16 @@ export const REASONS: Readonly<Record<ReasonCode, ReasonSpec>> = {
   foreign_drop: spec(
     (f) => `${f.place} on ${f.node} drops the packet by a flow that is not one of ours`,
     AGENT_CURE,
+    node,
+  ),
+  dropped_by_flow: spec(
+    (f) => `${f.place} on ${f.node} drops the packet by the flow "${f.detail}"`,
+    () => 'ask whoever programs this switch what the flow is for',
+    node,
+  ),
+  not_followed: spec(
+    (f) => `from ${f.node} on the packet is not followed: ${f.detail}`,
+    (f) => `capture what is missing, or look at the packet on ${f.node} itself`,
     node,
   ),
 };

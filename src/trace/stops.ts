@@ -20,8 +20,31 @@ export interface Ends {
   /** The address that the packet is for. */
   readonly destination: string;
   /** The port in words behind an interface of a node. */
-  portAt(node: string, ofport: number): string;
+  portAt(node: string, ofport: number, bridge: string): string;
 }
+
+/** Where VMs are plugged in, or what lies under that: both are drawn as ours are. */
+function roleOf(fabric: Fabric, { node, bridge }: Visit): 'br-int' | 'br-phy' {
+  const ports = fabric.nodes.get(node)?.bridges[bridge]?.ports.values() ?? [];
+  const guests = bridge === 'br-int' || [...ports].some(({ kind }) => kind === 'vm');
+  return guests ? 'br-int' : 'br-phy';
+}
+
+/** `; patch-tun leads to br-tun` */
+const patching = ({ crossings }: FabricRun, visit: number): string =>
+  crossings
+    .flatMap((it) =>
+      it.kind === 'patched' && it.visit === visit ? `; ${it.port.name} leads to ${it.bridge}` : [],
+    )
+    .join('');
+
+const TUNNEL_NAMES: Readonly<Record<string, string>> = {
+  vxlan: 'VXLAN',
+  geneve: 'Geneve',
+  gre: 'GRE',
+  stt: 'STT',
+};
+const tunnelName = (type: string): string => TUNNEL_NAMES[type] ?? type;
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
@@ -32,8 +55,6 @@ const tables = ({ hops }: Hops, [from, to]: readonly [number, number]): string =
   return first === last ? `table ${first}` : `tables ${first} to ${last}`;
 };
 
-type Wire = Extract<Crossing, { kind: 'wire' }>;
-
 const uplinksOf = ({ buckets }: Group): ReadonlySet<number> =>
   new Set(
     buckets.flatMap(({ actions }) =>
@@ -42,7 +63,7 @@ const uplinksOf = ({ buckets }: Group): ReadonlySet<number> =>
   );
 
 /** How the packet comes to the uplink, after the tables of br-phy. */
-function leaving({ execution, key }: Visit, { port, vlan }: Wire): string {
+function leaving({ execution, key }: Visit, port: SimPort, vlan: number | null): string {
   const [group] = execution.steps.flatMap((step) =>
     step.kind === 'group' && typeof step.group !== 'number' && step.buckets.length === 1
       ? [{ id: step.group.id, uplinks: uplinksOf(step.group) }]
@@ -54,10 +75,10 @@ function leaving({ execution, key }: Visit, { port, vlan }: Wire): string {
   return `group ${group.id} picks ${port.name}${among}${tagged ? ` and adds VLAN ${vlan}` : ''}`;
 }
 
-/** What br-phy does with a packet for the node itself; '' for any other. */
-function handing({ bridge, execution, key }: Visit): string {
+/** What the bridge under the tunnels does with a packet for the node itself; '' for any other. */
+function handing({ execution, key }: Visit): string {
   const local = execution.steps.find((step) => step.kind === 'output' && step.port === PORT.local);
-  if (bridge !== 'br-phy' || local?.kind !== 'output') return '';
+  if (local?.kind !== 'output') return '';
   const stripped = (vlanTci(key) & ~vlanTci(local.key) & VLAN_PRESENT_BIT) !== 0;
   return `; it ${stripped ? 'strips the VLAN and ' : ''}hands the packet to LOCAL`;
 }
@@ -80,7 +101,9 @@ function readdressed(run: FabricRun, { key }: Delivery): string {
 }
 
 function uplink(fabric: Fabric, node: string, port: SimPort, text: string) {
-  const others = [...(fabric.nodes.get(node)?.bridges['br-phy'].ports.values() ?? [])]
+  const bridges = Object.values(fabric.nodes.get(node)?.bridges ?? {});
+  const bridge = bridges.find(({ ports }) => ports.get(port.ofport) === port);
+  const others = [...(bridge?.ports.values() ?? [])]
     .filter(({ kind, ofport }) => kind === 'uplink' && ofport !== port.ofport)
     .map(({ name }) => name);
   const stop = { kind: 'uplink', node, name: port.name, text } as const;
@@ -124,23 +147,27 @@ function cross(drawing: Drawing, fabric: Fabric, visit: Visit, crossing: Crossin
       kind: 'tunnel_port',
       node,
       name: crossing.port.name,
-      text: `wraps it in VXLAN to ${destination}, VNI ${hex(crossing.vni)}`,
+      text: `wraps it in ${tunnelName(crossing.type)} to ${destination}, VNI ${hex(crossing.vni)}`,
     });
     drawing.add({
       kind: 'kernel_route',
       node,
       name: 'route',
-      text: `the kernel's route to ${destination} leads to br-phy, which has ${crossing.source}`,
+      text: `the kernel's route to ${destination} leads to ${crossing.underlay ?? 'an interface of no bridge'}, which has ${crossing.source}`,
     });
   } else if (crossing.kind === 'wire') {
     const vlan = crossing.vlan === null ? 'untagged' : `in VLAN ${crossing.vlan}`;
     const { port, peer, peerPort } = crossing;
-    drawing.also(uplink(fabric, node, port, leaving(visit, crossing)));
+    if (port !== null) {
+      drawing.also(uplink(fabric, node, port, leaving(visit, port, crossing.vlan)));
+    }
     drawing.add(
       { kind: 'wire', node, name: 'underlay', text: `crosses the underlay ${vlan}` },
-      uplink(fabric, peer, peerPort, `arrives by ${peerPort.name} of ${peer}`),
+      ...(peerPort === null
+        ? []
+        : [uplink(fabric, peer, peerPort, `arrives by ${peerPort.name} of ${peer}`)]),
     );
-  } else {
+  } else if (crossing.kind === 'decapsulated') {
     drawing.add({
       kind: 'kernel_route',
       node,
@@ -151,7 +178,7 @@ function cross(drawing: Drawing, fabric: Fabric, visit: Visit, crossing: Crossin
       kind: 'tunnel_port',
       node,
       name: crossing.port.name,
-      text: `takes the VXLAN header off, VNI ${hex(crossing.vni)}`,
+      text: `takes the ${tunnelName(crossing.type)} header off, VNI ${hex(crossing.vni)}`,
     });
   }
 }
@@ -163,14 +190,14 @@ export interface Arrival {
 }
 
 /** The two places at which a packet comes out. */
-function exitOf({ node, ofport }: Delivery, fabric: Fabric, text: string) {
-  const port = fabric.nodes.get(node)?.bridges['br-int'].port(ofport);
+function exitOf({ node, bridge, ofport }: Delivery, fabric: Fabric, text: string) {
+  const port = fabric.nodes.get(node)?.bridges[bridge]?.port(ofport);
   return [
     {
       kind: 'vm_port',
       node,
       name: port?.name ?? String(ofport),
-      text: 'a port of br-int, out to the other end of eth0',
+      text: `a port of ${bridge}, out to the other end of eth0`,
     },
     { kind: 'vm', node, name: 'eth0', text },
   ] as const;
@@ -193,25 +220,30 @@ export function stopsOf(
       kind: 'vm_port',
       node: first.node,
       name: ends.interface,
-      text: `the other end of eth0, a port of br-int`,
+      text: `the other end of eth0, a port of ${first.bridge}`,
     },
   );
   for (const [index, visit] of run.visits.entries()) {
     const span = hops.ofVisit[index] ?? ([0, 0] as const);
     const { node, bridge } = visit;
     const answered = arrival?.kind === 'answered' && index === run.visits.length - 1;
-    const end = answered ? `; it answers for ${ends.destination} itself` : handing(visit);
-    const text = `${bridge} of ${node}: ${tables(hops, span)}${end}`;
+    const kind = roleOf(fabric, visit);
+    const end = answered
+      ? `; it answers for ${ends.destination} itself`
+      : kind === 'br-phy'
+        ? handing(visit)
+        : '';
+    const text = `${bridge} of ${node}: ${tables(hops, span)}${end}${patching(run, index)}`;
     // The record counts what arrives on br-phy with the wire.
-    const arriving = bridge === 'br-phy' && run.visits[index - 1]?.bridge === 'br-phy';
-    if (arriving) drawing.also({ kind: 'br-phy', node, name: bridge, text }, span);
-    else drawing.bridge({ kind: bridge, node, name: bridge, text }, span);
+    const arriving = run.crossings.some((it) => it.kind === 'wire' && it.visit === index - 1);
+    if (arriving) drawing.also({ kind, node, name: bridge, text }, span);
+    else drawing.bridge({ kind, node, name: bridge, text }, span);
     for (const crossing of run.crossings)
       if (crossing.visit === index) cross(drawing, fabric, visit, crossing);
   }
   if (arrival?.kind === 'received') {
     const { delivery } = arrival;
-    const received = `${ends.portAt(delivery.node, delivery.ofport)} receives it on eth0${readdressed(run, delivery)}`;
+    const received = `${ends.portAt(delivery.node, delivery.ofport, delivery.bridge)} receives it on eth0${readdressed(run, delivery)}`;
     const [out, vm] = exitOf(delivery, fabric, received);
     if (run.visits.length === 1) {
       drawing.add(out);
@@ -226,11 +258,15 @@ export function stopsOf(
 /** The way back of the answer that the request's last row has made. */
 export function answerStopsOf(fabric: Fabric, hops: Hops, ends: Ends, answer: Delivery): Stop[] {
   const drawing = new Drawing();
-  const { node, ofport } = answer;
+  const { node, ofport, bridge } = answer;
   const table = hops.hops.at(-1)?.table;
-  const text = `br-int of ${node}: the row of table ${table} that the request met turns it into its answer`;
-  drawing.add({ kind: 'br-int', node, name: 'br-int', text });
-  const [out, vm] = exitOf(answer, fabric, `${ends.portAt(node, ofport)} receives it on eth0`);
+  const text = `${bridge} of ${node}: the row of table ${table} that the request met turns it into its answer`;
+  drawing.add({ kind: 'br-int', node, name: bridge, text });
+  const [out, vm] = exitOf(
+    answer,
+    fabric,
+    `${ends.portAt(node, ofport, bridge)} receives it on eth0`,
+  );
   drawing.add(out);
   drawing.add(vm);
   return drawing.stops;

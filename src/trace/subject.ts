@@ -19,6 +19,13 @@ export interface Subject {
     readonly ports: readonly Port[];
     readonly address: Ip | null;
   };
+  /** The cloud is somebody else's: its VMs know each other's MACs, or a router's. */
+  readonly foreign?: {
+    /** What the sender sends its frame to. */
+    readonly nextHop: bigint;
+  };
+  /** Nodes may be missing from the fabric that are alive. */
+  readonly partial?: boolean;
   readonly probe: Probe;
   readonly source: string;
 }

@@ -95,7 +95,10 @@ describe('the walkthrough with the security group bound', () => {
     };
     /** br-phy as the agent of a node with other uplinks or VLAN makes it. */
     const underlay = (different: Partial<NodeIdentity>) => (node: SimNode) => {
-      const identity = { ...imaginedIdentity(node.name, node.vtep), ...different };
+      const identity = {
+        ...imaginedIdentity(node.name, node.vteps[0]?.address ?? ''),
+        ...different,
+      };
       const bridge = node.bridges['br-phy'];
       const { topology } = it1.world;
       bridge.apply(compileAll(topology, new LocalState(identity), FEATURES)['br-phy']);

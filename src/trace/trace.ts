@@ -1,19 +1,22 @@
 /** A whole trace: the request, its answer, and the request of the connection that stands. */
 import { formatIp, tryParseIp, type Ip } from '../address/index.ts';
-import type { FlowKey } from '../openflow/fields.ts';
+import { field, type FlowKey } from '../openflow/fields.ts';
+import { readField } from '../openflow/key.ts';
 import type { Port } from '../model/objects.ts';
 import type { Delivery, FabricRun } from '../sim/fabric.ts';
 import type { Tracker } from '../sim/conntrack.ts';
 import { endingOf, type Ending } from './ending.ts';
 import { endpoint, excess, macFor, senderFault, translated } from './ends.ts';
 import { hopsOf } from './hops.ts';
-import { ownersOf, portName, vpcName, vpcOfPort, type NodeNumbers } from './names.ts';
+import { ownersOf, pipelineOf, portName, vpcName, vpcOfPort, type NodeNumbers } from './names.ts';
 import { destinationOf, isAnswer, isEcho, replyKey, requestKey } from './probe.ts';
 import { reasonFor, type Blamed } from './reason.ts';
 import type { ReasonCode } from './reasons.ts';
 import { answerStopsOf, stopsOf, type Arrival } from './stops.ts';
 import type { Subject } from './subject.ts';
 import type { Leg, Reason, Stop, Trace } from './types.ts';
+
+const ETHERNET_SOURCE = field('eth_src');
 
 const UNKNOWN: NodeNumbers = {
   attachment: () => undefined,
@@ -73,8 +76,8 @@ class Tracer {
     return this.#subject.numbers(node) ?? UNKNOWN;
   }
 
-  portAt(node: string, ofport: number): Port | undefined {
-    const id = this.#numbers(node).portAt(ofport);
+  portAt(node: string, ofport: number, bridge: string): Port | undefined {
+    const id = this.#numbers(node).portAt(ofport, bridge);
     return id === undefined ? undefined : this.#subject.topology.get('port', id);
   }
 
@@ -95,17 +98,24 @@ class Tracer {
       const leg = unsent(direction, connection, reason);
       return { leg, delivery: undefined, receiver: undefined, answer: undefined };
     }
-    const run = fabric.send(node, attachment.ofport, shot.key, { conntrack: this.#conntrack });
-    const hops = hopsOf(run, { topology, numbers: (name) => this.#numbers(name) });
+    const run = fabric.send(node, attachment.ofport, shot.key, {
+      conntrack: this.#conntrack,
+      ...(attachment.bridge === undefined ? {} : { bridge: attachment.bridge }),
+    });
+    const hops = hopsOf(run, {
+      topology,
+      numbers: (name) => this.#numbers(name),
+      pipeline: (name, bridge) => pipelineOf(fabric.nodes.get(name), bridge),
+    });
     const found = (right: (delivery: Delivery, port: Port) => boolean): Delivery | undefined =>
       run.deliveries.find((candidate) => {
-        const port = this.portAt(candidate.node, candidate.ofport);
+        const port = this.portAt(candidate.node, candidate.ofport, candidate.bridge);
         return port !== undefined && right(candidate, port);
       });
     const delivery = found((it, port) => shot.arrives(it, port));
     const answer =
       delivery === undefined ? found((it, port) => shot.answered(it, port)) : undefined;
-    const receiver = delivery && this.portAt(delivery.node, delivery.ofport);
+    const receiver = delivery && this.portAt(delivery.node, delivery.ofport, delivery.bridge);
     const refused = delivery && receiver && tooLong(shot, delivery, receiver);
     const arrival: Arrival | undefined =
       refused !== undefined
@@ -116,8 +126,8 @@ class Tracer {
       sender: portName(sender),
       interface: attachment.interface,
       destination: formatIp(shot.destination),
-      portAt: (name: string, ofport: number) => {
-        const port = this.portAt(name, ofport);
+      portAt: (name: string, ofport: number, bridge: string) => {
+        const port = this.portAt(name, ofport, bridge);
         return port === undefined ? `ofport ${ofport}` : portName(port);
       },
     };
@@ -142,19 +152,19 @@ class Tracer {
   #ending(run: FabricRun, shot: Shot): Ending {
     const [stray] = run.deliveries;
     if (stray !== undefined) {
-      const port = this.portAt(stray.node, stray.ofport);
+      const port = this.portAt(stray.node, stray.ofport, stray.bridge);
       const table = run.visits.at(-1)?.execution.steps.findLast((step) => step.kind === 'table');
       const back = port?.id === shot.sender.id;
       return {
         code: back ? 'came_back' : 'delivered_elsewhere',
         node: stray.node,
         table: table?.kind === 'table' ? table.table : null,
-        place: 'br-int',
+        place: stray.bridge,
         detail: port === undefined ? `ofport ${stray.ofport}` : portName(port),
       };
     }
     return (
-      endingOf(run, this.#subject.fabric) ?? {
+      endingOf(run, this.#subject.fabric, this.#subject.partial) ?? {
         code: 'switch_error',
         node: shot.sender['binding:host_id'],
         table: null,
@@ -252,7 +262,7 @@ function withoutPacket(subject: Subject): Trace {
  * delivered the reply and a request of the established connection. `fix` is left empty.
  */
 export function trace(subject: Subject): Trace {
-  const { topology, from, to, probe } = subject;
+  const { topology, from, to, probe, foreign } = subject;
   if (from.address === null || to.address === null) return withoutPacket(subject);
   const source = from.address;
   const destination = to.address;
@@ -265,10 +275,19 @@ export function trace(subject: Subject): Trace {
     source,
     receiver: to.ports[0] ?? null,
     destination,
-    key: requestKey(probe, macFor(from.port, source), source, destination, connection === 'new'),
+    key: requestKey(
+      probe,
+      macFor(from.port, source),
+      source,
+      destination,
+      connection === 'new',
+      foreign?.nextHop,
+    ),
     excess: (port) => excess(topology, probe, port),
     arrives(delivery, port) {
       if (to.exact ? port.id !== to.ports[0]?.id : port.id === from.port.id) return false;
+      // Somebody else's cloud translates in its own ways.
+      if (to.exact && foreign !== undefined) return true;
       const received = destinationOf(delivery.key, probe.family);
       const inside = to.exact ? undefined : translated(topology, port, outside);
       return (inside === undefined ? destination : tryParseIp(inside))?.value === received;
@@ -293,7 +312,12 @@ export function trace(subject: Subject): Trace {
     source: back,
     receiver: from.port,
     destination: source,
-    key: replyKey(probe, macFor(receiver, back), delivery.key),
+    key: replyKey(
+      probe,
+      macFor(receiver, back),
+      delivery.key,
+      foreign && readField(delivery.key, ETHERNET_SOURCE),
+    ),
     // An echo comes back as long as it went.
     excess: (port) => (isEcho(probe) ? excess(topology, probe, port) : null),
     arrives: (candidate, port) =>

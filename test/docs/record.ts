@@ -10,7 +10,7 @@ import { newKey, writeField } from '../../src/openflow/key.ts';
 import { parseFlow } from '../../src/openflow/text/index.ts';
 import { compileAll } from '../../src/pipeline/compiler.ts';
 import { execute } from '../../src/sim/execute.ts';
-import { Fabric } from '../../src/sim/fabric.ts';
+import { Fabric, type SimNode } from '../../src/sim/fabric.ts';
 import type { Execution } from '../../src/sim/types.ts';
 import { explain } from '../../src/trace/explain.ts';
 import { simNode } from '../../src/trace/imagined.ts';
@@ -74,7 +74,7 @@ const SSH_FROM_MEMBERS = securityGroupRule({
 
 export interface RecordedCloud {
   readonly topology: Topology;
-  readonly fabric: Fabric;
+  readonly fabric: Fabric<SimNode>;
   numbers(node: string): NodeNumbers | undefined;
   /** Of a port by its name. */
   portOf(name: string): Port;
@@ -117,7 +117,7 @@ export function record(options: RecordOptions = {}): RecordedCloud {
     const port_security_enabled = !unsecured.includes(name);
     topology.apply(put('port', { ...port, name, security_groups, port_security_enabled }));
   }
-  const fabric = new Fabric();
+  const fabric = new Fabric<SimNode>();
   const numbers = new Map<string, NodeNumbers>();
   for (const name of ['node1', 'node2'] as const) {
     const local = walkthroughNode(name);

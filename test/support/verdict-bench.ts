@@ -92,7 +92,9 @@ class Bench {
     if (run.deliveries.length > 1) return 'several ports';
     const delivery = run.deliveries[0];
     if (delivery === undefined) return null;
-    return this.#nodes.numbers(delivery.node)?.portAt(delivery.ofport) ?? 'no port';
+    return (
+      this.#nodes.numbers(delivery.node)?.portAt(delivery.ofport, delivery.bridge) ?? 'no port'
+    );
   }
 }
 

@@ -5,6 +5,7 @@ import { PORT } from '../../openflow/flow.ts';
 import type { Attachment } from '../../pipeline/local.ts';
 import { SimBridge } from '../../sim/bridge.ts';
 import { Conntrack } from '../../sim/conntrack.ts';
+import { ownVtep } from '../../sim/fabric.ts';
 import type { NodeNumbers } from '../../trace/names.ts';
 import type { Runtime } from '../runtime.ts';
 import { readCounters, type Counters } from './counters.ts';
@@ -133,7 +134,13 @@ export class LiveSource implements Source {
     };
     const mac = bridges['br-phy'].port(PORT.local)?.mac ?? '';
     return {
-      sim: { name, vtep, mac, bridges, conntrack: new Conntrack(), cold: node.cold },
+      sim: {
+        name,
+        vteps: [ownVtep(vtep, mac)],
+        bridges,
+        conntrack: new Conntrack(),
+        cold: node.cold,
+      },
       numbers: numbersOf(
         this.#own(name, this.#switches.plugged(name) ?? plugged),
         this.#switches.networkIds(name) ?? {},

@@ -16,7 +16,7 @@ export interface Source {
 }
 
 /** A fabric of the nodes loaded so far, which notes the VTEPs that a packet was sent to in vain. */
-export class PartialFabric extends Fabric {
+export class PartialFabric extends Fabric<SimNode> {
   readonly missed = new Set<string>();
 
   override owner(vtep: string): SimNode | undefined {

@@ -1,0 +1,196 @@
+/** Packets as tunnels wrap them, and the ports that wrap and unwrap them. */
+import { formatIp, parseIp } from '../address/ip.ts';
+import { parseMac } from '../address/mac.ts';
+import { ETH_TYPE, IP_PROTO } from '../openflow/build.ts';
+import { field, type FlowKey } from '../openflow/fields.ts';
+import { newKey, readField, writeField } from '../openflow/key.ts';
+import type { FabricNode, Route, Vtep } from './nodes.ts';
+import { hashOf } from './group.ts';
+import type { SimPort, TunnelOptions } from './types.ts';
+import {
+  AT,
+  destinationPort,
+  ethernetType,
+  ipProtocol,
+  VLAN_PRESENT_BIT,
+  vlanTci,
+} from './words.ts';
+
+/** An outer packet, and what it carries. */
+export interface Frame {
+  readonly key: FlowKey;
+  readonly inner: FlowKey;
+  readonly vni: bigint;
+  readonly type: string;
+  /** A router stands between the nodes: the outer MAC does not name the receiver. */
+  readonly routed: boolean;
+}
+
+interface TunnelType {
+  readonly protocol: number;
+  /** Of UDP, 0 for what has no ports. */
+  readonly port: number;
+  /** Bytes around a packet: Ethernet, IPv4 and the tunnel's own header. */
+  readonly overhead: number;
+}
+
+const TUNNELS: Readonly<Record<string, TunnelType>> = {
+  vxlan: { protocol: IP_PROTO.udp, port: 4789, overhead: 50 },
+  geneve: { protocol: IP_PROTO.udp, port: 6081, overhead: 50 },
+  gre: { protocol: 47, port: 0, overhead: 42 },
+  stt: { protocol: IP_PROTO.tcp, port: 7471, overhead: 72 },
+};
+
+const FLOW_VXLAN: TunnelOptions = { type: 'vxlan', remote: null, outKey: null, inKey: null };
+const OUTER_TTL = 64n;
+
+const F = {
+  inPort: field('in_port'),
+  tunnelId: field('tun_id'),
+  tunnelSource: field('tun_src'),
+  tunnelDestination: field('tun_dst'),
+  ethernetSource: field('eth_src'),
+  ethernetDestination: field('eth_dst'),
+  ethernetType: field('eth_type'),
+  source: field('ip_src'),
+  destination: field('ip_dst'),
+  protocol: field('ip_proto'),
+  ttl: field('nw_ttl'),
+  udpSource: field('udp_src'),
+  udpDestination: field('udp_dst'),
+} as const;
+
+export const addressOf = (value: bigint): string => formatIp({ version: 4, value });
+
+export const tunnelDestination = (key: FlowKey): bigint => readField(key, F.tunnelDestination);
+export const outerDestination = (key: FlowKey): string => addressOf(readField(key, F.destination));
+export const outerMac = (key: FlowKey): bigint => readField(key, F.ethernetDestination);
+
+/** The headers of `key` as a packet that enters a bridge by `inPort`: no register, no tunnel, untracked. */
+export function entering(key: FlowKey, inPort: number): FlowKey {
+  const fresh = key.slice();
+  fresh.fill(0, AT.registers, AT.ethernetSource);
+  fresh[AT.inPort] = inPort;
+  return fresh;
+}
+
+export const optionsOf = ({ tunnel }: SimPort): TunnelOptions => tunnel ?? FLOW_VXLAN;
+
+/** Where a packet that leaves by a tunnel port goes; null: the port speaks no type that is simulated. */
+export interface Target {
+  readonly type: string;
+  readonly vni: bigint;
+  /** '' when neither port nor flow names one. */
+  readonly destination: string;
+}
+
+export function targetOf(port: SimPort, key: FlowKey): Target | null {
+  const { type, remote, outKey } = optionsOf(port);
+  if (TUNNELS[type] === undefined) return null;
+  const told = tunnelDestination(key);
+  return {
+    type,
+    vni: outKey ?? readField(key, F.tunnelId),
+    destination: remote ?? (told === 0n ? '' : addressOf(told)),
+  };
+}
+
+/** Bytes that a tunnel adds to a packet. */
+export const overheadOf = (type: string): number => TUNNELS[type]?.overhead ?? 0;
+
+/** The VTEP and the way by which a node sends to `destination`. */
+export function sourceOf(
+  node: FabricNode,
+  port: SimPort,
+  key: FlowKey,
+  destination: string,
+): { readonly vtep: Vtep; readonly route: Route } | null {
+  const [first] = node.vteps;
+  const route =
+    node.route === undefined
+      ? first && { source: first.address, gateway: null }
+      : node.route(destination);
+  const told = readField(key, F.tunnelSource);
+  const bound = port.localIp ?? (port.tunnel !== undefined && told !== 0n ? addressOf(told) : null);
+  const source = bound ?? route?.source;
+  const vtep = node.vteps.find(({ address }) => address === source);
+  if (vtep === undefined) return null;
+  return { vtep, route: route ?? { source: vtep.address, gateway: null } };
+}
+
+/** `inner` as `vtep` sends it to the MAC `next`, from the port that it is on. */
+export function wrap(
+  inner: FlowKey,
+  { type, vni, destination }: Target,
+  { address, mac, at }: Vtep,
+  next: string,
+  routed: boolean,
+): Frame {
+  const { protocol, port } = TUNNELS[type] ?? { protocol: 0, port: 0 };
+  const outer = newKey();
+  writeField(outer, F.inPort, BigInt(at?.ofport ?? 0));
+  writeField(outer, F.ethernetSource, parseMac(mac));
+  writeField(outer, F.ethernetDestination, parseMac(next));
+  writeField(outer, F.ethernetType, BigInt(ETH_TYPE.ip));
+  writeField(outer, F.source, parseIp(address).value);
+  writeField(outer, F.destination, parseIp(destination).value);
+  writeField(outer, F.protocol, BigInt(protocol));
+  writeField(outer, F.ttl, OUTER_TTL);
+  if (port !== 0) {
+    writeField(outer, F.udpSource, BigInt(0x8000 | (hashOf(inner) & 0x7fff)));
+    writeField(outer, F.udpDestination, BigInt(port));
+  }
+  return { key: outer, inner, vni, type, routed };
+}
+
+/** What the frame carries, as it comes out of a tunnel port. */
+export function unwrap({ key, inner, vni }: Frame, ofport: number): FlowKey {
+  const arrived = entering(inner, ofport);
+  writeField(arrived, F.tunnelId, vni);
+  writeField(arrived, F.tunnelSource, readField(key, F.source));
+  writeField(arrived, F.tunnelDestination, readField(key, F.destination));
+  return arrived;
+}
+
+/** Whether the outer packet is still the tunnel's own, untagged. */
+export function isWhole({ key, type }: Frame): boolean {
+  const tunnel = TUNNELS[type];
+  return (
+    tunnel !== undefined &&
+    ethernetType(key) === ETH_TYPE.ip &&
+    ipProtocol(key) === tunnel.protocol &&
+    (tunnel.port === 0 || destinationPort(key) === tunnel.port) &&
+    !(vlanTci(key) & VLAN_PRESENT_BIT)
+  );
+}
+
+/**
+ * The tunnel port of a node that takes a frame in, and its bridge. Of several the one that is bound
+ * to most: first to the sender, then to the local address, then to the VNI (tnl_find() in tunnel.c).
+ */
+export function receiverOf(
+  node: FabricNode,
+  { key, vni, type }: Frame,
+): { readonly bridge: string; readonly port: SimPort } | undefined {
+  const source = addressOf(readField(key, F.source));
+  const destination = outerDestination(key);
+  const rank = (port: SimPort): number => {
+    const { remote, inKey } = optionsOf(port);
+    return (
+      (remote === null ? 0 : 4) + (port.localIp === undefined ? 0 : 2) + (inKey === null ? 0 : 1)
+    );
+  };
+  return Object.entries(node.bridges)
+    .flatMap(([bridge, { ports }]) => [...ports.values()].map((port) => ({ bridge, port })))
+    .filter(({ port }) => {
+      if (port.kind !== 'tunnel' || !port.up) return false;
+      const { type: spoken, remote, inKey } = optionsOf(port);
+      return (
+        spoken === type &&
+        (port.localIp ?? destination) === destination &&
+        (remote ?? source) === source &&
+        (inKey ?? vni) === vni
+      );
+    })
+    .sort((a, b) => rank(b.port) - rank(a.port))[0];
+}

@@ -252,6 +252,10 @@ export interface Group {
   readonly id: number;
   readonly type: 'all' | 'select' | 'indirect' | 'fast_failover';
   readonly selectionMethod?: 'dp_hash' | 'hash';
+  /** `selection_method_param`, 64 bits; 0 when absent. */
+  readonly selectionParam?: bigint;
+  /** Fields that the method `hash` looks at, each under its mask; none: as without a method. */
+  readonly hashedFields?: readonly { readonly field: Field; readonly mask: bigint }[];
   readonly buckets: readonly Bucket[];
 }
 

@@ -1,21 +1,31 @@
+import type { Field, Prerequisite } from '../fields.ts';
 import type { Action, Subfield } from '../flow.ts';
 import type { Layers } from './prerequisites.ts';
 import { checkPrerequisite } from './prerequisites.ts';
 import type { PortOptions } from './ports.ts';
 import { TextError, type Item, type Span } from './span.ts';
-import type { Field } from '../fields.ts';
+
+/** The actions that hold others. */
+export type Holder = 'write_actions' | 'clone' | 'ct';
+
+/** A type of packet, `namespace << 16 | type`: 0 is Ethernet (OpenFlow 1.5.1 §7.2.3.11). */
+export const PACKET_TYPE = { ethernet: 0, unknown: 0xffff_ffff } as const;
 
 /** What an action needs to know of its surroundings while it is read. */
 export interface ActionContext {
   readonly options: PortOptions;
-  /** What the match fixes; null where the match is not known (a group's bucket): nothing is checked. */
-  readonly layers: Layers | null;
-  /** VLAN tags that the packet bears at this point, as far as match and actions so far tell. */
-  tags: number;
-  /** Whether this is the `exec` of a `ct`, the only place that may write the connection's fields. */
-  readonly inCt: boolean;
-  /** The actions of a nested list; `ct` says that it is the `exec` of one. */
-  readonly nested: (span: Span, ct?: 'ct') => Action[];
+  /**
+   * What the match fixes of the packet, and what the actions so far made of it; null where the match is
+   * not known (a group's bucket): nothing is checked.
+   */
+  layers: Layers | null;
+  /** Whether the packet bears an outer and an inner VLAN tag, as far as match and actions so far tell. */
+  tags: readonly [outer: boolean, inner: boolean];
+  packetType: number;
+  /** The action whose list this is, null for the flow's own. */
+  readonly holder: Holder | null;
+  /** The actions of a nested list. */
+  readonly nested: (span: Span, holder: Holder) => Action[];
 }
 
 export interface ActionFormat {
@@ -57,29 +67,92 @@ export function declareAction<K extends Kind>(
   };
 }
 
+/** An action that is nothing but its name; an argument is passed over. */
+export function declareWord(kind: Extract<Action, { kind: Kind }>['kind'] & WordKind) {
+  return declareAction(kind, { [kind]: () => ({ kind }) }, () => kind);
+}
+
+type WordKind = {
+  [K in Kind]: Exclude<keyof ActionOf<K>, 'kind'> extends never ? K : never;
+}[Kind];
+
+/** Whether packets at this point have what `needs` says; true where the match is not known. */
+export function holds(needs: Prerequisite, { layers, packetType }: ActionContext): boolean {
+  if (layers === null) return true;
+  const framed = needs === 'ethernet' || needs === 'vlan';
+  if (framed && packetType !== PACKET_TYPE.ethernet) return false;
+  return checkPrerequisite(needs, layers);
+}
+
+/**
+ * Refuses an action where packets may lack the header that it works on. The list of write_actions is
+ * free of this: other flows may have written to the set before.
+ */
+export function requireHeader(met: boolean, { key }: Item, what: string, context: ActionContext) {
+  if (met || context.layers === null || context.holder === 'write_actions') return;
+  throw new TextError(key.at, `${key.text} needs ${what}`);
+}
+
 /** Refuses an action on a field that the matched packets may not have. */
 export function requireField(target: Field, at: number, context: ActionContext): void {
   const { layers } = context;
-  if (layers === null || target.needs === 'none') return;
+  if (layers === null) return;
   const transport = ['tcp', 'udp', 'sctp'].includes(target.needs);
   if (transport && layers.laterFragment) {
     throw new TextError(at, `${target.name} is not in a later fragment`);
   }
-  if (checkPrerequisite(target.needs, { ...layers, tagged: context.tags > 0 })) return;
+  if (holds(target.needs, context)) return;
   throw new TextError(at, `${target.name} needs a match on ${target.needs}`);
 }
 
 /** Refuses to write bits that cannot be written. */
-export function requireWritable(target: Subfield, at: number, context: ActionContext): void {
-  if (!target.field.writable) throw new TextError(at, `${target.field.name} cannot be written`);
-  const ofConnection = target.field.name === 'ct_mark' || target.field.name === 'ct_label';
-  if (ofConnection !== context.inCt) {
+export function requireWritable(target: Field, at: number, context: ActionContext): void {
+  if (!target.writable) throw new TextError(at, `${target.name} cannot be written`);
+  requireField(target, at, context);
+}
+
+/** As {@link requireWritable}; the fields of a connection are set and moved to in `exec` only, and only they. */
+export function requireSettable(target: Field, at: number, context: ActionContext): void {
+  const ofConnection = target.name === 'ct_mark' || target.name === 'ct_label';
+  const inConnection = context.holder === 'ct';
+  if (ofConnection !== inConnection) {
     throw new TextError(
       at,
       ofConnection
-        ? `${target.field.name} is written in ct(commit,exec(…)) only`
+        ? `${target.name} is written in ct(commit,exec(…)) only`
         : 'exec writes ct_mark and ct_label only',
     );
   }
-  requireField(target.field, at, context);
+  requireWritable(target, at, context);
+}
+
+const experimenters = new Set(['ONFOXM_ET', 'NXOXM_ET', 'NXOXM_NSH']);
+
+/** Whether the field has no number but an experimenter's, for which older actions have no room. */
+export function isExperimenter({ oxm }: Field): boolean {
+  return Object.keys(oxm).every((name) => experimenters.has(name));
+}
+
+export function refuseExperimenter({ field }: Subfield, at: number): void {
+  if (isExperimenter(field)) {
+    throw new TextError(at, `${field.name} has an experimenter's number: it cannot stand here`);
+  }
+}
+
+const WIDEST = 64;
+
+/**
+ * The bits that come of it where a message has 10 bits for the first and 6 for the count: as
+ * Open vSwitch gives back a wider range.
+ */
+export function packed(source: Subfield, at: number): Subfield {
+  const { field } = source;
+  const bits = source.first === 0 && source.bits === field.bits ? field.namedBits : source.bits;
+  if (bits <= WIDEST) return source;
+  const range = ((source.first << 6) | (bits - 1)) & 0xffff;
+  const [first, count] = [range >> 6, (range & 0x3f) + 1];
+  if (first + count > field.namedBits) {
+    throw new TextError(at, `${bits} bits of ${field.name}: ${WIDEST} at most can stand here`);
+  }
+  return { field, first, bits: count };
 }

@@ -1,11 +1,15 @@
-/** Actions that change the packet or its metadata. */
+/** Actions that write fields of the packet or its metadata, by whatever name. */
 import { setField, VLAN_PRESENT } from '../build.ts';
-import { field } from '../fields.ts';
+import { field, type Field } from '../fields.ts';
 import type { Action, Subfield } from '../flow.ts';
 import { loadsOf, subfieldMask } from '../loads.ts';
 import {
   declareAction,
+  holds,
+  isExperimenter,
   requireField,
+  requireHeader,
+  requireSettable,
   requireWritable,
   type ActionContext,
   type ActionDeclaration,
@@ -13,46 +17,80 @@ import {
   type ActionReader,
 } from './action.ts';
 import { formatSubfield, parseField, parseSubfield } from './names.ts';
-import { checkPrerequisite } from './prerequisites.ts';
 import { parseInteger, parseNumber, split, TextError, trim, type Item, type Span } from './span.ts';
-import { formatActionValue, hex, parseValue } from './values.ts';
-
-/** What Open vSwitch keeps track of (FLOW_MAX_VLAN_HEADERS). */
-const mostTags = 2;
+import { formatActionValue, hex, parseValue, type Masked } from './values.ts';
 
 /** The two sides of `VALUE->FIELD`. */
-function arrow(value: Span): [Span, Span] {
+export function arrow(value: Span): [Span, Span] {
   const [left, right] = split(value, '->');
-  if (right === undefined) throw new TextError(value.at, 'expected VALUE->FIELD');
-  return [trim(left), trim(right)];
+  if (right === undefined || right.text === '') {
+    throw new TextError(value.at, 'expected VALUE->FIELD');
+  }
+  return [trim(left), right];
 }
 
-function requireTag(what: Span, { tags }: ActionContext): void {
-  if (tags > 0) return;
-  throw new TextError(what.at, `${what.text} needs a VLAN tag: push_vlan first, or match one`);
+/** `load` has a number of 32 bits for its field and 64 for the value: these do without it (NXAST_REG_LOAD2). */
+const travelsWhole = (target: Field) => isExperimenter(target) || target.present !== undefined;
+
+/** Follows what a write to the VLAN tag makes of the packet. */
+function noteTag({ field: target, first }: Subfield, value: bigint, context: ActionContext): void {
+  if (target.name !== 'vlan_tci') return;
+  const tagged = ((value << BigInt(first)) & BigInt(VLAN_PRESENT)) !== 0n;
+  setTags(context, [tagged, context.tags[1]]);
+}
+
+export function setTags(context: ActionContext, tags: ActionContext['tags']): void {
+  context.tags = tags;
+  if (context.layers !== null) context.layers = { ...context.layers, tagged: tags[0] };
+}
+
+/** Whether a mask that was written out leaves bits of the last byte alone: then it is no exact value. */
+function isPartOfBytes(text: Span, target: Field): boolean {
+  return text.text.includes('/') && target.namedBits % 8 !== 0;
 }
 
 function readSetField({ value }: Item, context: ActionContext): readonly Action[] {
   const [text, name] = arrow(value);
+  if (/^[A-Z]+_/.test(name.text)) {
+    throw new TextError(name.at, `expected a field's own name, not "${name.text}"`);
+  }
   const target = parseField(name);
   const whole = { field: target, first: 0, bits: target.bits };
-  requireWritable(whole, name.at, context);
-  if (target.name === 'vlan_vid' && context.layers !== null) requireTag(name, context);
+  requireSettable(target, name.at, context);
   const masked = parseValue(text, target, context.options);
-  if (masked.mask === 0n) throw new TextError(text.at, 'the mask leaves nothing to set');
-  if (target.name === 'vlan_tci') {
-    context.tags = (masked.value & BigInt(VLAN_PRESENT)) === 0n ? 0 : Math.max(context.tags, 1);
+  const exact = masked.mask === target.exact && !isPartOfBytes(text, target);
+  if (target.name === 'vlan_vid') {
+    if (context.layers !== null && !context.tags[0]) {
+      throw new TextError(name.at, 'vlan_vid needs a VLAN tag: push_vlan first, or match one');
+    }
+    if (exact && (masked.value & BigInt(VLAN_PRESENT)) === 0n) {
+      throw new TextError(text.at, `vlan_vid needs the bit 0x1000, which ${text.text} lacks`);
+    }
   }
-  return masked.mask === target.exact
-    ? [{ kind: 'set_field', field: target, ...masked }]
-    : loadsOf(target, masked);
+  noteTag(whole, masked.value, context);
+  if (exact) return [{ kind: 'set_field', field: target, ...masked }];
+  if (!travelsWhole(target)) return loadsOf(target, ofField(masked, target));
+  if (masked.mask === target.exact) return [{ kind: 'load', value: masked.value, target: whole }];
+  return [{ kind: 'set_field', field: target, ...masked }];
 }
+
+/** Without bits that are no part of the field where it is written in pieces. */
+function ofField({ value, mask }: Masked, { namedBits }: Field): Masked {
+  const inside = (1n << BigInt(namedBits)) - 1n;
+  return { value: value & inside, mask: mask & inside };
+}
+
+const leading = /^\s*(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)/i;
 
 function readLoad({ value }: Item, context: ActionContext): readonly Action[] {
   const [text, name] = arrow(value);
   const target = parseSubfield(name);
-  requireWritable(target, name.at, context);
-  const number = parseNumber(text, target.bits, target.field.name);
+  requireSettable(target.field, name.at, context);
+  // ovs-ofctl passes over what follows the number.
+  const digits = { text: leading.exec(text.text)?.[1] ?? text.text, at: text.at };
+  const number = parseNumber(digits, target.bits, target.field.name);
+  noteTag(target, number, context);
+  if (travelsWhole(target.field)) return [{ kind: 'load', value: number, target }];
   return loadsOf(target.field, {
     value: number << BigInt(target.first),
     mask: subfieldMask(target),
@@ -64,91 +102,110 @@ function readMove({ value }: Item, context: ActionContext): Action {
   const source = parseSubfield(from);
   const target = parseSubfield(to);
   requireField(source.field, from.at, context);
-  requireWritable(target, to.at, context);
+  requireSettable(target.field, to.at, context);
   if (source.bits !== target.bits) {
     throw new TextError(to.at, `move of ${source.bits} bits into ${target.bits}`);
   }
   return { kind: 'move', source, target };
 }
 
-/** In OpenFlow 1.5 every load is a set_field, with a mask where it is not the whole field. */
+function writeMasked(masked: Masked, target: Field, { unresolved }: ActionFormat): string {
+  return `set_field:${formatActionValue(masked, target, unresolved)}->${target.name}`;
+}
+
+/**
+ * In OpenFlow 1.5 every load is a set_field, with a mask where it is not the whole field; before, only
+ * that of a field that a load has no room for.
+ */
 function writeLoad(
   { value, target }: { value: bigint; target: Subfield },
-  { version, unresolved }: ActionFormat,
+  format: ActionFormat,
 ): string {
-  if (version === 13) return `load:${hex(value)}->${formatSubfield(target)}`;
+  if (format.version === 13 && !travelsWhole(target.field)) {
+    return `load:${hex(value)}->${formatSubfield(target)}`;
+  }
   const mask = subfieldMask(target);
   const masked = { value: value << BigInt(target.first), mask };
-  return `set_field:${formatActionValue(masked, target.field, unresolved)}->${target.field.name}`;
+  if (mask === target.field.exact && target.bits % 8 !== 0 && travelsWhole(target.field)) {
+    return `set_field:${hex(masked.value)}/${hex(mask)}->${target.field.name}`;
+  }
+  return writeMasked(masked, target.field, format);
+}
+
+function readPush({ value }: Item, context: ActionContext): Action {
+  const source = parseSubfield(value);
+  requireField(source.field, value.at, context);
+  return { kind: 'push', source };
+}
+
+function readPop({ value }: Item, context: ActionContext): Action {
+  const target = parseSubfield(value);
+  requireWritable(target.field, value.at, context);
+  return { kind: 'pop', target };
+}
+
+function readDeleteField({ value }: Item): Action {
+  const target = parseField(value);
+  if (target.present === undefined) {
+    throw new TextError(value.at, `${target.name} cannot be deleted: only tunnel options can`);
+  }
+  return { kind: 'delete_field', field: target };
 }
 
 /** An older action that is a set_field by another name, and prints as one. */
-function setsField(name: string): ActionReader['read'] {
+function setsField(
+  name: string,
+  read: (value: Span, target: Field, context: ActionContext) => bigint = readExact,
+): ActionReader['read'] {
   const target = field(name);
-  return ({ value }, context) => {
-    requireWritable({ field: target, first: 0, bits: target.bits }, value.at, context);
-    const masked = parseValue(value, target, context.options);
-    return setField(name, masked.value);
-  };
-}
-
-function setsPort(side: 'src' | 'dst'): ActionReader['read'] {
   return ({ value, key }, context) => {
-    const protocol = (['tcp', 'udp', 'sctp'] as const).find(
-      (name) => context.layers !== null && checkPrerequisite(name, context.layers),
-    );
-    if (protocol === undefined) {
-      throw new TextError(key.at, `${key.text} needs a match on tcp, udp or sctp`);
+    const number = read(value, target, context);
+    if (context.holder === 'ct') {
+      throw new TextError(key.at, 'exec writes ct_mark and ct_label only');
     }
-    return setField(`${protocol}_${side}`, parseInteger(value, 'port', 0, 65535));
+    requireField(target, key.at, context);
+    return setField(name, number);
   };
 }
 
-function setsTos({ value, key }: Item, context: ActionContext): Action {
-  requireField(field('ip_dscp'), key.at, context);
+function readExact(value: Span, target: Field, { options }: ActionContext): bigint {
+  if (value.text.includes('/')) throw new TextError(value.at, `${target.name} is set as a whole`);
+  return parseValue(value, target, options).value;
+}
+
+/** A MAC address; ovs-ofctl passes over what follows it. */
+function readMac(value: Span, target: Field, context: ActionContext): bigint {
+  const mac = /^([0-9a-f]{1,2}:){5}[0-9a-f]{1,2}/i.exec(value.text)?.[0];
+  return readExact({ text: mac ?? value.text, at: value.at }, target, context);
+}
+
+const upTo = (last: number) => (value: Span, target: Field) =>
+  BigInt(parseInteger(value, target.name, 0, last));
+
+function readTos(value: Span): bigint {
   const tos = parseInteger(value, 'TOS', 0, 255);
   if ((tos & 3) !== 0) throw new TextError(value.at, `TOS ${tos} has its ECN bits set`);
-  return setField('ip_dscp', tos >> 2);
+  return BigInt(tos >> 2);
 }
 
-/** `mod_…` pushes a tag where there is none yet, `set_…` wants one. */
-function setsVlan(name: 'vlan_vid' | 'vlan_pcp', push: boolean): ActionReader['read'] {
-  return ({ value, key }, context) => {
-    if (!push) requireTag(key, context);
-    const [top, present] = name === 'vlan_vid' ? [4095, VLAN_PRESENT] : [7, 0];
-    const set = setField(name, parseInteger(value, name, 0, top) | present);
-    if (context.tags > 0) return set;
-    context.tags = 1;
-    return [{ kind: 'push_vlan', etherType: 0x8100 }, set];
+/** Where no match says which protocol it is, the action stays what it is. */
+function setsPort(side: 'src' | 'dst'): ActionReader['read'] {
+  return (item, context) => {
+    const port = parseInteger(item.value, 'port', 0, 65535);
+    const protocol =
+      context.layers === null
+        ? undefined
+        : (['tcp', 'udp', 'sctp'] as const).find((name) => holds(name, context));
+    requireHeader(protocol !== undefined, item, 'a match on tcp, udp or sctp', context);
+    if (protocol === undefined) return { kind: `mod_tp_${side}`, port };
+    requireField(field(`${protocol}_${side}`), item.key.at, context);
+    return setField(`${protocol}_${side}`, port);
   };
 }
 
-function readPopVlan({ key }: Item, context: ActionContext): Action {
-  if (context.layers !== null) requireTag(key, context);
-  context.tags = Math.max(context.tags - 1, 0);
-  return { kind: 'pop_vlan' };
-}
-
-function readPushVlan({ key, value }: Item, context: ActionContext): Action {
-  const etherType = parseInteger(value, 'Ethernet type', 0, 65535);
-  if (etherType !== 0x8100 && etherType !== 0x88a8) {
-    throw new TextError(value.at, `expected 0x8100 or 0x88a8, found "${value.text}"`);
-  }
-  if (context.layers !== null && context.tags >= mostTags) {
-    throw new TextError(key.at, `a packet bears ${mostTags} VLAN tags at most`);
-  }
-  context.tags += 1;
-  return { kind: 'push_vlan', etherType };
-}
-
-function readDecTtl({ value, key, form }: Item, context: ActionContext): Action {
-  requireField(field('nw_ttl'), key.at, context);
-  if (form === 'word') return { kind: 'dec_ttl', controllers: [] };
-  const controllers = [...value.text.matchAll(/[^, ]+/g)].map((part) =>
-    parseInteger({ text: part[0], at: value.at + part.index }, 'controller id', 0, 65535),
-  );
-  if (controllers.length === 0) throw new TextError(value.at, 'expected a controller id');
-  return { kind: 'dec_ttl', controllers };
+function readTtl(item: Item, context: ActionContext): Action {
+  requireHeader(holds('ip', context), item, 'a match on ip or ipv6', context);
+  return { kind: 'mod_nw_ttl', ttl: parseInteger(item.value, 'TTL', 0, 255) };
 }
 
 function readWriteMetadata({ value }: Item): Action {
@@ -162,29 +219,23 @@ export const rewriteActions: readonly ActionDeclaration[] = [
     'set_field',
     {
       set_field: readSetField,
-      mod_dl_src: setsField('eth_src'),
-      mod_dl_dst: setsField('eth_dst'),
+      mod_dl_src: setsField('eth_src', readMac),
+      mod_dl_dst: setsField('eth_dst', readMac),
       mod_nw_src: setsField('ip_src'),
       mod_nw_dst: setsField('ip_dst'),
-      mod_nw_ecn: setsField('nw_ecn'),
-      mod_nw_tos: setsTos,
-      mod_tp_src: setsPort('src'),
-      mod_tp_dst: setsPort('dst'),
+      mod_nw_ecn: setsField('nw_ecn', upTo(3)),
+      mod_nw_tos: setsField('ip_dscp', readTos),
       set_tunnel: setsField('tun_id'),
       set_tunnel64: setsField('tun_id'),
-      mod_vlan_vid: setsVlan('vlan_vid', true),
-      mod_vlan_pcp: setsVlan('vlan_pcp', true),
-      set_vlan_vid: setsVlan('vlan_vid', false),
-      set_vlan_pcp: setsVlan('vlan_pcp', false),
+      set_mpls_label: setsField('mpls_label', upTo(0xfffff)),
+      set_mpls_tc: setsField('mpls_tc', upTo(7)),
     },
-    (action, format) => {
-      const { field: target, value, mask } = action;
-      if (format.version === 13 && mask !== target.exact) {
-        const loads = loadsOf(target, { value, mask });
-        return loads.map((load) => writeLoad(load, format)).join(',');
+    ({ field: target, value, mask }, format) => {
+      if (format.version === 15 || mask === target.exact || travelsWhole(target)) {
+        return writeMasked({ value, mask }, target, format);
       }
-      const text = formatActionValue({ value, mask }, target, format.unresolved);
-      return `set_field:${text}->${target.name}`;
+      const loads = loadsOf(target, { value, mask });
+      return loads.map((load) => writeLoad(load, format)).join(',');
     },
   ),
   declareAction('load', { load: readLoad }, writeLoad),
@@ -193,15 +244,20 @@ export const rewriteActions: readonly ActionDeclaration[] = [
     { move: readMove },
     ({ source, target }) => `move:${formatSubfield(source)}->${formatSubfield(target)}`,
   ),
+  declareAction('push', { push: readPush }, ({ source }) => `push:${formatSubfield(source)}`),
+  declareAction('pop', { pop: readPop }, ({ target }) => `pop:${formatSubfield(target)}`),
   declareAction(
-    'push_vlan',
-    { push_vlan: readPushVlan },
-    ({ etherType }) => `push_vlan:0x${etherType.toString(16)}`,
+    'delete_field',
+    { delete_field: readDeleteField },
+    ({ field: target }) => `delete_field:${target.name}`,
   ),
-  declareAction('pop_vlan', { pop_vlan: readPopVlan, strip_vlan: readPopVlan }, () => 'pop_vlan'),
-  declareAction('dec_ttl', { dec_ttl: readDecTtl }, ({ controllers }) =>
-    controllers.length === 0 ? 'dec_ttl' : `dec_ttl(${controllers.join(',')})`,
+  declareAction(
+    'mod_nw_ttl',
+    { mod_nw_ttl: readTtl, set_nw_ttl: readTtl },
+    ({ ttl }) => `mod_nw_ttl:${ttl}`,
   ),
+  declareAction('mod_tp_src', { mod_tp_src: setsPort('src') }, ({ port }) => `mod_tp_src:${port}`),
+  declareAction('mod_tp_dst', { mod_tp_dst: setsPort('dst') }, ({ port }) => `mod_tp_dst:${port}`),
   declareAction(
     'write_metadata',
     { write_metadata: readWriteMetadata },

@@ -1,9 +1,20 @@
 /** Lists of actions and instructions: the table of all declarations, and the order they must keep. */
 import type { Action } from '../flow.ts';
-import { outputActions, outputTo } from './actions-output.ts';
+import { choiceActions } from './actions-choice.ts';
+import { connectionActions } from './actions-connection.ts';
+import { headerActions } from './actions-header.ts';
+import { learnActions } from './actions-learn.ts';
+import { outputActions, outputTo, parseOutputPort } from './actions-output.ts';
 import { rewriteActions } from './actions-rewrite.ts';
 import { stateActions } from './actions-state.ts';
-import type { ActionContext, ActionDeclaration, ActionFormat, ActionReader } from './action.ts';
+import {
+  PACKET_TYPE,
+  type ActionContext,
+  type ActionDeclaration,
+  type ActionFormat,
+  type ActionReader,
+  type Holder,
+} from './action.ts';
 import type { PortOptions } from './ports.ts';
 import { tryParsePort } from './ports.ts';
 import type { Layers } from './prerequisites.ts';
@@ -11,7 +22,11 @@ import { items, TextError, type Item, type Span } from './span.ts';
 
 const declarations: readonly ActionDeclaration[] = [
   ...outputActions,
+  ...choiceActions,
   ...rewriteActions,
+  ...headerActions,
+  ...connectionActions,
+  ...learnActions,
   ...stateActions,
 ];
 const byKind = new Map(declarations.map((declaration) => [declaration.kind, declaration]));
@@ -19,56 +34,151 @@ const readers = new Map<string, ActionReader['read']>(
   declarations.flatMap(({ readers }) => readers.map(({ name, read }) => [name, read] as const)),
 );
 
-/** The place of an instruction in a flow (OpenFlow 1.3.5 §5.9); whatever is not here is an applied action. */
-const instructionOrder: Partial<Record<Action['kind'], number>> = {
-  meter: 0,
-  clear_actions: 2,
-  write_actions: 3,
-  write_metadata: 4,
-  goto_table: 5,
-};
+/**
+ * The place of an instruction in a flow (OpenFlow 1.3.5 §5.9); whatever is not here is an applied
+ * action. Text has the same names for them.
+ */
+const instructionOrder: ReadonlyMap<string, number> = new Map([
+  ['meter', 0],
+  ['clear_actions', 2],
+  ['write_actions', 3],
+  ['write_metadata', 4],
+  ['goto_table', 5],
+]);
 const applied = 1;
 
+/** Kinds that an action set may hold (ofpact_is_allowed_in_actions_set() in Open vSwitch). */
+const ofActionSet = new Set<Action['kind']>([
+  'pop_vlan',
+  'pop_mpls',
+  'decap',
+  'encap',
+  'push_mpls',
+  'push_vlan',
+  'dec_ttl',
+  'dec_mpls_ttl',
+  'dec_nsh_ttl',
+  'ct',
+  'ct_clear',
+  'resubmit',
+  'output',
+  'group',
+  'set_field',
+  'load',
+  'move',
+  'mod_nw_ttl',
+  'mod_tp_src',
+  'mod_tp_dst',
+  'set_mpls_ttl',
+  'set_queue',
+]);
+const ofExec = new Set<Action['kind']>(['set_field', 'load', 'move', 'nat']);
+const besideConjunction = new Set<Action['kind']>(['conjunction', 'note']);
+
+/** ovs-ofctl reads no deeper. */
+const deepest = 100;
+
+function isAllowed(action: Action, holder: Holder | null): boolean {
+  switch (holder) {
+    case 'ct':
+      return ofExec.has(action.kind);
+    case 'write_actions':
+      if (action.kind === 'output') return action.maxLength === undefined;
+      if (action.kind === 'controller') {
+        return (
+          action.reason === 'action' &&
+          action.controllerId === 0 &&
+          action.userdata === undefined &&
+          !action.pause &&
+          action.meterId === undefined
+        );
+      }
+      return ofActionSet.has(action.kind);
+    default:
+      return action.kind !== 'nat' && !(holder === 'clone' && action.kind === 'meter');
+  }
+}
+
 function readAction(item: Item, context: ActionContext): readonly Action[] {
-  const { key, form } = item;
+  const { key } = item;
   const read = readers.get(key.text.toLowerCase());
   if (read !== undefined) {
     const actions = read(item, context);
     return Array.isArray(actions) ? (actions as readonly Action[]) : [actions as Action];
   }
-  const port = form === 'word' ? tryParsePort(key.text, context.options) : null;
-  if (port !== null) return [outputTo(port)];
+  const port = tryParsePort(key.text, context.options);
+  if (port !== null) return [outputTo(parseOutputPort(key, context))];
   throw new TextError(key.at, `expected an action or a port, found "${key.text}"`);
 }
 
-function readList(span: Span, context: ActionContext, instructions: boolean): Action[] {
-  const actions: Action[] = [];
-  let drop: Item | undefined;
-  let last = 0;
-  for (const item of items(span)) {
-    if (item.key.text.toLowerCase() === 'drop') {
-      drop = item;
-      continue;
-    }
-    for (const action of readAction(item, context)) {
-      const rank = instructionOrder[action.kind] ?? applied;
-      if (rank !== applied && !instructions) {
-        throw new TextError(item.key.at, `${action.kind} is an instruction: it cannot stand here`);
-      }
-      if (rank < last || (rank === last && rank !== applied && actions.length > 0)) {
-        throw new TextError(
-          item.key.at,
-          `${action.kind} stands too late: the order is meter, actions, clear_actions, write_actions, write_metadata, goto_table`,
-        );
-      }
-      last = rank;
-      actions.push(action);
-    }
+/** What the list is: a flow's holds instructions, a bucket's a meter before its actions, a nested one neither. */
+type ListKind = 'instructions' | 'bucket' | 'nested';
+
+class ListReader {
+  readonly actions: Action[] = [];
+  #last = -1;
+  #conjunction = false;
+  readonly #context: ActionContext;
+  readonly #kind: ListKind;
+
+  constructor(context: ActionContext, kind: ListKind) {
+    this.#context = context;
+    this.#kind = kind;
   }
-  if (drop !== undefined && actions.length > 0) {
+
+  add(item: Item): void {
+    const { holder } = this.#context;
+    const { key } = item;
+    const name = key.text.toLowerCase();
+    const rank = instructionOrder.get(name) ?? applied;
+    const here = rank === applied || this.#kind === 'instructions';
+    if (!here && !(this.#kind === 'bucket' && rank === 0)) {
+      throw new TextError(key.at, `${name} is an instruction: it cannot stand here`);
+    }
+    for (const action of readAction(item, this.#context)) {
+      if (!isAllowed(action, holder)) {
+        throw new TextError(key.at, `${key.text} cannot stand in ${holder ?? 'a list of actions'}`);
+      }
+      this.actions.push(action);
+      this.#conjunction ||= action.kind === 'conjunction';
+    }
+    if (this.#conjunction && !this.actions.every(({ kind }) => besideConjunction.has(kind))) {
+      throw new TextError(key.at, 'conjunction stands with other conjunctions and notes only');
+    }
+    if (rank < this.#last || (rank === this.#last && rank !== applied)) {
+      throw new TextError(
+        key.at,
+        `${name} stands too late: the order is meter, actions, clear_actions, write_actions, write_metadata, goto_table`,
+      );
+    }
+    this.#last = rank;
+  }
+}
+
+function readList(span: Span, context: ActionContext, kind: ListKind): Action[] {
+  const list = new ListReader(context, kind);
+  let drop: Item | undefined;
+  for (const item of items(span)) {
+    if (item.key.text.toLowerCase() === 'drop') drop = item;
+    else list.add(item);
+  }
+  if (drop !== undefined && list.actions.length > 0) {
     throw new TextError(drop.key.at, 'drop stands alone, without any other action');
   }
-  return actions;
+  return list.actions;
+}
+
+/** A context, the lists nested in which begin with what it has come to, and leave it as it is. */
+function contextOf(from: Omit<ActionContext, 'nested'>, depth: number): ActionContext {
+  const context: ActionContext = {
+    ...from,
+    nested: (inner, holder) => {
+      if (depth + 1 >= deepest)
+        throw new TextError(inner.at, `over ${deepest} lists in each other`);
+      return readList(inner, contextOf({ ...context, holder }, depth + 1), 'nested');
+    },
+  };
+  return context;
 }
 
 /**
@@ -82,14 +192,17 @@ export function parseActionsSpan(
   layers: Layers | null,
   instructions: boolean,
 ): Action[] {
-  const context: ActionContext = {
-    options,
-    layers,
-    tags: layers?.tagged ? 1 : 0,
-    inCt: false,
-    nested: (inner, ct) => readList(inner, { ...context, inCt: ct !== undefined }, false),
-  };
-  return readList(span, context, instructions);
+  const context = contextOf(
+    {
+      options,
+      layers,
+      tags: [layers?.tagged ?? false, false],
+      packetType: PACKET_TYPE.ethernet,
+      holder: null,
+    },
+    0,
+  );
+  return readList(span, context, instructions ? 'instructions' : 'bucket');
 }
 
 export function formatActionList(actions: readonly Action[], format: ActionFormat): string {

@@ -84,9 +84,12 @@ export function* items(span: Span): Generator<Item> {
       continue;
     }
     if (key.text === '') throw new TextError(key.at, `expected a name before "${mark}"`);
-    const end = valueEnd(span, index + 1, mark === '(');
+    let end = valueEnd(span, index + 1, mark === '(');
+    // `name(VALUE)->FIELD` is one item, whose value is all of `VALUE)->FIELD`.
+    const arrow = mark === '(' && text.startsWith(')->', end);
+    if (arrow) end = valueEnd(span, end + 1, false);
     const value = slice(span, index + 1, end);
-    index = mark === '(' ? end + 1 : end;
+    index = mark === '(' && !arrow ? end + 1 : end;
     const form = mark === '(' ? 'call' : 'value';
     yield { key, value, form, whole: slice(span, start, index) };
   }
@@ -124,16 +127,6 @@ export function parseInteger(span: Span, what: string, low: number, high: number
     throw new TextError(span.at, `${what} ${span.text} is outside ${low} to ${high}`);
   }
   return Number(value);
-}
-
-const bytesForm = /^([0-9a-f]{2}[. ]?)*$/i;
-
-/** Bytes as pairs of hex digits, dots between them allowed. */
-export function parseBytes(span: Span, what: string): number[] {
-  if (!bytesForm.test(span.text)) {
-    throw new TextError(span.at, `expected pairs of hex digits for ${what}, found "${span.text}"`);
-  }
-  return (span.text.match(/[0-9a-f]{2}/gi) ?? []).map((pair) => Number.parseInt(pair, 16));
 }
 
 export function formatBytes(bytes: readonly number[]): string {

@@ -151,7 +151,7 @@ export const refused: readonly (readonly [given: string, column: number])[] = [
   ['dl_vlan=1,actions=push_vlan:0x88a8,push_vlan:0x8100', 36],
   ['ip,actions=ct(nat(src=1.2.3.4))', 12],
   ['ipv6,actions=ct(commit,nat(src=1.2.3.4))', 14],
-  ['ip,actions=ct(commit,nat(src=0.0.0.0))', 30],
+  ['ip,actions=ct(commit,nat(src=0.0.0.0:80))', 30],
   ['ip,actions=ct(zone=reg13[0..3])', 20],
   ['ip,ct_state=+inv,actions=ct(commit)', 26],
   ['tcp,nw_frag=later,actions=set_field:1->tcp_dst', 40],

@@ -80,8 +80,9 @@ export type OxmClass =
   | 'NXOXM_NSH'
   | 'ERICOXM_OF';
 
-/** Words of 32 bits in a flow key. */
-export const KEY_WORDS = 165;
+/** Words of 32 bits in a flow key, and in one that has room for tunnel options behind the rest. */
+export const KEY_WORDS = 99;
+export const LONG_KEY_WORDS = KEY_WORDS + 2 + 64;
 
 /** First words of what lies in a key without a field that names all of it. */
 export const PLACES = {
@@ -92,12 +93,15 @@ export const PLACES = {
   /** In its upper half the inner VLAN tag, as vlan_tci is the outer; its lower half is free. */
   innerVlan: 88,
   /** 64 bits, the least significant for tun_metadata0: which tunnel options the packet has. */
-  optionsPresent: 99,
+  optionsPresent: KEY_WORDS,
   /** The contents of the tunnel options, 64 words. */
-  options: 101,
+  options: KEY_WORDS + 2,
 } as const;
 
-/** What a switch knows of a packet: header fields, registers and metadata, at each field's `at`. */
+/**
+ * What a switch knows of a packet: header fields, registers and metadata, at each field's `at`. Tunnel
+ * options exist where a switch has a TLV map, so most keys do without their room.
+ */
 export type FlowKey = Uint32Array;
 
 interface Options {

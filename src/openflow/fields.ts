@@ -14,6 +14,7 @@ import { tunnelFields } from './fields-tunnel.ts';
 
 export {
   KEY_WORDS,
+  LONG_KEY_WORDS,
   PLACES,
   type Field,
   type FieldFormat,

@@ -1,15 +1,15 @@
-import { KEY_WORDS } from './fields.ts';
+import { LONG_KEY_WORDS } from './fields.ts';
 import type { Action, Bucket, Flow, Group, Match } from './flow.ts';
 import { addTerm } from './key.ts';
 import { subfieldMask } from './loads.ts';
 
-const values = new Uint32Array(KEY_WORDS);
-const masks = new Uint32Array(KEY_WORDS);
+const values = new Uint32Array(LONG_KEY_WORDS);
+const masks = new Uint32Array(LONG_KEY_WORDS);
 /** Room for two numbers of the flow and, of each word, its index, mask and value in 16-bit halves. */
-const codes = new Uint16Array(2 + KEY_WORDS * 5);
+const codes = new Uint16Array(2 + LONG_KEY_WORDS * 5);
 const maskedWord = 0x8000;
 /** One bit for each word that a match touches, 32 words to a number. */
-const touched = new Int32Array(Math.ceil(KEY_WORDS / 32));
+const touched = new Int32Array(Math.ceil(LONG_KEY_WORDS / 32));
 
 function touch(word: number): void {
   touched[word >>> 5] = (touched[word >>> 5] ?? 0) | (1 << (word & 31));

@@ -1,4 +1,4 @@
-import { KEY_WORDS, type Field, type FlowKey } from './fields.ts';
+import { KEY_WORDS, LONG_KEY_WORDS, type Field, type FlowKey } from './fields.ts';
 import type { Match, Term } from './flow.ts';
 
 const ofBits = (bits: number) => (1n << BigInt(bits)) - 1n;
@@ -15,9 +15,9 @@ const words = new Uint32Array(halves.buffer);
 halves[0] = 1n;
 const lowHalf = words[0] === 1 ? 0 : 1;
 
-/** A key of all zeros. */
-export function newKey(): FlowKey {
-  return new Uint32Array(KEY_WORDS);
+/** A key of all zeros, with room for tunnel options when `long`; what is written to them is lost without. */
+export function newKey(long = false): FlowKey {
+  return new Uint32Array(long ? LONG_KEY_WORDS : KEY_WORDS);
 }
 
 /** `bits` ones at the least significant end, as an unsigned 32-bit number; `bits` 1 … 32. */
@@ -94,15 +94,16 @@ export interface CompiledMatch {
 }
 
 export function compileMatch(match: Match): CompiledMatch {
-  const value = newKey();
-  const mask = newKey();
+  const long = match.some(({ field }) => field.present !== undefined);
+  const value = newKey(long);
+  const mask = newKey(long);
   for (const term of match) addTerm(value, mask, term);
   return { value, mask };
 }
 
 /** Whether a packet's key lies under a compiled match. */
 export function matches(key: FlowKey, { value, mask }: CompiledMatch): boolean {
-  for (let index = 0; index < KEY_WORDS; index += 1) {
+  for (let index = 0; index < mask.length; index += 1) {
     if (((key[index] ?? 0) & (mask[index] ?? 0)) >>> 0 !== value[index]) return false;
   }
   return true;

@@ -134,6 +134,32 @@ export function lifeOf(protocol: number): Life {
   return lives.get(protocol) ?? other;
 }
 
+/** What a dump of conntrack calls the state of an end (ct_dpif_tcp_state_string in ct-dpif.c). */
+const NAMED_STATES: readonly string[] = [
+  'CLOSED',
+  'LISTEN',
+  'SYN_SENT',
+  'SYN_RECV',
+  'ESTABLISHED',
+  'CLOSE_WAIT',
+  'FIN_WAIT_1',
+  'CLOSING',
+  'LAST_ACK',
+  'FIN_WAIT_2',
+  'TIME_WAIT',
+];
+
+/**
+ * The state of a connection by its ends' states as a dump names them; one that has none counts as
+ * answered. A dump that tells one state for both gives the further one.
+ */
+export function stateOf(protocol: number, originator?: string, responder?: string): number {
+  if (protocol !== IP_PROTO.tcp) return REPLIED;
+  const [from, to] = [originator, responder].map((name) => NAMED_STATES.indexOf(name ?? ''));
+  if (from === TCP.synSent && to === TCP.synSent) return ends(TCP.synSent, TCP.closed);
+  return ends(Math.max(from ?? 0, 0), Math.max(to ?? 0, 0));
+}
+
 /** ICMP and ICMPv6 types that ask and answer; an answer identifies the connection as its question does. */
 const ICMP_PAIRS = [
   [0, 8],

@@ -89,11 +89,6 @@ export interface CtRequest {
 /** What `execute` asks of a connection tracker; a scripted one can stand in for the real one. */
 export interface Tracker {
   /** Tracks one packet: updates `tracking`, and the addresses and ports in `key` where it translates. */
-  /** Takes connections in that were begun elsewhere, as a dump tells of them. */
-  load(connections: Iterable<Connection>): void {
-    for (const connection of connections) this.#insert(connection);
-  }
-
   track(key: FlowKey, tracking: Tracking, request: CtRequest, now: number): void;
 }
 
@@ -199,6 +194,11 @@ export class Conntrack implements Tracker {
       this.#entries.set(idOf(found.connection.reply), null);
     }
     this.#tidy();
+  }
+
+  /** Takes connections in that were begun elsewhere, as a dump tells of them. */
+  load(connections: Iterable<Connection>): void {
+    for (const connection of connections) this.#insert(connection);
   }
 
   track(key: FlowKey, tracking: Tracking, request: CtRequest, now: number): void {

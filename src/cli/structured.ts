@@ -10,12 +10,15 @@ import {
 import type { Json } from './client.ts';
 
 /** As a trace's hops name the parts of a flow. */
-export const flowJson = ({ table, priority, cookie, match, actions }: Flow): Json => ({
+export const flowJson = (
+  { table, priority, cookie, match, actions }: Flow,
+  unresolved: ReadonlyMap<number, string> = new Map(),
+): Json => ({
   table,
   priority,
   cookie: `0x${cookie.toString(16)}`,
-  match: formatMatch(match),
-  actions: formatActions(actions),
+  match: formatMatch(match, { unresolved }),
+  actions: formatActions(actions, { unresolved }),
 });
 
 function counters(line: string): Json {

@@ -259,11 +259,20 @@ export interface Group {
   readonly buckets: readonly Bucket[];
 }
 
-export interface Meter {
-  readonly id: number;
-  readonly unit: 'kbps' | 'pktps';
+/** A limit, in the unit of its meter. */
+export interface MeterBand {
   readonly rate: number;
   readonly burst?: number;
+  /** By how much the drop precedence of the DSCP is raised; absent: what is over the limit is dropped. */
+  readonly remark?: number;
+}
+
+/** Nearly every meter has one band, so the meter is that band itself. */
+export interface Meter extends MeterBand {
+  readonly id: number;
+  readonly unit: 'kbps' | 'pktps';
+  readonly stats?: boolean;
+  readonly further?: readonly MeterBand[];
 }
 
 /** Everything one bridge is programmed with. */

@@ -19,6 +19,17 @@ async function readText(file: string, io: Io): Promise<string> {
   }
 }
 
+async function portNames(file: string, io: Io): Promise<ReadonlyMap<string, number>> {
+  const { parsePortNames } = await import('../../openflow/index.ts');
+  const ports = parsePortNames(await readText(file, io));
+  if (ports.size > 0) return ports;
+  throw new Failure(
+    'invalid',
+    'NoPorts',
+    `no port found in '${file}': expected the output of ovs-appctl dpif/show, ovs-ofctl show or dump-ports-desc`,
+  );
+}
+
 /** `flows parse`, and what a node's switch holds: `flows dump`, `groups dump`, `ports dump`. */
 export function flowCommands(program: Command, io: Io, client: Client): void {
   const flows = program
@@ -29,17 +40,32 @@ export function flowCommands(program: Command, io: Io, client: Client): void {
     .command('parse')
     .summary('read ovs-ofctl text and print each flow in canonical form')
     .argument('<file>', 'add-flow lines or a dump-flows output; - is stdin')
+    .option('--ports <file>', 'numbers for port names: ovs-appctl dpif/show or ovs-ofctl show')
     .option('--json', 'print a JSON array of objects with table, priority, cookie, match, actions')
     .addHelpText('after', example('ovs-ofctl dump-flows br-int | tianchi flows parse -'))
-    .action(async (file: string, options: { json?: boolean }) => {
+    .action(async (file: string, options: { json?: boolean; ports?: string }) => {
       const { formatFlow, parseFlows } = await import('../../openflow/index.ts');
-      const { flows: parsed, errors } = parseFlows(await readText(file, io));
+      const names =
+        options.ports === undefined ? {} : { ports: await portNames(options.ports, io) };
+      const text = await readText(file, io);
+      const { flows: parsed, errors, skipped, unresolved } = parseFlows(text, names);
       if (options.json === true) {
         const { flowJson } = await import('../structured.ts');
-        io.out(JSON.stringify(parsed.map(flowJson), null, 2));
-      } else for (const flow of parsed) io.out(formatFlow(flow));
+        io.out(
+          JSON.stringify(
+            parsed.map((flow) => flowJson(flow, unresolved)),
+            null,
+            2,
+          ),
+        );
+      } else for (const flow of parsed) io.out(formatFlow(flow, { unresolved }));
       for (const { line, column, message } of errors)
         io.err(`${file}:${line}:${column}: ${message}`);
+      if (skipped > 0) {
+        io.err(
+          `skipped ${skipped} ${skipped === 1 ? 'line that is no flow' : 'lines that are no flows'}`,
+        );
+      }
       if (errors.length > 0) {
         const lines = errors.length === 1 ? 'line is' : 'lines are';
         throw new Failure('invalid', 'InvalidFlow', `${errors.length} ${lines} no valid flow`);

@@ -2,10 +2,12 @@
 import type { FlowKey } from '../fields.ts';
 import type { Action, Flow, FlowCounters, Match } from '../flow.ts';
 import { formatActionList, parseActionsSpan } from './actions.ts';
-import { asFailure, eachLine, type LineError } from './lines.ts';
+import { isInterruption } from './damage.ts';
+import { asFailure, isOpen, readLines, type LineError } from './lines.ts';
 import { formatMatchItems, matchOf, newBits, parseMatchSpan, putItem } from './match.ts';
 import type { PortOptions } from './ports.ts';
 import { layersOf } from './prerequisites.ts';
+import { fieldByName } from './names.ts';
 import { compileMatch } from '../key.ts';
 import {
   items,
@@ -40,28 +42,41 @@ const passedOver = new Set([
   'duration',
   'n_packets',
   'n_bytes',
+  'n_offload_packets',
+  'n_offload_bytes',
   'idle_age',
   'hard_age',
-  'importance',
-  'no_readonly_table',
-  'allow_hidden_fields',
 ]);
+/** Words that ovs-ofctl takes, with or without a value, and does nothing with. */
+const ignored = new Set(['no_readonly_table', 'allow_hidden_fields']);
+/** What a line of add-flows can begin with beside `add`. */
+const otherCommands = new Set(['modify', 'modify_strict', 'delete', 'delete_strict']);
 
 type Settings = { -readonly [K in keyof Omit<Flow, 'match' | 'actions'>]: Flow[K] };
 
+function readTable(flow: Settings, value: Span): void {
+  if (!/^\+?[0-9]+$/.test(value.text)) {
+    throw new TextError(value.at, `expected the number of a table, found "${value.text}"`);
+  }
+  const decimal = { text: String(Number(value.text)), at: value.at };
+  const table = parseInteger(decimal, 'table', 0, anyTable);
+  flow.table = table === anyTable ? 0 : table;
+}
+
 const settings: Readonly<Record<string, (flow: Settings, value: Span) => void>> = {
-  table: (flow, value) => {
-    const table = parseInteger(value, 'table', 0, anyTable);
-    flow.table = table === anyTable ? 0 : table;
-  },
+  table: readTable,
+  table_id: readTable,
   priority: (flow, value) => {
     flow.priority = parseInteger(value, 'priority', 0, 65535);
   },
   cookie: (flow, value) => {
-    flow.cookie = parseNumber(value, 64, 'cookie');
-    if (flow.cookie === lastCookie) {
-      throw new TextError(value.at, 'cookie 0xffffffffffffffff is reserved');
+    const [, mask] = split(value, '/');
+    if (mask !== undefined) {
+      throw new TextError(value.at, 'a flow has a whole cookie: a mask searches for flows');
     }
+    // -1 stands for no cookie.
+    flow.cookie = value.text === '-1' ? 0n : parseNumber(value, 64, 'cookie');
+    if (flow.cookie === lastCookie) flow.cookie = 0n;
   },
   idle_timeout: (flow, value) => {
     flow.idleTimeout = parseInteger(value, 'idle_timeout', 0, 65535);
@@ -69,39 +84,63 @@ const settings: Readonly<Record<string, (flow: Settings, value: Span) => void>> 
   hard_timeout: (flow, value) => {
     flow.hardTimeout = parseInteger(value, 'hard_timeout', 0, 65535);
   },
+  // OpenFlow 1.3 leaves it out.
+  importance: (_flow, value) => {
+    parseInteger(value, 'importance', 0, 65535);
+  },
 };
 
 /** Reads an item that is no part of the match; false when it has no meaning here. */
-function readSetting(flow: Settings, { key, value, form }: Item): boolean {
-  const read = settings[key.text];
-  if (read !== undefined) {
-    read(flow, value);
+function readSetting(flow: Settings, { key, value }: Item): boolean {
+  const name = key.text;
+  if (flagWords.includes(name)) {
+    flow.flags = flagWords.filter((flag) => flag === name || flow.flags?.includes(flag));
     return true;
   }
-  if (form === 'word' && flagWords.includes(key.text)) {
-    flow.flags = flagWords.filter((flag) => flag === key.text || flow.flags?.includes(flag));
-    return true;
+  if (ignored.has(name)) return true;
+  const read = Object.hasOwn(settings, name) ? settings[name] : undefined;
+  if (read === undefined && !passedOver.has(name)) return false;
+  if (value.text === '') throw new TextError(key.at, `${name} has no value`);
+  read?.(flow, value);
+  return true;
+}
+
+/**
+ * Where the actions begin: ovs-ofctl takes the first `action` wherever it stands, and what follows the
+ * next `=`. Names in quotes are not looked into.
+ */
+function splitActions(line: Span): { head: Span; list: Span } {
+  const { text } = line;
+  const quote = text.indexOf('"');
+  let at = text.indexOf('action');
+  if (quote >= 0 && quote < at) {
+    at = text.replaceAll(/"[^"]*"/g, (name) => '"'.repeat(name.length)).indexOf('action');
   }
-  return passedOver.has(key.text);
+  const equals = at < 0 ? -1 : text.indexOf('=', at);
+  if (equals < 0) {
+    throw new TextError(line.at + text.trimEnd().length, 'expected actions= and the actions');
+  }
+  return { head: slice(line, 0, at), list: slice(line, equals + 1) };
 }
 
 function parseFlowSpan(line: Span, options: PortOptions): Flow {
-  const actionsAt = /(?:^|[,\s])actions?=/.exec(line.text);
-  if (actionsAt === null) {
-    throw new TextError(line.at + line.text.length, 'expected actions= and the actions');
-  }
-  const head = slice(line, 0, actionsAt.index);
+  const { head, list } = splitActions(line);
   const flow: Settings = { table: 0, priority: defaultPriority, cookie: 0n };
   const bits = newBits();
   for (const item of items(head)) {
-    if (item.whole.at === line.at && item.whole.text === 'add') continue;
+    if (item.whole.at === line.at) {
+      if (item.whole.text === 'add') continue;
+      if (otherCommands.has(item.whole.text)) {
+        const message = `${item.whole.text} changes flows that a switch has: it is no flow itself`;
+        throw new TextError(item.whole.at, message);
+      }
+    }
     if (readSetting(flow, item) || putItem(bits, item, options)) continue;
     throw new TextError(
       item.key.at,
       `expected a field, a protocol or a setting of the flow, found "${item.key.text}"`,
     );
   }
-  const list = slice(line, actionsAt.index + actionsAt[0].length);
   const match = matchOf(bits, head.at);
   const actions = parseActionsSpan(list, options, layersOf(compileMatch(match)), true);
   const onward = actions.find((action) => action.kind === 'goto_table');
@@ -112,6 +151,43 @@ function parseFlowSpan(line: Span, options: PortOptions): Flow {
     );
   }
   return { ...flow, match, actions };
+}
+
+const protocol = /^(?:(?:ip|tcp|udp|sctp|icmp)(?:v?[46])?|r?arp|mplsm?|eth)$/;
+
+function isFlowWord(word: string): boolean {
+  return (
+    Object.hasOwn(settings, word) ||
+    passedOver.has(word) ||
+    flagWords.includes(word) ||
+    fieldByName(word) !== undefined
+  );
+}
+
+/** Where dump-flows begins a line, whatever its options. */
+const dumpStart = /^\s*(?:cookie|duration)=/;
+/** What only dump-flows writes. */
+const counted = /\b(?:duration|n_packets|n_bytes)=/;
+
+/** Whether a line can only be meant as a flow or its beginning. */
+function beginsFlow(line: string): boolean {
+  if (dumpStart.test(line)) return true;
+  const word = /^\s*([\w.[\]]+)\s*([=:(]?)/.exec(line);
+  const acts = /actions?\s*=/.test(line);
+  if (word === null) return acts && counted.test(line);
+  const [, name = '', mark] = word;
+  if (name === 'group_id' || name === 'meter') return false;
+  if (!acts)
+    return mark === '=' && isFlowWord(name) && /[,\s]/.test(line.trim()) && !isInterruption(line);
+  return mark !== '' || isFlowWord(name) || protocol.test(name) || counted.test(line);
+}
+
+/** Whether a line may go on with a flow: as long as its actions, or a bracket, are still to come. */
+function belongsToFlow(soFar: string, line: string, gap: boolean): boolean {
+  if (dumpStart.test(line)) return false;
+  const acts = soFar.includes('action');
+  if (gap) return !acts && counted.test(soFar) && /^\s*actions?=/.test(line);
+  return isOpen(soFar) || (!acts && counted.test(soFar)) || !beginsFlow(line);
 }
 
 /**
@@ -126,17 +202,24 @@ export interface ParsedFlows {
   /** In the order read. */
   readonly flows: readonly Flow[];
   readonly errors: readonly LineError[];
-  /** Quoted port names that were not resolved, by the numbers that stand for them. */
+  /** Lines of a record that are no flows: prompts, headings, prose. A file for ovs-ofctl has none. */
+  readonly skipped: number;
+  /** Names of ports that were not resolved, by the numbers that stand for them. */
   readonly unresolved: ReadonlyMap<number, string>;
 }
 
-/** All flows of a file or a dump; blank lines, comments (`#`) and headers of replies are passed over. */
+/**
+ * All flows of a file or a dump, past blank lines, comments (`#`) and headers of replies. Flows that
+ * were broken into several lines are put together; of a record of a session what is no flow is skipped.
+ */
 export function parseFlows(text: string, options: PortOptions = {}): ParsedFlows {
   const unresolved = options.unresolved ?? new Map<number, string>();
-  const { values, errors } = eachLine(text, (line) =>
-    parseFlowSpan(line, { ...options, unresolved }),
-  );
-  return { flows: values, errors, unresolved };
+  const { values, errors, skipped } = readLines(text, {
+    read: (line) => parseFlowSpan(line, { ...options, unresolved }),
+    begins: beginsFlow,
+    belongs: belongsToFlow,
+  });
+  return { flows: values, errors, skipped, unresolved };
 }
 
 function formatDuration(seconds: number): string {

@@ -88,6 +88,6 @@ describe('a meter', () => {
   test('says what is missing, and where', () => {
     expect(
       parseMeters('meter=1 pktps bands=\ntype=drop rate=1\n\nmeter=2 pktps').errors,
-    ).toMatchObject([{ line: 4, column: 1 }]);
+    ).toMatchObject([{ line: 4, column: 14 }]);
   });
 });

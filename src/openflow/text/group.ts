@@ -1,12 +1,18 @@
 /** Groups as lines: what `ovs-ofctl add-group` takes and what `dump-groups` prints. */
-import type { Action, Bucket, Group } from '../flow.ts';
+import { FIELDS, type Field } from '../fields.ts';
+import { PORT, type Action, type Bucket, type Group } from '../flow.ts';
 import { formatActionList, parseActionsSpan } from './actions.ts';
 import type { FormatOptions } from './flow.ts';
-import { eachLine, type LineError } from './lines.ts';
+import { readLines, type LineError } from './lines.ts';
+import { parseField } from './names.ts';
 import { formatPort, parsePort, type PortOptions } from './ports.ts';
-import { items, parseInteger, slice, TextError, type Item, type Span } from './span.ts';
+import { items, parseInteger, parseNumber, slice, TextError, type Span } from './span.ts';
+import { formatMatchValue, parseValue } from './values.ts';
 
 const lastGroup = 0xffffff00;
+const lastBucket = 0xffffff00;
+/** Above it are the reserved ports, of which a bucket watches none but the controller. */
+const lastPort = 0xfeff;
 const types: Readonly<Record<string, Group['type']>> = {
   all: 'all',
   select: 'select',
@@ -19,13 +25,33 @@ const defaultWeight = 1;
 type Draft<T> = { -readonly [K in keyof T]?: T[K] };
 
 function oneOf<T>(known: Readonly<Record<string, T>>, value: Span): T {
-  const found = known[value.text];
+  const found = Object.hasOwn(known, value.text) ? known[value.text] : undefined;
   if (found !== undefined) return found;
   const names = Object.keys(known).join(', ');
   throw new TextError(value.at, `expected one of ${names}, found "${value.text}"`);
 }
 
-const groupKeys: Readonly<Record<string, (group: Draft<Group>, value: Span) => void>> = {
+type SelectionField = NonNullable<Group['hashedFields']>[number];
+
+/** `fields(ip_dst,eth_src=ff:ff:ff:00:00:00)`: what is given is a mask. */
+function parseSelectionFields(value: Span, options: PortOptions): SelectionField[] {
+  const found = new Map<Field, SelectionField>();
+  for (const item of items(value)) {
+    const field = parseField(item.key);
+    if (found.has(field)) throw new TextError(item.key.at, `${field.name} is named twice`);
+    const mask =
+      item.value.text === '' ? field.exact : parseValue(item.value, field, options).value;
+    if (mask === 0n) {
+      throw new TextError(item.value.at, `the mask of ${field.name} has no bit: expected some`);
+    }
+    found.set(field, { field, mask });
+  }
+  return [...FIELDS.values()].flatMap((field) => found.get(field) ?? []);
+}
+
+const groupKeys: Readonly<
+  Record<string, (group: Draft<Group>, value: Span, options: PortOptions) => void>
+> = {
   group_id: (group, value) => {
     group.id = parseInteger(value, 'group_id', 0, lastGroup);
   },
@@ -35,47 +61,83 @@ const groupKeys: Readonly<Record<string, (group: Draft<Group>, value: Span) => v
   selection_method: (group, value) => {
     group.selectionMethod = oneOf({ dp_hash: 'dp_hash', hash: 'hash' }, value);
   },
+  selection_method_param: (group, value) => {
+    const parameter = parseNumber(value, 64, 'selection_method_param');
+    if (parameter !== 0n) group.selectionParam = parameter;
+  },
+  fields: (group, value, options) => {
+    const fields = parseSelectionFields(value, options);
+    if (fields.length > 0) group.hashedFields = fields;
+  },
 };
 
 const bucketKeys: Readonly<
   Record<string, (bucket: Draft<Bucket>, value: Span, options: PortOptions) => void>
 > = {
   bucket_id: (bucket, value) => {
-    bucket.id = parseInteger(value, 'bucket_id', 0, 0xffffff00);
+    bucket.id = parseInteger(value, 'bucket_id', 0, lastBucket);
   },
   weight: (bucket, value) => {
     bucket.weight = parseInteger(value, 'weight', 0, 65535);
   },
   watch_port: (bucket, value, options) => {
-    bucket.watchPort = parsePort(value, options);
+    const port = parsePort(value, options);
+    const named = options.unresolved?.has(port) === true;
+    if (port > lastPort && port !== PORT.any && port !== PORT.controller && !named) {
+      throw new TextError(value.at, `a bucket cannot watch ${value.text}: expected a port`);
+    }
+    if (port !== PORT.any) bucket.watchPort = port;
   },
   watch_group: (bucket, value) => {
     bucket.watchGroup = parseInteger(value, 'watch_group', 0, lastGroup);
   },
 };
 
-/** What follows one `bucket=`; settings may stand between the actions, and `actions=` before them. */
+const blank = (text: string) => ' '.repeat(text.length);
+
+/**
+ * What follows one `bucket=`; settings may stand between the actions, and `actions=` before any of
+ * them. What is no action is blanked, so that the rest is one list and stays in its place.
+ */
 function parseBucket(span: Span, type: Group['type'], options: PortOptions): Draft<Bucket> {
   const bucket: Draft<Bucket> = {};
-  const actions: Action[] = [];
+  let list = span.text;
   let seen = false;
-  const read = ({ key, value, whole }: Item) => {
-    const setting = bucketKeys[key.text];
+  const erase = ({ at, text }: Span) => {
+    const from = at - span.at;
+    list = list.slice(0, from) + blank(text) + list.slice(from + text.length);
+  };
+  for (const { key, value, whole } of items(span)) {
+    const name = key.text.toLowerCase();
+    const setting = Object.hasOwn(bucketKeys, name) ? bucketKeys[name] : undefined;
     if (setting !== undefined) {
       setting(bucket, value, options);
-      return;
+      erase(whole);
+      continue;
     }
-    const list = key.text === 'actions' || key.text === 'action' ? value : whole;
     seen = true;
-    actions.push(...parseActionsSpan(list, options, null, false));
-  };
-  for (const item of items(span)) read(item);
-  if (!seen) throw new TextError(span.at + span.text.length, 'expected the actions of the bucket');
-  if (bucket.weight !== undefined && type !== 'select') {
-    throw new TextError(span.at, 'only the buckets of a select group have weights');
+    if (name === 'actions' || name === 'action') {
+      erase({ text: whole.text.slice(0, value.at - whole.at), at: whole.at });
+    }
   }
-  if (bucket.weight === defaultWeight) delete bucket.weight;
+  if (!seen) throw new TextError(span.at + span.text.length, 'expected the actions of the bucket');
+  const actions: Action[] = parseActionsSpan({ text: list, at: span.at }, options, null, false);
+  checkBucket(bucket, type, span.at);
+  if (bucket.weight === (type === 'select' ? defaultWeight : 0)) delete bucket.weight;
   return { ...bucket, actions };
+}
+
+function checkBucket(bucket: Draft<Bucket>, type: Group['type'], at: number): void {
+  const watches = bucket.watchPort !== undefined || bucket.watchGroup !== undefined;
+  if (bucket.weight && type !== 'select') {
+    throw new TextError(at, 'only the buckets of a select group have weights');
+  }
+  if (watches && (type === 'all' || type === 'indirect')) {
+    throw new TextError(at, `the buckets of a group of type ${type} watch nothing`);
+  }
+  if (!watches && type === 'fast_failover') {
+    throw new TextError(at, 'a bucket of type ff watches a port or a group: expected watch_port');
+  }
 }
 
 /** Gives buckets without an id the lowest free ones, as the switch does. */
@@ -98,27 +160,47 @@ function withIds(drafts: readonly Draft<Bucket>[], at: number): Bucket[] {
   });
 }
 
-function parseGroup(line: Span, options: PortOptions): Group {
-  const marks = [...line.text.matchAll(/(?<![\w])bucket=/g)];
-  const head = slice(line, 0, marks[0]?.index);
+function readHead(head: Span, line: Span, options: PortOptions): Draft<Group> {
   const group: Draft<Group> = {};
   for (const { key, value, whole } of items(head)) {
     if (whole.at === line.at && whole.text === 'add') continue;
-    const read = groupKeys[key.text];
+    const read = Object.hasOwn(groupKeys, key.text) ? groupKeys[key.text] : undefined;
     if (read === undefined) {
       const known = Object.keys(groupKeys).join(', ');
       throw new TextError(key.at, `expected one of ${known} or bucket, found "${key.text}"`);
     }
-    read(group, value);
+    read(group, value, options);
   }
+  return group;
+}
+
+/** The rules between the settings of a group. */
+function checkSelection({ type, ...group }: Draft<Group>, at: number): void {
+  const { selectionMethod, hashedFields, selectionParam } = group;
+  if (selectionMethod !== undefined && type !== 'select') {
+    throw new TextError(at, `selection_method is for groups of type select, not ${type}`);
+  }
+  if (hashedFields !== undefined && selectionMethod !== 'hash') {
+    throw new TextError(at, 'fields go with selection_method=hash only');
+  }
+  if (selectionParam !== undefined && selectionMethod === undefined) {
+    throw new TextError(at, 'selection_method_param goes with a selection_method only');
+  }
+}
+
+function parseGroup(line: Span, options: PortOptions): Group {
+  const marks = [...line.text.matchAll(/bucket=/g)];
+  const head = slice(line, 0, marks[0]?.index);
+  const group = readHead(head, line, options);
   const { id, type } = group;
   if (id === undefined) throw new TextError(line.at, 'expected group_id=');
   if (type === undefined) throw new TextError(line.at, 'expected type=');
+  checkSelection(group, line.at);
   const drafts = marks.map((mark, index) =>
     parseBucket(slice(line, mark.index + mark[0].length, marks[index + 1]?.index), type, options),
   );
-  if (type === 'indirect' && drafts.length > 1) {
-    throw new TextError(line.at, 'an indirect group has one bucket at most');
+  if (type === 'indirect' && drafts.length !== 1) {
+    throw new TextError(line.at, 'an indirect group has one bucket');
   }
   return { ...group, id, type, buckets: withIds(drafts, line.at) };
 }
@@ -126,29 +208,52 @@ function parseGroup(line: Span, options: PortOptions): Group {
 export interface ParsedGroups {
   readonly groups: readonly Group[];
   readonly errors: readonly LineError[];
-  /** Quoted port names that were not resolved, by the numbers that stand for them. */
+  /** Lines of a record that are no groups. */
+  readonly skipped: number;
+  /** Names of ports that were not resolved, by the numbers that stand for them. */
   readonly unresolved: ReadonlyMap<number, string>;
 }
 
-/** All groups of a file or a dump, of OpenFlow 1.0 (NXST) to 1.5. */
+const beginsGroup = (line: string) => /^\s*(?:add[,\s]+)?group_id=/.test(line);
+
+/** All groups of a file or a dump, of OpenFlow 1.0 (NXST) to 1.5; broken lines are put together. */
 export function parseGroups(text: string, options: PortOptions = {}): ParsedGroups {
   const unresolved = options.unresolved ?? new Map<number, string>();
-  const { values, errors } = eachLine(text, (line) => parseGroup(line, { ...options, unresolved }));
-  return { groups: values, errors, unresolved };
+  const { values, errors, skipped } = readLines(text, {
+    read: (line) => parseGroup(line, { ...options, unresolved }),
+    begins: beginsGroup,
+    belongs: (_soFar, line, gap) => !gap && !beginsGroup(line),
+  });
+  return { groups: values, errors, skipped, unresolved };
 }
 
 function formatBucket(bucket: Bucket, type: Group['type'], { unresolved }: FormatOptions): string {
-  const weight = bucket.weight ?? (type === 'select' ? defaultWeight : 0);
+  const usual = type === 'select' ? defaultWeight : 0;
+  const { weight = usual, watchPort, watchGroup } = bucket;
   const format = { version: 15, ...(unresolved && { unresolved }) } as const;
   return [
     `bucket=bucket_id:${bucket.id}`,
-    ...(weight === (type === 'select' ? defaultWeight : 0) ? [] : [`weight:${weight}`]),
-    ...(bucket.watchPort === undefined
-      ? []
-      : [`watch_port:${formatPort(bucket.watchPort, unresolved)}`]),
-    ...(bucket.watchGroup === undefined ? [] : [`watch_group:${bucket.watchGroup}`]),
+    ...(weight === usual ? [] : [`weight:${weight}`]),
+    ...(watchPort === undefined ? [] : [`watch_port:${formatPort(watchPort, unresolved)}`]),
+    ...(watchGroup === undefined ? [] : [`watch_group:${watchGroup}`]),
     `actions=${formatActionList(bucket.actions, format)}`,
   ].join(',');
+}
+
+function formatSelection(group: Group): string[] {
+  const { selectionMethod, selectionParam, hashedFields = [] } = group;
+  if (selectionMethod === undefined) return [];
+  const fields = hashedFields.map(({ field, mask }) =>
+    mask === field.exact
+      ? field.name
+      : `${field.name}=${formatMatchValue({ value: mask, mask: field.exact }, field)}`,
+  );
+  return [
+    `selection_method=${selectionMethod}`,
+    ...(selectionParam === undefined ? [] : [`selection_method_param=${selectionParam}`]),
+    ...(fields.length === 1 ? [`fields=${fields[0]}`] : []),
+    ...(fields.length > 1 ? [`fields(${fields.join(',')})`] : []),
+  ];
 }
 
 /** A line of `ovs-ofctl -O OpenFlow15 --no-names dump-groups` without its leading space. */
@@ -156,7 +261,7 @@ export function formatGroup(group: Group, options: FormatOptions = {}): string {
   return [
     `group_id=${group.id}`,
     `type=${group.type === 'fast_failover' ? 'ff' : group.type}`,
-    ...(group.selectionMethod === undefined ? [] : [`selection_method=${group.selectionMethod}`]),
+    ...formatSelection(group),
     ...group.buckets.map((bucket) => formatBucket(bucket, group.type, options)),
   ].join(',');
 }

@@ -13,4 +13,4 @@ export {
 export { formatGroup, parseGroups, type ParsedGroups } from './group.ts';
 export type { LineError } from './lines.ts';
 export { formatMeter, parseMeters } from './meter.ts';
-export type { PortOptions } from './ports.ts';
+export { parsePortNames, type PortOptions } from './ports.ts';

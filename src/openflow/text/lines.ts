@@ -1,4 +1,11 @@
+/**
+ * Texts of many lines: files for ovs-ofctl, dumps, and what people paste of both. A bad line never
+ * stops the rest. An entry that a terminal or an editor broke into several lines is put together
+ * again, and its errors still name the line and column where they stand
+ * (docs/decisions/damaged-dumps.md).
+ */
 import { Failure } from '../../base/failure.ts';
+import { isInterruption, isRecord } from './damage.ts';
 import { TextError, type Span } from './span.ts';
 
 /** A line that could not be read; both counts start at 1. */
@@ -6,6 +13,26 @@ export interface LineError {
   readonly line: number;
   readonly column: number;
   readonly message: string;
+}
+
+/** How entries of one kind (flows, groups, meters) stand in a text. */
+export interface Syntax<T> {
+  /** @throws {TextError} */
+  read(entry: Span): T;
+  /** Whether a line can only be meant as an entry or its beginning. */
+  begins(line: string): boolean;
+  /** A line that goes on with the entry before it, in every dump. */
+  continues?(line: string): boolean;
+  /** Whether a line may go on with what was read of an entry; `gap` tells of blank lines between. */
+  belongs(soFar: string, line: string, gap: boolean): boolean;
+}
+
+export interface ReadLines<T> {
+  /** In the order read. */
+  readonly values: readonly T[];
+  readonly errors: readonly LineError[];
+  /** Lines of a record that are no entries: prompts, headings, prose. */
+  readonly skipped: number;
 }
 
 /** Turns an error in one piece of text into the project's. */
@@ -20,25 +47,201 @@ export function asFailure<T>(what: string, text: string, read: () => T): T {
 }
 
 /** The header of a reply: `OFPST_FLOW reply (OF1.3) (xid=0x2):`, and `flags=[more]` in a long one. */
-const header = /^\s*(OFPST|NXST|OFPT|NXT)_\w+ reply\b.*:(?: flags=\[\w+\])?\s*$/;
+const header =
+  /^\s*(?:OFP|NX|ONF)[A-Z]*_\w+ (?:reply|request)\b[^=]*(?:\(xid=\w+\))?:?(?: flags=\[\w+\])?\s*$/;
+/** No terminal is narrower, so nothing shorter was broken by one. */
+const narrowest = 80;
+/** Into how many lines an entry may have been broken. */
+const mostPieces = 12;
+/** How a piece of a broken entry goes to the one before. */
+type Joint = (piece: string) => string;
+const asTheyAre: Joint = (piece) => piece;
+const withoutIndents: Joint = (piece) => piece.trimStart();
+const withSpaces: Joint = (piece) => ` ${piece.trimStart()}`;
 
-/** Reads line by line, past blank lines, comments and headers; a bad line does not stop the rest. */
-export function eachLine<T>(
-  text: string,
-  read: (line: Span) => T,
-): { values: T[]; errors: LineError[] } {
-  const values: T[] = [];
-  const errors: LineError[] = [];
-  for (const [index, whole] of text.split('\n').entries()) {
-    const line = whole.replace(/#.*/, '').trimEnd();
-    if (line.trim() === '' || header.test(line)) continue;
-    const lead = line.length - line.trimStart().length;
+const escape = String.fromCharCode(27);
+const colours = new RegExp(`${escape}\\[[0-9;]*[mK]`, 'g');
+
+/** Lines without what paste and terminals add: colours, returns, the spaces and quotes of word processors. */
+function linesOf(text: string): string[] {
+  const plain = text.includes(escape) ? text.replaceAll(colours, '') : text;
+  return plain
+    .replace(/^\uFEFF/, '')
+    .replaceAll('\u00A0', ' ')
+    .replaceAll(/[\u201C\u201D]/g, '"')
+    .split(/\r*\n/);
+}
+
+/** An entry, whole or as far as it could be read, and how many lines it took. */
+type Outcome<T> =
+  | { readonly ok: true; readonly value: T; readonly lines: number }
+  | {
+      readonly ok: false;
+      readonly lines: number;
+      /** Which of the lines the error is in, and where. */
+      readonly line: number;
+      readonly column: number;
+      readonly message: string;
+      /** How far into the entry that is. */
+      readonly reach: number;
+    };
+
+class Reader<T> {
+  readonly lines: readonly string[];
+  readonly #syntax: Syntax<T>;
+
+  constructor(lines: readonly string[], syntax: Syntax<T>) {
+    this.lines = lines;
+    this.#syntax = syntax;
+  }
+
+  /** A line without its comment. */
+  text(index: number): string {
+    const line = this.lines[index] ?? '';
+    const comment = line.indexOf('#');
+    return comment < 0 ? line : line.slice(0, comment);
+  }
+
+  /** One line by itself. */
+  alone(index: number): Outcome<T> {
+    return this.#attempt([index], asTheyAre);
+  }
+
+  /** The entry that begins at a line, with as many lines as it takes. */
+  entry(first: number): Outcome<T> {
+    const own = [first];
+    for (let next = first + 1; this.#syntax.continues?.(this.text(next)) === true; next += 1) {
+      own.push(next);
+    }
+    const alone = this.#attempt(own, own.length > 1 ? withSpaces : asTheyAre);
+    if (alone.ok && this.#isWhole(own)) return alone;
+    const all = [...own, ...this.#following(own)];
+    let best = alone;
+    for (let count = own.length + 1; count <= all.length; count += 1) {
+      if (best.ok && this.#isWhole(all.slice(0, count - 1))) break;
+      const joined = this.#join(all.slice(0, count));
+      if (joined.ok || (!best.ok && joined.reach > best.reach)) best = joined;
+    }
+    return best.ok ? best : this.#withTail(best, all, first);
+  }
+
+  /** Whether nothing tells that the last of these lines was broken off. */
+  #isWhole(lines: readonly number[]): boolean {
+    const last = this.text(lines.at(-1) ?? 0);
+    return last.length < narrowest && !isOpen(last);
+  }
+
+  /** A bad entry takes along the pieces that the terminal broke off it. */
+  #withTail(bad: Outcome<T>, all: readonly number[], first: number): Outcome<T> {
+    let last = first + bad.lines - 1;
+    while (this.text(last).length >= narrowest && all.includes(last + 1)) last += 1;
+    return { ...bad, lines: last - first + 1 };
+  }
+
+  /** The lines behind an entry's own that may have been broken off it. */
+  #following(own: readonly number[]): number[] {
+    const pieces: number[] = [];
+    let soFar = own.map((line) => this.text(line)).join('\n');
+    let next = (own.at(-1) ?? 0) + 1;
+    let gap = false;
+    for (; pieces.length < mostPieces && next < this.lines.length; next += 1) {
+      const line = this.text(next);
+      if (line.trim() === '') {
+        gap = true;
+        continue;
+      }
+      if (header.test(line) || isInterruption(line)) break;
+      if (!this.#syntax.belongs(soFar, line, gap)) break;
+      pieces.push(next);
+      soFar += line;
+      gap = false;
+    }
+    return pieces;
+  }
+
+  #join(lines: readonly number[]): Outcome<T> {
+    let best = this.#attempt(lines, asTheyAre);
+    for (const joint of [withoutIndents, withSpaces]) {
+      if (best.ok) break;
+      const other = this.#attempt(lines, joint);
+      if (other.ok || other.reach > best.reach) best = other;
+    }
+    return best;
+  }
+
+  #attempt(lines: readonly number[], joint: Joint): Outcome<T> {
+    const [first = 0] = lines;
+    const count = (lines.at(-1) ?? first) - first + 1;
+    const pieces = lines.map((line, index) =>
+      index === 0 ? this.text(line) : joint(this.text(line)),
+    );
+    const whole = pieces.join('').trimEnd();
+    const lead = whole.length - whole.trimStart().length;
     try {
-      values.push(read({ text: line.slice(lead), at: lead }));
+      const value = this.#syntax.read({ text: whole.slice(lead), at: lead });
+      return { ok: true, value, lines: count };
     } catch (error) {
       if (!(error instanceof TextError)) throw error;
-      errors.push({ line: index + 1, column: error.at + 1, message: error.message });
+      let piece = 0;
+      let from = 0;
+      for (; piece + 1 < pieces.length; piece += 1) {
+        const end = from + (pieces[piece]?.length ?? 0);
+        if (error.at < end) break;
+        from = end;
+      }
+      // A joint takes away or adds at the beginning of a piece alone.
+      const line = lines[piece] ?? first;
+      const moved = this.text(line).length - (pieces[piece]?.length ?? 0);
+      const column = Math.max(0, error.at - from + moved) + 1;
+      return {
+        ok: false,
+        lines: count,
+        line: line + 1,
+        column,
+        message: error.message,
+        reach: error.at,
+      };
     }
   }
-  return { values, errors };
+}
+
+/** Whether brackets are left open, so that a value goes on in the next line. */
+export function isOpen(line: string): boolean {
+  let depth = 0;
+  for (let at = line.indexOf('('); at >= 0 && at < line.length; at += 1) {
+    if (line[at] === '(') depth += 1;
+    else if (line[at] === ')') depth -= 1;
+  }
+  return depth > 0;
+}
+
+/** All entries of a text, past blank lines, comments (`#`) and headers of replies. */
+export function readLines<T>(text: string, syntax: Syntax<T>): ReadLines<T> {
+  const lines = linesOf(text);
+  const reader = new Reader(lines, syntax);
+  const values: T[] = [];
+  const errors: LineError[] = [];
+  let skipped = 0;
+  let record: boolean | undefined;
+  for (let index = 0; index < lines.length;) {
+    const line = reader.text(index);
+    if (line.trim() === '' || header.test(line)) {
+      index += 1;
+      continue;
+    }
+    const begins = syntax.begins(line);
+    if (!begins) {
+      record ??= isRecord(lines, (candidate) => syntax.begins(candidate));
+      if (record) {
+        skipped += 1;
+        index += 1;
+        continue;
+      }
+    }
+    const found = begins ? reader.entry(index) : reader.alone(index);
+    index += found.lines;
+    if (found.ok) values.push(found.value);
+    else errors.push({ line: found.line, column: found.column, message: found.message });
+  }
+  return { values, errors, skipped };
 }

@@ -28,6 +28,8 @@ const reserved: ReadonlyMap<string, number> = new Map([
   ['ANY', PORT.any],
   ['NONE', PORT.any],
 ]);
+/** OpenFlow 1.0's number of LOCAL, under which `dpif/show` lists it. */
+const local10 = 0xfffe;
 const reservedNames = new Map([...reserved].toReversed().map(([name, port]) => [port, name]));
 
 /** A port number, a reserved name in any case, or the name of a port; null when it is none of them. */
@@ -39,18 +41,49 @@ export function tryParsePort(text: string, options: PortOptions): number | null 
   }
   const special = reserved.get(text.toUpperCase());
   if (special !== undefined) return special;
-  const quoted = /^"(.*)"$/.exec(text)?.[1];
-  const known = options.ports?.get(quoted ?? text);
-  if (known !== undefined || quoted === undefined) return known ?? null;
-  if (options.unresolved === undefined) return null;
-  for (const [port, name] of options.unresolved) if (name === quoted) return port;
-  const port = firstUnresolved + options.unresolved.size;
-  options.unresolved.set(port, quoted);
+  const quoted = unquote(text);
+  return named(quoted ?? text, quoted === null ? {} : options, options.ports);
+}
+
+/** The name in quotes, whose escapes are JSON's; null: there are none. */
+function unquote(text: string): string | null {
+  if (!/^".*"$/s.test(text)) return null;
+  if (!text.includes('\\')) return text.slice(1, -1);
+  try {
+    const name: unknown = JSON.parse(text);
+    return typeof name === 'string' ? name : null;
+  } catch {
+    return null;
+  }
+}
+
+function named(
+  name: string,
+  { unresolved }: PortOptions,
+  ports: PortOptions['ports'],
+): number | null {
+  const known = ports?.get(name);
+  if (known !== undefined || unresolved === undefined) return known ?? null;
+  const byName =
+    standIns.get(unresolved) ?? new Map([...unresolved].map(([port, other]) => [other, port]));
+  standIns.set(unresolved, byName);
+  const port = byName.get(name) ?? firstUnresolved + unresolved.size;
+  byName.set(name, port);
+  unresolved.set(port, name);
   return port;
 }
 
+/** The other way round of each map that gathers names. */
+const standIns = new WeakMap<ReadonlyMap<number, string>, Map<string, number>>();
+
+/** What a name needs no quotes for where nothing but a port can stand. */
+const bareName = /^[A-Za-z][\w.-]*$/;
+
+/** As {@link tryParsePort}, where nothing but a port can stand: its name needs no quotes. */
 export function parsePort(span: Span, options: PortOptions): number {
-  const port = tryParsePort(span.text, options);
+  const port =
+    tryParsePort(span.text, options) ??
+    (bareName.test(span.text) ? named(span.text, options, undefined) : null);
   if (port === null) {
     throw new TextError(
       span.at,
@@ -63,9 +96,29 @@ export function parsePort(span: Span, options: PortOptions): number {
 /** As `--no-names` prints it; a name that was not resolved stays in its quotes. */
 export function formatPort(port: number, unresolved?: ReadonlyMap<number, string>): string {
   const name = unresolved?.get(port);
-  return reservedNames.get(port) ?? (name === undefined ? String(port) : `"${name}"`);
+  return reservedNames.get(port) ?? (name === undefined ? String(port) : JSON.stringify(name));
 }
 
 export function isReserved(port: number): boolean {
   return reservedNames.has(port);
+}
+
+/** `NAME OFPORT/ODPPORT: (type)` of `ovs-appctl dpif/show`. */
+const ofDatapath = /^\s*(?<name>\S+) (?<port>\d+)\/(?:\d+|none):/;
+/** `1(NAME): addr:…` of `ovs-ofctl show` and `dump-ports-desc`. */
+const ofDescription = /^\s*(?<port>\d+|LOCAL)\((?<name>.+)\): addr:/;
+
+/**
+ * The numbers of ports by name, from the output of `ovs-appctl dpif/show`, `ovs-ofctl show` or
+ * `ovs-ofctl dump-ports-desc`. Other lines are passed over.
+ */
+export function parsePortNames(text: string): Map<string, number> {
+  const ports = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const { name, port } = (ofDatapath.exec(line) ?? ofDescription.exec(line))?.groups ?? {};
+    if (name === undefined || port === undefined) continue;
+    const number = port === 'LOCAL' || Number(port) === local10 ? PORT.local : Number(port);
+    ports.set(unquote(name) ?? name, number);
+  }
+  return ports;
 }

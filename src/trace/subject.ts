@@ -6,11 +6,8 @@ import type { Fabric } from '../sim/fabric.ts';
 import type { NodeNumbers } from './names.ts';
 import type { Probe } from './types.ts';
 
-export interface Subject {
-  readonly topology: Topology;
-  readonly fabric: Fabric;
-  /** undefined: nothing is known of the node. */
-  numbers(node: string): NodeNumbers | undefined;
+/** The packet, by its ends. */
+export interface Sent {
   readonly from: { readonly asked: string; readonly port: Port; readonly address: Ip | null };
   readonly to: {
     readonly asked: string;
@@ -19,6 +16,14 @@ export interface Subject {
     readonly ports: readonly Port[];
     readonly address: Ip | null;
   };
+  readonly probe: Probe;
+}
+
+export interface Subject extends Sent {
+  readonly topology: Topology;
+  readonly fabric: Fabric;
+  /** undefined: nothing is known of the node. */
+  numbers(node: string): NodeNumbers | undefined;
   /** The cloud is somebody else's: its VMs know each other's MACs, or a router's. */
   readonly foreign?: {
     /** What the sender sends its frame to. */
@@ -26,6 +31,5 @@ export interface Subject {
   };
   /** Nodes may be missing from the fabric that are alive. */
   readonly partial?: boolean;
-  readonly probe: Probe;
   readonly source: string;
 }

@@ -90,8 +90,16 @@ class Tracer {
       senderFault(this.#subject, sender) ?? (excess === null ? null : 'longer_than_mtu');
     const node = sender['binding:host_id'];
     const attachment = this.#numbers(node).attachment(sender.id);
+    const bridge = attachment?.bridge ?? 'br-int';
+    const held = fabric.nodes.get(node)?.bridges[bridge] !== undefined;
+    if (this.#subject.partial === true && node !== '' && !held) {
+      const detail = `nothing of its ${bridge} is captured`;
+      const ending = { code: 'not_followed', node, table: null, place: bridge, detail } as const;
+      const leg = unsent(direction, connection, this.#reason(shot, ending, 'sender'));
+      return { leg, delivery: undefined, receiver: undefined, answer: undefined };
+    }
     const unable = fault === 'link_down' || fault === 'longer_than_mtu';
-    if (attachment === undefined || !fabric.nodes.has(node) || unable) {
+    if (attachment === undefined || !held || unable) {
       const place = node === '' ? '' : 'br-int';
       const ending = { code: fault ?? 'no_flows', node, table: null, place, detail: excess ?? '' };
       const reason = this.#reason(shot, ending, 'sender');
@@ -100,7 +108,7 @@ class Tracer {
     }
     const run = fabric.send(node, attachment.ofport, shot.key, {
       conntrack: this.#conntrack,
-      ...(attachment.bridge === undefined ? {} : { bridge: attachment.bridge }),
+      bridge,
     });
     const hops = hopsOf(run, {
       topology,

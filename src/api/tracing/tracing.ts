@@ -1,21 +1,20 @@
 /** Traces for users: what they mean, over which flows, and the explanation. */
 import type { FastifyPluginAsync } from 'fastify';
 import { Type, type Static } from 'typebox';
-import { parseIp, type Ip } from '../../address/index.ts';
 import { Failure } from '../../base/failure.ts';
-import type { FixedIp, Port } from '../../model/objects.ts';
+import type { Port } from '../../model/objects.ts';
 import { explain } from '../../trace/explain.ts';
-import { vpcOfPort, type NodeNumbers } from '../../trace/names.ts';
-import { familyOfProtocol, parseProbe } from '../../trace/probe.ts';
+import type { NodeNumbers } from '../../trace/names.ts';
+import { question, subjectOf, type Question } from '../../trace/question.ts';
+import type { Named } from '../../trace/resolve.ts';
 import type { Subject } from '../../trace/subject.ts';
 import { trace } from '../../trace/trace.ts';
-import type { Probe, Trace } from '../../trace/types.ts';
+import type { Trace } from '../../trace/types.ts';
 import type { Runtime } from '../runtime.ts';
 import { withCounters } from './counters.ts';
 import { driftOf, mayBeDrift } from './drift.ts';
 import { IntentSource } from './intent.ts';
 import { LiveSource, type Switches } from './live.ts';
-import { resolveFrom, resolveTo, type Named } from './resolve.ts';
 import { PartialFabric, type Source } from './source.ts';
 
 const bodySchema = Type.Object(
@@ -46,54 +45,6 @@ const SETTLING = 1_000;
 interface Hub extends Switches {
   /** Resolves once the agents hold all that was written. */
   settled(): Promise<void>;
-}
-
-interface Addresses {
-  readonly family: 4 | 6;
-  readonly from: Ip | null;
-  readonly to: Ip | null;
-}
-
-const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
-
-/** Fixed addresses that may stand for an end. */
-function choices(port: Port | undefined, address: string | null): readonly FixedIp[] {
-  if (address !== null) {
-    const own = port?.fixed_ips.find((fixed) => fixed.ip_address === address);
-    return [own ?? { subnet_id: '', ip_address: address }];
-  }
-  return port?.fixed_ips ?? [];
-}
-
-/** An address of each end: of one family, IPv4 before IPv6, in one subnet where that is possible. */
-function chooseAddresses(
-  from: readonly FixedIp[],
-  to: readonly FixedIp[],
-  wanted: 4 | 6 | undefined,
-): Addresses {
-  const has = (side: readonly FixedIp[], family: 4 | 6): boolean =>
-    side.some(({ ip_address }) => familyOf(ip_address) === family);
-  const shared = ([4, 6] as const).find((family) => has(from, family) && has(to, family));
-  const family = wanted ?? shared ?? familyOf(from[0]?.ip_address ?? '');
-  const sources = from.filter(({ ip_address }) => familyOf(ip_address) === family);
-  const targets = to.filter(({ ip_address }) => familyOf(ip_address) === family);
-  const near = sources.find(({ subnet_id }) => targets.some((it) => it.subnet_id === subnet_id));
-  const source = near ?? sources[0];
-  const target = targets.find(({ subnet_id }) => subnet_id === source?.subnet_id) ?? targets[0];
-  return {
-    family,
-    from: source === undefined ? null : parseIp(source.ip_address),
-    to: target === undefined ? null : parseIp(target.ip_address),
-  };
-}
-
-/** A packet as asked for, its ends found. */
-interface Question {
-  readonly vpc: string;
-  readonly from: ReturnType<typeof resolveFrom>;
-  readonly to: Named;
-  readonly addresses: Addresses;
-  readonly probe: Probe;
 }
 
 const uncounted = (): Failure =>
@@ -133,53 +84,32 @@ export class Tracing {
   async trace(request: TraceRequest): Promise<Trace> {
     if (request.source === 'intent') {
       if (request.counters === true) throw uncounted();
-      return this.#follow('intent', this.#question(request), explain);
+      return this.#follow('intent', question(this.#runtime.topology, request), explain);
     }
     await this.#settle();
-    const question = this.#question(request);
-    const traced = await this.#compared(await this.#follow('live', question, explain), question);
+    const asked = question(this.#runtime.topology, request);
+    const traced = await this.#compared(await this.#follow('live', asked, explain), asked);
     return request.counters === true
       ? withCounters(traced, (node, bridge) => this.#live.counters(node, bridge))
       : traced;
   }
 
-  #question(request: TraceRequest): Question {
-    const { topology } = this.#runtime;
-    const from = resolveFrom(topology, request.from);
-    const vpc = vpcOfPort(topology, from.port) ?? '';
-    const to = resolveTo(topology, request.to, vpc);
-    const addresses = chooseAddresses(
-      choices(from.port, from.address),
-      choices(to.ports[0], to.address),
-      request.family ?? familyOfProtocol(request.protocol),
-    );
-    const { protocol, source_port: sourcePort, size } = request;
-    const probe = parseProbe({ protocol, sourcePort, size }, addresses.family);
-    return { vpc, from, to, addresses, probe };
-  }
-
   /** Traces over the nodes that the packet needs: those of its ends, and those that it gets to. */
   async #follow(
     source: 'live' | 'intent',
-    { vpc, from, to, addresses, probe }: Question,
+    asked: Question,
     tell: (subject: Subject) => Trace,
   ): Promise<Trace> {
+    const { vpc, from, to } = asked;
     const nodes = source === 'live' ? this.#live : this.#intent;
     const loaded = await this.#load(nodes, from.port, to, vpc);
     for (let round = 0; ; round += 1) {
       const { fabric, numbers } = loaded;
       const traced = tell({
+        ...subjectOf(asked),
         topology: this.#runtime.topology,
         fabric,
         numbers: (node) => numbers.get(node),
-        from: { asked: from.asked, port: from.port, address: addresses.from },
-        to: {
-          asked: to.asked,
-          exact: to.address === null,
-          ports: to.ports,
-          address: addresses.to,
-        },
-        probe,
         source,
       });
       if (round === ROUNDS || !(await loaded.loadMissed())) return traced;
@@ -187,9 +117,9 @@ export class Tracing {
   }
 
   /** A dropped live trace with the place where the switch is not as the topology asks. */
-  async #compared(live: Trace, question: Question): Promise<Trace> {
+  async #compared(live: Trace, asked: Question): Promise<Trace> {
     if (live.reason === null || !mayBeDrift(live)) return live;
-    const drift = driftOf(live, await this.#follow('intent', question, trace));
+    const drift = driftOf(live, await this.#follow('intent', asked, trace));
     if (drift === undefined) return live;
     const reason = { ...live.reason, drift };
     const [first, ...more] = live.legs;

@@ -1,9 +1,9 @@
 /** From what the user wrote to ports and addresses. */
-import { formatIp, tryParseIp } from '../../address/index.ts';
-import { Failure } from '../../base/failure.ts';
-import type { Port } from '../../model/objects.ts';
-import type { Topology } from '../../model/topology.ts';
-import { claimantsOf, ownersOf, vpcOfPort } from '../../trace/names.ts';
+import { formatIp, tryParseIp } from '../address/index.ts';
+import { Failure } from '../base/failure.ts';
+import type { Port } from '../model/objects.ts';
+import type { Topology } from '../model/topology.ts';
+import { claimantsOf, ownersOf, vpcOfPort } from './names.ts';
 
 /** Candidates that an error names; the rest is counted. */
 const LISTED = 8;

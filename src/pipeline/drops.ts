@@ -78,8 +78,7 @@ export const DROPS: readonly Drop[] = [
   drop(72, 0, 'no_egress_rule', 'no security group rule lets this out'),
   drop(74, 11, 'router_advertisement', 'a VM may not advertise itself as a router'),
   drop(74, 12, 'dhcp_server', 'a VM may not act as a DHCP server'),
-  // Of what is in fragments, by conntrack's tuple.
-  drop(74, 10, 'dhcp_server', 'a VM may not act as a DHCP server'),
+  drop(75, 10, 'dhcp_server', 'a VM may not act as a DHCP server'),
   drop(110, 9603, 'gateway_only_answers_ping', GATEWAY),
   drop(110, 38403, 'gateway_only_answers_ping', GATEWAY),
   drop(110, 0, 'no_route', 'the VPC has no route to this address'),

@@ -67,7 +67,14 @@ export const TABLES: readonly Table[] = [
     'Sends new connections to the rules, known ones past them.',
   ),
   row(72, 'RULES_EGRESS', 'egress', [74], 'Holds the egress rules of the port’s security groups.'),
-  row(74, 'EGRESS_PORT_SEC', 'egress', [80], 'Keeps a VM from posing as DHCP server or router.'),
+  row(
+    74,
+    'EGRESS_PORT_SEC',
+    'egress',
+    [75, 80],
+    'Keeps a VM from posing as DHCP server or router.',
+  ),
+  row(75, 'EGRESS_FRAGMENTS', 'egress', [80], 'Keeps it from that in fragments too.'),
   row(80, 'VIP_EGRESS', 'egress', [104], 'Commits the connection in the sender’s zone.'),
   row(
     100,

@@ -100,7 +100,15 @@ const NOTES: Readonly<Record<number, readonly NoteSpec[]>> = {
   ],
   74: [
     { actions: DROP, text: 'A VM is no DHCP server and no router: it may not answer as one.' },
+    {
+      match: /nw_frag=/,
+      text: 'A fragment shows no ports: the next table looks at those that connection tracking found.',
+    },
     { text: 'Nothing that a VM must never send (DHCP answers, router advertisements).' },
+  ],
+  75: [
+    { actions: DROP, text: 'A VM is no DHCP server, in fragments neither.' },
+    { text: 'A fragment of nothing that a VM must never send.' },
   ],
   80: [
     {

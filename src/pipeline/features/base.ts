@@ -58,6 +58,7 @@ const PASSES: readonly Row[] = [
   pass(68, 70, 'security'),
   pass(70, 72, 'security'),
   ...passIp(74, 80, 'security'),
+  pass(75, 80, 'security'),
   pass(80, 104, 'vip'),
   pass(100, 101),
   pass(101, 120),
@@ -115,7 +116,7 @@ const each = (
 const SIDES = [
   {
     zone: SENDER_ZONE,
-    dispatch: { table: 70, priority: PRIORITY.dispatchEgress },
+    dispatch: { table: 70, priority: PRIORITY.dispatchEgress, module: 'security' as const },
     base: 71,
     rules: 72,
     commit: { table: 80, priority: PRIORITY.commitEgress, module: 'vip' as const },
@@ -124,7 +125,7 @@ const SIDES = [
   },
   {
     zone: RECEIVER_ZONE,
-    dispatch: { table: 150, priority: PRIORITY.dispatchIngress },
+    dispatch: { table: 150, priority: PRIORITY.dispatchIngress, module: 'security' as const },
     base: 151,
     rules: 152,
     commit: { table: 155, priority: PRIORITY.commitIngress, module: 'base' as const },
@@ -147,20 +148,36 @@ const LATER_FRAGMENT = { ip_proto: 44 } as const;
 
 const state = (text: string) => ({ ct_state: ctState(text) });
 
+/**
+ * Rows for what is tracked, apart by protocol. The known are so too, and stand above the new, for
+ * the sake of the datapath: it then looks at the same fields of packets of both, keeps them in one
+ * table and finds either at once. Userspace datapaths ask each table, and only those with threads of
+ * their own ask the busiest first.
+ */
 function tracking(side: (typeof SIDES)[number]): Row[] {
   const { zone, dispatch, base, rules, commit, past, newOnly } = side;
-  const { known, related } = PRIORITY.connection;
+  const { begun, known, related } = PRIORITY.connection;
+  const tracked = (
+    { table, priority, module }: Pick<Row, 'table' | 'priority' | 'module'>,
+    actions: readonly Action[],
+    values = {},
+  ) => [
+    ...each(TRACKED, table, priority, module, actions, values),
+    ...each(['ipv6'], table, priority, module, actions, { ...values, ...LATER_FRAGMENT }),
+  ];
   const lookUp = [ct({ zone, table: base, nat: {} })];
   const commitThenPast = [ct({ zone, commit: true }), gotoTable(past)];
   return [
-    ...each(TRACKED, dispatch.table, dispatch.priority, 'security', lookUp),
-    ...each(['ipv6'], dispatch.table, dispatch.priority, 'security', lookUp, LATER_FRAGMENT),
-    ...each(IP, base, known, 'security', [gotoTable(rules)], { ...state('+new'), ...newOnly }),
-    ...each(IP, base, known, 'security', [gotoTable(past)], state('-new+est')),
+    ...tracked(dispatch, lookUp),
+    ...each(IP, base, begun, 'security', [gotoTable(rules)], { ...state('+new'), ...newOnly }),
+    ...tracked(
+      { table: base, priority: known, module: 'security' },
+      [gotoTable(past)],
+      state('-new+est'),
+    ),
     ...each(IP, base, related, 'security', [gotoTable(past)], state('-new+rel')),
     ...each(IP, base, related, 'security', commitThenPast, state('+new+rel')),
-    ...each(TRACKED, commit.table, commit.priority, commit.module, commitThenPast),
-    ...each(['ipv6'], commit.table, commit.priority, commit.module, commitThenPast, LATER_FRAGMENT),
+    ...tracked(commit, commitThenPast),
   ];
 }
 
@@ -189,17 +206,22 @@ function emitDrops(local: LocalReader, emit: Emit): void {
   }
   emit.flow(dropFlow(74, 'dhcp_server', security, match('udp', { udp_src: 67, udp_dst: 68 })));
   emit.flow(dropFlow(74, 'dhcp_server', security, match('udp6', { udp_src: 547, udp_dst: 546 })));
-  // What shows no ports is seen by the tuple that conntrack put together; of all else the tuple is
-  // not looked at, or every UDP connection would need a megaflow, and an upcall, of its own.
+  // What shows no ports is seen by the tuple that conntrack put together. Nothing else meets these
+  // rows: the datapath would look at the tuple of every new connection, and at that of no other.
   for (const [ip, ct_tp_src, ct_tp_dst] of [
     ['ip', 67, 68],
     ['ipv6', 547, 546],
   ] as const) {
-    const begins = { ct_state: ctState('+new+trk'), ct_nw_proto: IP_PROTO.udp };
+    const tuple = { ...state('+new'), ct_nw_proto: IP_PROTO.udp, ct_tp_src, ct_tp_dst };
+    emit.flow(dropFlow(75, 'dhcp_server', security, match(ip, tuple)));
     for (const part of FRAGMENTS) {
-      const where = match(ip, { ...begins, ...part, ct_tp_src, ct_tp_dst });
-      const row = dropFlow(74, 'dhcp_server', security, where);
-      emit.flow({ ...row, priority: PRIORITY.serverInFragments });
+      emit.flow({
+        table: 74,
+        priority: PRIORITY.inFragments,
+        cookie: security,
+        match: match(ip, part),
+        actions: [gotoTable(75)],
+      });
     }
   }
   emit.flow(dropFlow(74, 'router_advertisement', security, match('icmp6', { icmpv6_type: 134 })));

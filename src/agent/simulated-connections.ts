@@ -1,7 +1,7 @@
 /** Connections in the words of the datapath's contract and in those of the simulated conntrack. */
 import { formatIp, parseIp } from '../address/index.ts';
-import { ICMP_ANSWER } from '../sim/connection.ts';
-import type { Tuple } from '../sim/index.ts';
+import { ICMP_ANSWER, stateName } from '../sim/connection.ts';
+import type { Connection as Tracked, Tuple } from '../sim/index.ts';
 import type { Connection } from './datapath.ts';
 
 function textOf(words: readonly number[]): string {
@@ -41,4 +41,33 @@ export function toTuple(connection: Connection): Tuple {
     source: { address: wordsOf(connection.source), port: from },
     destination: { address: wordsOf(connection.destination), port: to },
   };
+}
+
+const NAMES = new Map([
+  [1, 'icmp'],
+  [6, 'tcp'],
+  [17, 'udp'],
+  [58, 'icmpv6'],
+  [132, 'sctp'],
+]);
+
+function formatTuple(tuple: Tuple): string {
+  const { source, destination, sourcePort, destinationPort, icmp } = toConnection(tuple);
+  const ends = `src=${source},dst=${destination}`;
+  return icmp === undefined
+    ? `${ends},sport=${sourcePort},dport=${destinationPort}`
+    : `${ends},id=0,type=${icmp.type},code=${icmp.code}`;
+}
+
+/** A line of `ovs-appctl dpctl/dump-conntrack`. */
+export function formatConnection({ original, reply, state, mark }: Tracked): string {
+  const { protocol, zone } = original;
+  const name = stateName(protocol, state);
+  return [
+    `${NAMES.get(protocol) ?? protocol},orig=(${formatTuple(original)})`,
+    `reply=(${formatTuple(reply)})`,
+    ...(zone === 0 ? [] : [`zone=${zone}`]),
+    ...(mark === 0 ? [] : [`mark=${mark}`]),
+    ...(name === undefined ? [] : [`protoinfo=(state=${name})`]),
+  ].join(',');
 }

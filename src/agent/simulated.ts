@@ -11,7 +11,7 @@ import type { NodeIdentity } from '../pipeline/local.ts';
 import { Conntrack, ownVtep, SimBridge } from '../sim/index.ts';
 import type { SimNode, SimPort } from '../sim/index.ts';
 import { dumpFlows, dumpGroups, dumpPorts } from '../sim/dump.ts';
-import { toConnection, toTuple } from './simulated-connections.ts';
+import { formatConnection, toConnection, toTuple } from './simulated-connections.ts';
 import { bridgeNamed, NOTHING_KEPT } from './datapath.ts';
 import type {
   BridgeName,
@@ -42,6 +42,10 @@ const DUMPS = {
   // Simulated neighbours never age.
   neighbours: () => '',
 } as const;
+
+/** As `ovs-appctl dpctl/dump-conntrack`. */
+const dumpConntrack = ({ conntrack }: SimNode): string =>
+  [...conntrack.connections(Date.now())].map((it) => `${formatConnection(it)}\n`).join('');
 
 /** A locally administered MAC for br-phy, from the low bits of the VTEP address. */
 function macOf(vtep: string): string {
@@ -171,6 +175,9 @@ export class SimulatedDatapath implements Datapath {
   /** @throws {Failure} not_found: no such bridge. */
   async dump({ what, bridge: name, generation }: AgentQuery): Promise<AgentDump> {
     const bridge = this.sim.bridges[bridgeNamed(name)];
+    if (what === 'conntrack') {
+      return { generation: bridge.generation, text: dumpConntrack(this.sim) };
+    }
     return bridge.generation === generation
       ? { generation, unchanged: true }
       : { generation: bridge.generation, text: DUMPS[what](bridge, Date.now()) };

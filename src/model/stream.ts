@@ -46,7 +46,7 @@ export type ServerMessage =
 
 /** Asked on behalf of a user: what the node's switch holds now. */
 export type AgentQuery = {
-  readonly what: 'flows' | 'groups' | 'ports' | 'neighbours';
+  readonly what: 'flows' | 'groups' | 'ports' | 'neighbours' | 'conntrack';
   readonly bridge: string;
   /** Answer `{generation, unchanged: true}` when the bridge is still at this generation. */
   readonly generation?: number;
@@ -55,7 +55,8 @@ export type AgentQuery = {
 /**
  * Text in the form of `ovs-ofctl`; `generation` grows whenever flows, groups or ports change.
  * `neighbours`: of each VTEP that the node sends to a line `IP MAC`, or `IP -` while nobody answers
- * for it; the bridge is the one that tunnels leave by.
+ * for it; the bridge is the one that tunnels leave by. `conntrack`: `ovs-appctl dpctl/dump-conntrack`
+ * of the datapath that the bridge is of.
  */
 export type AgentDump =
   | { readonly generation: number; readonly text: string }

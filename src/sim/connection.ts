@@ -155,9 +155,16 @@ const NAMED_STATES: readonly string[] = [
  */
 export function stateOf(protocol: number, originator?: string, responder?: string): number {
   if (protocol !== IP_PROTO.tcp) return REPLIED;
-  const [from, to] = [originator, responder].map((name) => NAMED_STATES.indexOf(name ?? ''));
+  const numbered = (name = 'ESTABLISHED'): number => Math.max(NAMED_STATES.indexOf(name), 0);
+  const [from, to] = [numbered(originator), numbered(responder)];
   if (from === TCP.synSent && to === TCP.synSent) return ends(TCP.synSent, TCP.closed);
-  return ends(Math.max(from ?? 0, 0), Math.max(to ?? 0, 0));
+  return ends(from, to);
+}
+
+/** The further one of both ends' states by its name; undefined for a protocol that has none. */
+export function stateName(protocol: number, state: number): string | undefined {
+  if (protocol !== IP_PROTO.tcp) return undefined;
+  return NAMED_STATES[Math.max(state & 0xff, state >> 8)];
 }
 
 /** ICMP and ICMPv6 types that ask and answer; an answer identifies the connection as its question does. */

@@ -191,11 +191,7 @@ export class OvsDatapath implements Datapath {
   }
 
   async connections(zones: readonly number[]): Promise<readonly Connection[]> {
-    const type = this.#tables.bridge('br-int')?.datapathType || 'system';
-    const dump = async (...only: string[]) =>
-      parseConnections(
-        await this.#unixctl.call('dpctl/dump-conntrack', `${type}@ovs-${type}`, ...only),
-      );
+    const dump = async (...only: string[]) => parseConnections(await this.#conntrack(...only));
     // For each zone asked of it the switch goes through all connections.
     if (zones.length > FEW_ZONES) {
       const wanted = new Set(zones);
@@ -264,10 +260,16 @@ export class OvsDatapath implements Datapath {
     const bridge = bridgeNamed(name);
     const generation = this.#generations[bridge];
     if (what === 'neighbours') return { generation, text: this.#neighbours.text() };
+    if (what === 'conntrack') return { generation, text: await this.#conntrack() };
     const channel = await this.#channel(bridge);
     return generation === known
       ? { generation, unchanged: true }
       : { generation, text: await DUMPS[what](channel) };
+  }
+
+  #conntrack(...only: string[]): Promise<string> {
+    const type = this.#tables.bridge('br-int')?.datapathType || 'system';
+    return this.#unixctl.call('dpctl/dump-conntrack', `${type}@ovs-${type}`, ...only);
   }
 
   close(): Promise<void> {

@@ -23,7 +23,9 @@ function formatPort({ port, address, name, down, linkDown }: PortDesc): string {
 type Dump = (channel: OpenFlowChannel) => Promise<string>;
 
 /** `ovs-ofctl -O OpenFlow13 --no-names dump-flows`, `-O OpenFlow15 --no-names dump-groups`, `-O OpenFlow13 dump-ports-desc`. */
-export const DUMPS: Readonly<Record<Exclude<AgentQuery['what'], 'neighbours'>, Dump>> = {
+export const DUMPS: Readonly<
+  Record<Exclude<AgentQuery['what'], 'neighbours' | 'conntrack'>, Dump>
+> = {
   flows: async (channel) => {
     const flows = await channel.flows();
     const lines = flows.map(({ counters, ...flow }) => ` ${formatFlow(flow, { counters })}`);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { Failure } from '../base/failure.ts';
 import { Client } from './client.ts';
+import { captureCommand } from './commands/capture.ts';
 import { catalogueCommands } from './commands/catalogue.ts';
 import { flowCommands } from './commands/flows.ts';
 import { labCommand } from './commands/lab.ts';
@@ -25,6 +26,7 @@ const COMMANDS = [
   securityGroupCommands,
   catalogueCommands,
   traceCommand,
+  captureCommand,
   flowCommands,
   processCommands,
   labCommand,

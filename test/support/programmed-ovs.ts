@@ -41,7 +41,9 @@ export function program(ovs: Sandbox, { sim }: LiveNode): void {
   }
 }
 
-const COMMANDS: Readonly<Record<Exclude<AgentQuery['what'], 'neighbours'>, readonly string[]>> = {
+const COMMANDS: Readonly<
+  Record<Exclude<AgentQuery['what'], 'neighbours' | 'conntrack'>, readonly string[]>
+> = {
   flows: ['-O', 'OpenFlow13', '--no-names', 'dump-flows'],
   groups: ['-O', 'OpenFlow15', '--no-names', 'dump-groups'],
   ports: ['-O', 'OpenFlow13', 'dump-ports-desc'],
@@ -66,6 +68,10 @@ export class VerbatimAgents {
     const { generation } = this;
     if (what === 'neighbours') {
       return Promise.resolve({ generation, text: this.neighbours.get(node) ?? '' });
+    }
+    if (what === 'conntrack') {
+      const text = this.#switches.get(node)?.appctl('dpctl/dump-conntrack') ?? '';
+      return Promise.resolve({ generation, text });
     }
     if (generation === known) return Promise.resolve({ generation, unchanged: true });
     const text = this.#switches.get(node)?.ofctl([...COMMANDS[what], bridge]) ?? '';

@@ -16,7 +16,12 @@ import { simNode } from '../../src/trace/imagined.ts';
 import type { Trace } from '../../src/trace/types.ts';
 import { plugged } from './programs.ts';
 
-const DUMPS = { flows: dumpFlows, groups: dumpGroups, ports: dumpPorts } as const;
+const DUMPS = {
+  flows: dumpFlows,
+  groups: dumpGroups,
+  ports: dumpPorts,
+  conntrack: () => '',
+} as const;
 
 export interface LiveNode {
   readonly local: LocalState;

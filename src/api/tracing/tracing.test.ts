@@ -16,7 +16,12 @@ import { renderMarkdown } from '../../trace/render/markdown.ts';
 import { renderText } from '../../trace/render/text.ts';
 import { Tracing, type TraceRequest } from './tracing.ts';
 
-const DUMPS = { flows: dumpFlows, groups: dumpGroups, ports: dumpPorts } as const;
+const DUMPS = {
+  flows: dumpFlows,
+  groups: dumpGroups,
+  ports: dumpPorts,
+  conntrack: () => '',
+} as const;
 
 /** Agents that plug every bound port when told to, and answer as a simulated switch does. */
 class Agents {

@@ -3,6 +3,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { Failure } from '../../base/failure.ts';
 import type { Port } from '../../model/objects.ts';
+import { writeTopology } from '../../trace/capture/index.ts';
 import { explain } from '../../trace/explain.ts';
 import type { NodeNumbers } from '../../trace/names.ts';
 import { question, subjectOf, type Question } from '../../trace/question.ts';
@@ -11,6 +12,7 @@ import type { Subject } from '../../trace/subject.ts';
 import { trace } from '../../trace/trace.ts';
 import type { Trace } from '../../trace/types.ts';
 import type { Runtime } from '../runtime.ts';
+import { captureNode } from './capture.ts';
 import { withCounters } from './counters.ts';
 import { driftOf, mayBeDrift } from './drift.ts';
 import { IntentSource } from './intent.ts';
@@ -66,12 +68,22 @@ export class Tracing {
     this.#intent = new IntentSource(runtime, hub);
   }
 
-  /** POST /tianchi/v1/traces */
+  /** POST /tianchi/v1/traces; GET /tianchi/v1/topology and /tianchi/v1/nodes/NODE/capture. */
   readonly plugin: FastifyPluginAsync = async (app) => {
     app.post<{ Body: TraceRequest }>(
       '/tianchi/v1/traces',
       { schema: { body: bodySchema } },
       (request) => this.trace(request.body),
+    );
+    app.get('/tianchi/v1/topology', async (_request, reply) => {
+      await this.#settle();
+      const text = writeTopology(this.#runtime.topology);
+      return reply.type('application/x-ndjson; charset=utf-8').send(text);
+    });
+    app.get<{ Params: { node: string } }>(
+      '/tianchi/v1/nodes/:node/capture',
+      { schema: { params: Type.Object({ node: Type.String({ minLength: 1 }) }) } },
+      async ({ params }) => ({ files: await captureNode(this.#runtime, this.#hub, params.node) }),
     );
     return Promise.resolve();
   };

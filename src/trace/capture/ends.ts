@@ -1,12 +1,8 @@
 /** FROM and TO of a trace over a capture whose objects nobody named. */
-import { formatIp, parseMac, tryParseIp, type Ip } from '../../address/index.ts';
+import { formatIp, parseIp, parseMac, tryParseIp, type Ip } from '../../address/index.ts';
 import { Failure } from '../../base/failure.ts';
-import { parseIp } from '../../address/index.ts';
 import type { Known } from './guests.ts';
-
-/** How an end is written, for errors and help. */
-export const END_FORMS =
-  'NODE:PORT (its name or ofport), NODE:BRIDGE:OFPORT, an iface-id, a MAC or an address; ,ip=ADDRESS and ,mac=MAC after it say what the capture does not';
+import { END_FORMS } from './layout.ts';
 
 type Side = 'from' | 'to';
 

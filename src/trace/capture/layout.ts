@@ -4,6 +4,10 @@
  * may make it by hand, file by file.
  */
 
+/** How FROM and TO are written where nobody named the objects. */
+export const END_FORMS =
+  'NODE:PORT (its name or ofport), NODE:BRIDGE:OFPORT, an iface-id, a MAC or an address; ,ip=ADDRESS and ,mac=MAC after it say what the capture does not';
+
 /** Whole cloud; beside the folders of the nodes. */
 export const TOPOLOGY = 'topology.ndjson';
 /** In a node's folder: a folder for each bridge. */

@@ -96,6 +96,7 @@ export function requireHeader(met: boolean, { key }: Item, what: string, context
 /** Refuses an action on a field that the matched packets may not have. */
 export function requireField(target: Field, at: number, context: ActionContext): void {
   const { layers } = context;
+  if (isNumberless(target)) throw new TextError(at, `${target.name} has no number for messages`);
   if (layers === null) return;
   const transport = ['tcp', 'udp', 'sctp'].includes(target.needs);
   if (transport && layers.laterFragment) {
@@ -130,13 +131,22 @@ const experimenters = new Set(['ONFOXM_ET', 'NXOXM_ET', 'NXOXM_NSH']);
 
 /** Whether the field has no number but an experimenter's, for which older actions have no room. */
 export function isExperimenter({ oxm }: Field): boolean {
-  return Object.keys(oxm).every((name) => experimenters.has(name));
+  const classes = Object.keys(oxm);
+  return classes.length > 0 && classes.every((name) => experimenters.has(name));
 }
 
-export function refuseExperimenter({ field }: Subfield, at: number): void {
-  if (isExperimenter(field)) {
-    throw new TextError(at, `${field.name} has an experimenter's number: it cannot stand here`);
-  }
+/** A field of OpenFlow 1.0's match alone (dl_vlan), or of the datapath (skb_priority). */
+const isNumberless = ({ oxm, nxm, name }: Field) => Object.keys(oxm).length === 0 && nxm === name;
+
+/** Refuses a field that an action has no room for. */
+export function requireShortNumber({ field }: Subfield, at: number): void {
+  if (!isExperimenter(field) && !isNumberless(field)) return;
+  throw new TextError(at, `${field.name} has no number that this action has room for`);
+}
+
+/** Bits of a subfield as Open vSwitch counts them. */
+export function widthOf({ field, first, bits }: Subfield): number {
+  return first === 0 && bits === field.bits ? field.namedBits : bits;
 }
 
 const WIDEST = 64;
@@ -147,7 +157,7 @@ const WIDEST = 64;
  */
 export function packed(source: Subfield, at: number): Subfield {
   const { field } = source;
-  const bits = source.first === 0 && source.bits === field.bits ? field.namedBits : source.bits;
+  const bits = widthOf(source);
   if (bits <= WIDEST) return source;
   const range = ((source.first << 6) | (bits - 1)) & 0xffff;
   const [first, count] = [range >> 6, (range & 0x3f) + 1];

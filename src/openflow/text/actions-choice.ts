@@ -3,7 +3,7 @@ import { HASH_FIELDS, PORT, type Action, type HashFields, type Subfield } from '
 import {
   declareAction,
   packed,
-  refuseExperimenter,
+  requireShortNumber,
   requireWritable,
   type ActionContext,
   type ActionDeclaration,
@@ -37,7 +37,7 @@ function oneOf<T extends string>(known: readonly T[], { text, at }: Span): T {
 
 function readTarget(word: Span, context: ActionContext): Subfield {
   const target = parseSubfield(word);
-  refuseExperimenter(target, word.at);
+  requireShortNumber(target, word.at);
   requireWritable(target.field, word.at, context);
   return packed(target, word.at);
 }

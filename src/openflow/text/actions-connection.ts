@@ -6,7 +6,7 @@ import {
   declareWord,
   holds,
   requireField,
-  refuseExperimenter,
+  requireShortNumber,
   type ActionContext,
   type ActionDeclaration,
   type ActionOf,
@@ -24,7 +24,7 @@ const address = String.raw`(?:${v4}|${v6}|\[${v6}\])`;
 const rangeForm = new RegExp(String.raw`^${address}(?:-${address})?(?::(\d+)(?:-(\d+))?)?$`, 'i');
 
 /** `FIRST[-LAST][:PORT[-PORT]]`; IPv6 in square brackets when ports follow. */
-function readRange(value: Span): Pick<NatSpec, 'address' | 'port'> {
+function readRange(value: Span, context: ActionContext): Pick<NatSpec, 'address' | 'port'> {
   const wrong = () =>
     new TextError(value.at, `expected FIRST-LAST:PORT-PORT of addresses, found "${value.text}"`);
   const parts = rangeForm.exec(value.text);
@@ -42,13 +42,13 @@ function readRange(value: Span): Pick<NatSpec, 'address' | 'port'> {
     return { address: { from: from.value, to: to.value, version: from.version }, ...port };
   }
   // No message carries the address of zeros: alone it is none.
-  if (to.value === 0n && first === 0) return {};
+  if (to.value === 0n && first === 0 && holds(`ipv${from.version}`, context)) return {};
   throw new TextError(value.at, 'nat cannot map to the address of zeros');
 }
 
 const natFlags = ['persistent', 'hash', 'random'] as const;
 
-function readNat({ value }: Item): NatSpec {
+function readNat({ value }: Item, context: ActionContext): NatSpec {
   let nat: Draft<NatSpec> = {};
   const flags = new Set<string>();
   for (const { key, value: range } of items(value)) {
@@ -58,7 +58,7 @@ function readNat({ value }: Item): NatSpec {
     } else if (nat.direction !== undefined && nat.direction !== key.text) {
       throw new TextError(key.at, 'nat goes one way: src or dst');
     } else {
-      nat = { direction: key.text, ...(range.text !== '' && readRange(range)) };
+      nat = { direction: key.text, ...(range.text !== '' && readRange(range, context)) };
     }
   }
   if (nat.direction === undefined && flags.size > 0) {
@@ -71,8 +71,8 @@ function readNat({ value }: Item): NatSpec {
 }
 
 function checkNat({ address }: NatSpec, at: number, context: ActionContext): void {
-  const needs = address === undefined ? 'ip' : `ipv${address.version}`;
-  if (holds(needs as 'ip' | 'ipv4' | 'ipv6', context)) return;
+  const needs = address === undefined ? 'ip' : (`ipv${address.version}` as const);
+  if (holds(needs, context)) return;
   throw new TextError(at, `nat to an IPv${address?.version} address needs a match on ${needs}`);
 }
 
@@ -80,7 +80,7 @@ function readZone(value: Span, context: ActionContext): number | Subfield {
   if (/^[0-9]/.test(value.text)) return parseInteger(value, 'zone', 0, 65535);
   const zone = parseSubfield(value);
   if (zone.bits !== 16) throw new TextError(value.at, `a zone has 16 bits, not ${zone.bits}`);
-  refuseExperimenter(zone, value.at);
+  requireShortNumber(zone, value.at);
   requireField(zone.field, value.at, context);
   return zone;
 }
@@ -95,7 +95,7 @@ const ctKeys: Readonly<Record<string, (ct: CtDraft, item: Item, context: ActionC
     force: (ct) => void (ct.force = true),
     table: (ct, { value }) => void (ct.table = parseTable(value, 254)),
     zone: (ct, { value }, context) => void (ct.zone = readZone(value, context)),
-    nat: (ct, item) => void ct.inner.push({ kind: 'nat', nat: readNat(item) }),
+    nat: (ct, item, context) => void ct.inner.push({ kind: 'nat', nat: readNat(item, context) }),
     exec: (ct, { value }, context) => void ct.inner.push(...context.nested(value, 'ct')),
     alg: (ct, { value }) => {
       if (value.text !== 'ftp' && value.text !== 'tftp') {
@@ -169,8 +169,10 @@ export const connectionActions: readonly ActionDeclaration[] = [
     ];
     return `ct(${parts.join(',')})`;
   }),
-  declareAction('nat', { nat: (item) => ({ kind: 'nat', nat: readNat(item) }) }, ({ nat }) =>
-    formatNat(nat),
+  declareAction(
+    'nat',
+    { nat: (item, context) => ({ kind: 'nat', nat: readNat(item, context) }) },
+    ({ nat }) => formatNat(nat),
   ),
   declareWord('ct_clear'),
 ];

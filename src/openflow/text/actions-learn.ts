@@ -1,13 +1,15 @@
 /** Actions that add flows, shorten their lives, or make a part of a conjunctive match. */
+import type { Field } from '../fields.ts';
 import type { Action, LearnSource, LearnSpec, Subfield, Term } from '../flow.ts';
 import { compileMatch } from '../key.ts';
 import {
   declareAction,
   holds,
-  refuseExperimenter,
+  requireShortNumber,
   requireField,
   requireHeader,
   requireWritable,
+  widthOf,
   type ActionContext,
   type ActionDeclaration,
   type ActionFormat,
@@ -35,7 +37,9 @@ function readResult(value: Span): Subfield {
   if (!target.field.writable) {
     throw new TextError(value.at, `${target.field.name} cannot be written`);
   }
-  if (target.bits !== 1) throw new TextError(value.at, `a result has one bit, not ${target.bits}`);
+  if (widthOf(target) !== 1) {
+    throw new TextError(value.at, `a result has one bit, not ${widthOf(target)}`);
+  }
   return target;
 }
 
@@ -62,8 +66,8 @@ const namesField = ({ text }: Span) => fieldByName(/^[^[-]*/.exec(text)?.[0] ?? 
 function readMatchSource(value: Span, target: Subfield, context: ActionContext): LearnSource {
   if (namesField(value)) {
     const source = parseSubfield(value);
-    if (source.bits === target.bits) return source;
-    throw new TextError(value.at, `${source.bits} bits for ${target.bits} bits of a match`);
+    if (widthOf(source) === widthOf(target)) return source;
+    throw new TextError(value.at, `${widthOf(source)} bits for ${widthOf(target)} bits of a match`);
   }
   if (!isWhole(target)) return { value: parseNumber(value, target.bits, target.field.name) };
   const { value: number, mask } = parseValue(value, target.field, context.options);
@@ -73,7 +77,7 @@ function readMatchSource(value: Span, target: Subfield, context: ActionContext):
 
 function readMatchSpec({ key, value }: Item, context: ActionContext): LearnSpec {
   const target = parseSubfield(key);
-  refuseExperimenter(target, key.at);
+  requireShortNumber(target, key.at);
   const source = value.text === '' ? target : readMatchSource(value, target, context);
   return { kind: 'match', target, source };
 }
@@ -82,7 +86,7 @@ function readLoadSpec({ value }: Item): LearnSpec {
   const [from, to] = arrow(value);
   if (/^(0x)?[0-9]/i.test(from.text)) {
     const target = parseSubfield(to);
-    refuseExperimenter(target, to.at);
+    requireShortNumber(target, to.at);
     return {
       kind: 'load',
       target,
@@ -90,8 +94,8 @@ function readLoadSpec({ value }: Item): LearnSpec {
     };
   }
   const [source, target] = [parseSubfield(from), parseSubfield(to)];
-  if (source.bits === target.bits) return { kind: 'load', target, source };
-  throw new TextError(to.at, `load of ${source.bits} bits into ${target.bits}`);
+  if (widthOf(source) === widthOf(target)) return { kind: 'load', target, source };
+  throw new TextError(to.at, `load of ${widthOf(source)} bits into ${widthOf(target)}`);
 }
 
 function readSpec(item: Item, context: ActionContext): LearnSpec {
@@ -109,7 +113,10 @@ function readSpec(item: Item, context: ActionContext): LearnSpec {
  * written: its constants say what they are.
  */
 function checkSpec(spec: LearnSpec, { key }: Item, terms: Term[], context: ActionContext): void {
-  if (!('value' in spec.source)) requireField(spec.source.field, key.at, context);
+  if (!('value' in spec.source)) {
+    requireShortNumber(spec.source, key.at);
+    requireField(spec.source.field, key.at, context);
+  }
   if (spec.kind === 'output' || context.layers === null) return;
   const learned = { ...context, layers: layersOf(compileMatch(terms)), packetType: 0 };
   if (spec.kind === 'load') {
@@ -152,6 +159,9 @@ function readLearn({ value }: Item, context: ActionContext): Action {
   return learn;
 }
 
+/** A learned match calls a field by the first of its names, which for this one is not that of set_field. */
+const learnedName = ({ name }: Field) => (name === 'ip_proto' ? 'nw_proto' : name);
+
 function formatSpec(spec: LearnSpec, { unresolved }: ActionFormat): string {
   const { source } = spec;
   if (spec.kind === 'output') return `output:${formatSubfield(spec.source)}`;
@@ -163,7 +173,7 @@ function formatSpec(spec: LearnSpec, { unresolved }: ActionFormat): string {
   if ('value' in source) {
     if (!isWhole(target)) return `${formatSubfield(target)}=${hex(source.value)}`;
     const masked = { value: source.value, mask: target.field.exact };
-    return `${target.field.name}=${formatActionValue(masked, target.field, unresolved)}`;
+    return `${learnedName(target.field)}=${formatActionValue(masked, target.field, unresolved)}`;
   }
   const same = source.field === target.field && source.first === target.first;
   return `${formatSubfield(target)}${same ? '' : `=${formatSubfield(source)}`}`;

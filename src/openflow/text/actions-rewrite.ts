@@ -1,4 +1,5 @@
 /** Actions that write fields of the packet or its metadata, by whatever name. */
+import { tryParseIp } from '../../address/index.ts';
 import { setField, VLAN_PRESENT } from '../build.ts';
 import { field, type Field } from '../fields.ts';
 import type { Action, Subfield } from '../flow.ts';
@@ -11,6 +12,7 @@ import {
   requireHeader,
   requireSettable,
   requireWritable,
+  widthOf,
   type ActionContext,
   type ActionDeclaration,
   type ActionFormat,
@@ -46,7 +48,7 @@ export function setTags(context: ActionContext, tags: ActionContext['tags']): vo
 
 /** Whether a mask that was written out leaves bits of the last byte alone: then it is no exact value. */
 function isPartOfBytes(text: Span, target: Field): boolean {
-  return text.text.includes('/') && target.namedBits % 8 !== 0;
+  return /[/+-]/.test(text.text) && target.namedBits % 8 !== 0;
 }
 
 function readSetField({ value }: Item, context: ActionContext): readonly Action[] {
@@ -67,11 +69,23 @@ function readSetField({ value }: Item, context: ActionContext): readonly Action[
       throw new TextError(text.at, `vlan_vid needs the bit 0x1000, which ${text.text} lacks`);
     }
   }
+  // OpenFlow keeps set_field from its own in_port.
+  if (exact && target.nxm === 'OXM_OF_IN_PORT') {
+    throw new TextError(name.at, 'in_port_oxm can be loaded, not set: set in_port');
+  }
   noteTag(whole, masked.value, context);
   if (exact) return [{ kind: 'set_field', field: target, ...masked }];
   if (!travelsWhole(target)) return loadsOf(target, ofField(masked, target));
+  requireInside(text, masked.mask, target, context);
   if (masked.mask === target.exact) return [{ kind: 'load', value: masked.value, target: whole }];
   return [{ kind: 'set_field', field: target, ...masked }];
+}
+
+/** Refuses a value with bits beside its mask, where both go out as they are. */
+function requireInside(text: Span, mask: bigint, target: Field, { options }: ActionContext): void {
+  const [value] = split(text, '/');
+  if ((parseValue(value, target, options).value & ~mask) === 0n) return;
+  throw new TextError(text.at, `${value.text} has bits that its mask does not have`);
 }
 
 /** Without bits that are no part of the field where it is written in pieces. */
@@ -88,7 +102,10 @@ function readLoad({ value }: Item, context: ActionContext): readonly Action[] {
   requireSettable(target.field, name.at, context);
   // ovs-ofctl passes over what follows the number.
   const digits = { text: leading.exec(text.text)?.[1] ?? text.text, at: text.at };
-  const number = parseNumber(digits, target.bits, target.field.name);
+  const number = parseNumber(digits, widthOf(target), target.field.name);
+  if (number >> 64n !== 0n && !/^0x/i.test(digits.text)) {
+    throw new TextError(text.at, `write ${digits.text}, of over 64 bits, in hexadecimal`);
+  }
   noteTag(target, number, context);
   if (travelsWhole(target.field)) return [{ kind: 'load', value: number, target }];
   return loadsOf(target.field, {
@@ -103,8 +120,8 @@ function readMove({ value }: Item, context: ActionContext): Action {
   const target = parseSubfield(to);
   requireField(source.field, from.at, context);
   requireSettable(target.field, to.at, context);
-  if (source.bits !== target.bits) {
-    throw new TextError(to.at, `move of ${source.bits} bits into ${target.bits}`);
+  if (widthOf(source) !== widthOf(target)) {
+    throw new TextError(to.at, `move of ${widthOf(source)} bits into ${widthOf(target)}`);
   }
   return { kind: 'move', source, target };
 }
@@ -124,12 +141,14 @@ function writeLoad(
   if (format.version === 13 && !travelsWhole(target.field)) {
     return `load:${hex(value)}->${formatSubfield(target)}`;
   }
-  const mask = subfieldMask(target);
-  const masked = { value: value << BigInt(target.first), mask };
-  if (mask === target.field.exact && target.bits % 8 !== 0 && travelsWhole(target.field)) {
-    return `set_field:${hex(masked.value)}/${hex(mask)}->${target.field.name}`;
+  const masked = { value: value << BigInt(target.first), mask: subfieldMask(target) };
+  const { field: to } = target;
+  const bits = widthOf(target);
+  if (format.version === 13 && bits === to.namedBits && bits % 8 !== 0) {
+    const text = formatActionValue({ ...masked, mask: to.exact }, to, format.unresolved);
+    return `set_field:${text}/${hex((1n << BigInt(bits)) - 1n)}->${to.name}`;
   }
-  return writeMasked(masked, target.field, format);
+  return writeMasked(masked, to, format);
 }
 
 function readPush({ value }: Item, context: ActionContext): Action {
@@ -173,10 +192,20 @@ function readExact(value: Span, target: Field, { options }: ActionContext): bigi
   return parseValue(value, target, options).value;
 }
 
-/** A MAC address; ovs-ofctl passes over what follows it. */
-function readMac(value: Span, target: Field, context: ActionContext): bigint {
-  const mac = /^([0-9a-f]{1,2}:){5}[0-9a-f]{1,2}/i.exec(value.text)?.[0];
-  return readExact({ text: mac ?? value.text, at: value.at }, target, context);
+function readAddress({ text, at }: Span): bigint {
+  const ip = tryParseIp(text);
+  if (ip?.version === 4) return ip.value;
+  throw new TextError(at, `expected an IPv4 address, found "${text}"`);
+}
+
+/** A MAC address; of each part ovs-ofctl takes the last byte, and it passes over what follows. */
+function readMac({ text, at }: Span): bigint {
+  const parts = /^([0-9a-f]+):([0-9a-f]+):([0-9a-f]+):([0-9a-f]+):([0-9a-f]+):([0-9a-f]+)/i.exec(
+    text,
+  );
+  if (parts === null) throw new TextError(at, `expected a MAC address, found "${text}"`);
+  const bytes = parts.slice(1).map((part) => BigInt.asUintN(8, BigInt(`0x${part}`)));
+  return bytes.reduce((mac, byte) => (mac << 8n) | byte, 0n);
 }
 
 const upTo = (last: number) => (value: Span, target: Field) =>
@@ -221,8 +250,8 @@ export const rewriteActions: readonly ActionDeclaration[] = [
       set_field: readSetField,
       mod_dl_src: setsField('eth_src', readMac),
       mod_dl_dst: setsField('eth_dst', readMac),
-      mod_nw_src: setsField('ip_src'),
-      mod_nw_dst: setsField('ip_dst'),
+      mod_nw_src: setsField('ip_src', readAddress),
+      mod_nw_dst: setsField('ip_dst', readAddress),
       mod_nw_ecn: setsField('nw_ecn', upTo(3)),
       mod_nw_tos: setsField('ip_dscp', readTos),
       set_tunnel: setsField('tun_id'),

@@ -1,8 +1,9 @@
 /** Actions that neither send a packet nor rewrite its headers. */
-import type { Action, Subfield } from '../flow.ts';
+import { PORT, type Action, type Subfield } from '../flow.ts';
 import {
   declareAction,
   declareWord,
+  widthOf,
   type ActionDeclaration,
   type ActionFormat,
   type ActionOf,
@@ -44,7 +45,10 @@ const sampleKeys: Readonly<
     void (sample.observationDomain = readObservation(value, 'obs_domain_id')),
   obs_point_id: (sample, value) =>
     void (sample.observationPoint = readObservation(value, 'obs_point_id')),
-  sampling_port: (sample, value, options) => void (sample.samplingPort = parsePort(value, options)),
+  sampling_port: (sample, value, options) => {
+    const port = parsePort(value, options);
+    sample.samplingPort = port === PORT.any ? null : port;
+  },
   ingress: (sample) => void (sample.direction = 'ingress'),
   egress: (sample) => void (sample.direction = 'egress'),
 };
@@ -90,7 +94,9 @@ function readCheckPacketLarger({ value }: Item): Action {
   const [given, to] = arrow(value);
   const length = given.text.endsWith(')') ? slice(given, 0, -1) : given;
   const target = parseSubfield(to);
-  if (target.bits !== 1) throw new TextError(to.at, `the answer has one bit, not ${target.bits}`);
+  if (widthOf(target) !== 1) {
+    throw new TextError(to.at, `the answer has one bit, not ${widthOf(target)}`);
+  }
   if (!target.field.writable) throw new TextError(to.at, `${target.field.name} cannot be written`);
   return {
     kind: 'check_pkt_larger',

@@ -13,10 +13,10 @@ export interface Guest {
 /** Of the short connections: each has a port, and a listener that serves it alone. */
 export const CLIENTS = 8;
 const FIRST_PORT = 7000;
-const BULK_SECONDS = 2;
-const PINGS = 300;
+const BULK_SECONDS = 1;
+const PINGS = 250;
 const PING_INTERVAL_MS = 2;
-const CONNECT_SECONDS = 2;
+const CONNECT_SECONDS = 1;
 const START_SECONDS = 10;
 
 /**

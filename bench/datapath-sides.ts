@@ -1,13 +1,14 @@
 /**
- * The two networks that are compared, in one lab, with one fabric between all nodes. Ours has the
- * first two nodes. The bare one has the other two, from which the agents are gone again: br-int and
- * br-phy do nothing but NORMAL switching there. All else is alike by construction: the nodes' and
- * the VMs' namespaces and cables, Open vSwitch with its settings, VLAN, VXLAN, MTU, offloads.
+ * The networks that are compared, in one lab, with one fabric between all nodes. Ours has the first
+ * two nodes. The bare ones have two each of the others, from which the agents are gone again: br-int
+ * and br-phy do nothing but NORMAL switching there. All else is alike by construction: the nodes'
+ * and the VMs' namespaces and cables, Open vSwitch with its settings, VLAN, VXLAN, MTU, offloads.
  */
 import { readFileSync } from 'node:fs';
 import { Vms, type Api, type Lab } from '../src/lab/index.ts';
 import { execute, inNamespace, ipBatch } from '../src/lab/execute.ts';
 import { UPLINKS, VLAN, vmNamespace, type LabNode } from '../src/lab/names.ts';
+import type { Switch } from '../src/lab/switch.ts';
 import { serve, type Guest } from './datapath-load.ts';
 
 /** VM1 and VM2 are on the first node, VM3 is on the second. */
@@ -100,15 +101,41 @@ async function served(
   return { nodes, vm1, vm2, vm3 };
 }
 
-/**
- * Both uplinks stay ports that are polled, but only `used` carries anything: over two NORMAL would
- * go in circles, and a bond costs more than a bare switch need.
- * @param used the one by which the fabric reaches the node. @param spare the other.
- */
+/** How a bare node uses its uplinks. */
+export type Underlay = 'oneUplink' | 'bond';
+
+/** A node's uplinks: the one by which the fabric reaches it, and the other. */
+interface Uplinks {
+  readonly used: string;
+  readonly spare: string;
+}
+
+/** Gives br-phy, which has no flows, its way to the fabric. */
+const UNDERLAYS: Readonly<Record<Underlay, (ovs: Switch, uplinks: Uplinks) => Promise<void>>> = {
+  /** Both stay ports that are polled, but one carries all: over two NORMAL would go in circles. */
+  async oneUplink(ovs, { used, spare }) {
+    // OpenFlow 1.1 has no such thing any more (ovs-ofctl(8), mod-port).
+    await ovs.run(['ovs-ofctl', '-O', 'OpenFlow10', 'mod-port', 'br-phy', spare, 'no-flood']);
+    for (const port of [used, 'LOCAL']) await switchNormally(ovs, `in_port=${port},`);
+  },
+  /** The other takes over when one fails; what needs no word of the fabric's (ovs-vswitchd.conf.db(5)). */
+  async bond(ovs, { used, spare }) {
+    const settings = ['bond_mode=active-backup', `other_config:bond-primary=${used}`];
+    const bond = ['add-bond', 'br-phy', 'uplinks', used, spare, ...settings];
+    await ovs.vsctl(...joined([...[used, spare].map((each) => ['del-port', each]), bond]));
+    await switchNormally(ovs, '');
+  },
+};
+
+async function switchNormally(ovs: Switch, match: string): Promise<void> {
+  await ovs.run(['ovs-ofctl', 'add-flow', 'br-phy', `${match}actions=NORMAL`]);
+}
+
 async function makeBare(
   lab: Lab,
   node: LabNode,
-  { peer, used, spare }: { readonly peer: LabNode; readonly used: string; readonly spare: string },
+  peer: LabNode,
+  underlay: (ovs: Switch) => Promise<void>,
 ): Promise<void> {
   await lab.processes.end(`${node.name}-agent`);
   const ovs = lab.switchOf(node);
@@ -121,14 +148,10 @@ async function makeBare(
     ['set', 'port', 'br-phy', `tag=${VLAN}`],
   ];
   await ovs.vsctl(...joined(make));
-  const ofctl = (...words: readonly string[]) =>
-    ovs.run(['ovs-ofctl', '-O', 'OpenFlow15', ...words]);
-  for (const emptied of ['del-flows', 'del-groups']) await ofctl(emptied, 'br-phy');
-  // OpenFlow 1.1 has no such thing any more (ovs-ofctl(8), mod-port).
-  await ovs.run(['ovs-ofctl', '-O', 'OpenFlow10', 'mod-port', 'br-phy', spare, 'no-flood']);
-  for (const port of [used, 'LOCAL']) {
-    await ofctl('add-flow', 'br-phy', `in_port=${port},actions=NORMAL`);
+  for (const emptied of ['del-flows', 'del-groups']) {
+    await ovs.run(['ovs-ofctl', '-O', 'OpenFlow15', emptied, 'br-phy']);
   }
+  await underlay(ovs);
 }
 
 async function bareGuest(lab: Lab, name: string, node: LabNode, host: number): Promise<Guest> {
@@ -148,13 +171,21 @@ async function bareGuest(lab: Lab, name: string, node: LabNode, host: number): P
   return { name, netns, address };
 }
 
-/** Takes the lab's third and fourth node. */
-export async function bareSide(lab: Lab): Promise<Side> {
+const NODES_OF: Readonly<Record<Underlay, readonly [number, number]>> = {
+  oneUplink: [2, 3],
+  bond: [4, 5],
+};
+/** Ours and the bare ones'. */
+export const NODES = 6;
+
+export async function bareSide(lab: Lab, underlay: Underlay): Promise<Side> {
   const { nodes } = lab.record();
-  const [first, second] = [at(nodes, 2), at(nodes, 3)];
+  const [one, other] = NODES_OF[underlay];
+  const [first, second] = [at(nodes, one), at(nodes, other)];
   const [even, odd] = UPLINKS;
-  await makeBare(lab, first, { peer: second, used: even, spare: odd });
-  await makeBare(lab, second, { peer: first, used: odd, spare: even });
+  const use = (uplinks: Uplinks) => (ovs: Switch) => UNDERLAYS[underlay](ovs, uplinks);
+  await makeBare(lab, first, second, use({ used: even, spare: odd }));
+  await makeBare(lab, second, first, use({ used: odd, spare: even }));
   let host = 10;
   return served(lab, [first, second], (name, node) => bareGuest(lab, name, node, (host += 1)));
 }

@@ -1,7 +1,7 @@
 /**
- * Our network against a bare one in the same lab (see datapath-sides.ts), turn by turn: each figure
- * is measured on the one and on the other straight after, whichever comes first changing from round
- * to round, and what counts is the median of the rounds' ratios.
+ * Our network against bare ones in the same lab (see datapath-sides.ts), turn by turn: each figure
+ * is measured on one after the other, briefly, whichever comes first changing from round to round,
+ * and what counts is the median of the rounds' ratios.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,13 +15,15 @@ import {
   bareSide,
   datapathFlows,
   forgetFlows,
+  NODES,
   ourSide,
   switchCpuMs,
   type Side,
+  type Underlay,
 } from './datapath-sides.ts';
-import { median, round } from './measure.ts';
+import { median, quantile, round } from './measure.ts';
 
-const ROUNDS = 7;
+const ROUNDS = 9;
 const PROGRAMS = ['ovs-vswitchd', 'ip', 'nsenter', 'ethtool', 'ping', 'udhcpc', 'iperf3', 'perl'];
 
 export interface Compared {
@@ -29,6 +31,8 @@ export interface Compared {
   readonly bare: number;
   /** Of ours to the bare one's: the median of the rounds. */
   readonly ratio: number;
+  /** Between which half of the rounds' ratios lie: how far one may be off. */
+  readonly half: readonly [number, number];
 }
 
 export interface PathFigures {
@@ -44,6 +48,8 @@ export interface PathFigures {
 export interface DatapathFigures {
   readonly sameNode: PathFigures;
   readonly acrossNodes: PathFigures;
+  /** As `acrossNodes`, against bare nodes that outlive the failure of an uplink, as ours do. */
+  readonly acrossNodesBonded: PathFigures;
 }
 
 /** What the machine lacks for it; null when nothing. */
@@ -62,8 +68,9 @@ interface Sample {
   readonly switchCpuUsPerConnection: number;
 }
 
-type Rival = 'ours' | 'bare';
+type Rival = 'ours' | Underlay;
 type Sides = Readonly<Record<Rival, Side>>;
+type Samples = Partial<Record<Rival, Partial<Sample>>>;
 type Far = 'vm2' | 'vm3';
 
 /** Each measurement fills a part of a round's sample. */
@@ -85,11 +92,13 @@ async function oneRound(
   sides: Sides,
   far: Far,
   order: readonly Rival[],
-): Promise<Record<Rival, Partial<Sample>>> {
-  const found: Record<Rival, Partial<Sample>> = { ours: {}, bare: {} };
+): Promise<Samples> {
+  const found: Samples = {};
   for (const measure of MEASUREMENTS) {
     for (const rival of order) {
       const side = sides[rival];
+      // What it found out since its last turn it may have forgotten: addresses, datapath flows.
+      await connect(side.vm1, side[far], 1, 0);
       const part = await measure(side.vm1, side[far], () => switchCpuMs(lab, side));
       found[rival] = { ...found[rival], ...part };
     }
@@ -97,13 +106,15 @@ async function oneRound(
   return found;
 }
 
-function compared(rounds: readonly Record<Rival, Partial<Sample>>[], kind: keyof Sample): Compared {
-  const of = (rival: Rival) => rounds.map((each) => each[rival][kind] ?? Number.NaN);
-  const [ours, bare] = [of('ours'), of('bare')];
+function compared(rounds: readonly Samples[], peer: Underlay, kind: keyof Sample): Compared {
+  const of = (rival: Rival) => rounds.map((each) => each[rival]?.[kind] ?? Number.NaN);
+  const [ours, bare] = [of('ours'), of(peer)];
+  const ratios = ours.map((value, at) => value / (bare[at] ?? Number.NaN));
   return {
     ours: round(median(ours)),
     bare: round(median(bare)),
-    ratio: round(median(ours.map((value, at) => value / (bare[at] ?? Number.NaN)))),
+    ratio: round(median(ratios)),
+    half: [round(quantile(ratios, 0.25)), round(quantile(ratios, 0.75))],
   };
 }
 
@@ -115,30 +126,47 @@ async function flowsOf(lab: Lab, side: Side, far: Far): Promise<number> {
   return (await datapathFlows(lab, side)).length;
 }
 
-async function path(lab: Lab, sides: Sides, far: Far): Promise<PathFigures> {
-  const rounds: Record<Rival, Partial<Sample>>[] = [];
+/** Our figures beside those of each of `peers`, measured together. */
+async function path<Peer extends Underlay>(
+  lab: Lab,
+  sides: Sides,
+  far: Far,
+  peers: readonly Peer[],
+): Promise<(peer: Peer) => Promise<PathFigures>> {
+  const rounds: Samples[] = [];
+  const rivals: readonly Rival[] = ['ours', ...peers];
   for (let n = 0; n < ROUNDS; n += 1) {
-    const order: readonly Rival[] = n % 2 === 0 ? ['bare', 'ours'] : ['ours', 'bare'];
+    const first = n % rivals.length;
+    const order = [...rivals.slice(first), ...rivals.slice(0, first)];
     rounds.push(await oneRound(lab, sides, far, order));
   }
-  const of = (kind: keyof Sample) => compared(rounds, kind);
-  return {
-    mbitPerSecond: of('mbitPerSecond'),
-    roundTripUs: of('roundTripUs'),
-    connectionsPerSecond: of('connectionsPerSecond'),
-    switchCpuUsPerConnection: of('switchCpuUsPerConnection'),
-    datapathFlows: {
-      ours: await flowsOf(lab, sides.ours, far),
-      bare: await flowsOf(lab, sides.bare, far),
-    },
+  return async (peer) => {
+    const of = (kind: keyof Sample) => compared(rounds, peer, kind);
+    return {
+      mbitPerSecond: of('mbitPerSecond'),
+      roundTripUs: of('roundTripUs'),
+      connectionsPerSecond: of('connectionsPerSecond'),
+      switchCpuUsPerConnection: of('switchCpuUsPerConnection'),
+      datapathFlows: {
+        ours: await flowsOf(lab, sides.ours, far),
+        bare: await flowsOf(lab, sides[peer], far),
+      },
+    };
   };
 }
 
 async function measure(lab: Lab): Promise<DatapathFigures> {
-  const sides = { ours: await ourSide(lab), bare: await bareSide(lab) };
+  const sides = {
+    ours: await ourSide(lab),
+    oneUplink: await bareSide(lab, 'oneUplink'),
+    bond: await bareSide(lab, 'bond'),
+  };
+  const sameNode = await path(lab, sides, 'vm2', ['oneUplink']);
+  const across = await path(lab, sides, 'vm3', ['oneUplink', 'bond']);
   return {
-    sameNode: await path(lab, sides, 'vm2'),
-    acrossNodes: await path(lab, sides, 'vm3'),
+    sameNode: await sameNode('oneUplink'),
+    acrossNodes: await across('oneUplink'),
+    acrossNodesBonded: await across('bond'),
   };
 }
 
@@ -152,7 +180,7 @@ export async function benchDatapath(): Promise<DatapathFigures | { readonly left
   try {
     // It takes itself away when it fails, and what is in its way is not ours to take away.
     await lab.up({
-      nodes: 4,
+      nodes: NODES,
       defaultSecurityGroup: 'off',
       tianchi: [process.execPath, bin],
       progress: () => undefined,

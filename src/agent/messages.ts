@@ -26,7 +26,9 @@ const Changes = Type.Array(
 
 const Query = Type.Object({
   what: Type.Union(
-    (['flows', 'groups', 'ports', 'neighbours'] as const).map((what) => Type.Literal(what)),
+    (['flows', 'groups', 'ports', 'neighbours', 'conntrack'] as const).map((what) =>
+      Type.Literal(what),
+    ),
   ),
   bridge: Type.String(),
   generation: Type.Optional(Type.Integer({ minimum: 0 })),

@@ -234,8 +234,8 @@ export class Journey implements FabricRun {
 
   #visit(node: FabricNode, name: string, key: FlowKey, { frame }: Passage): Visit | null {
     const bridge = node.bridges[name];
-    if (bridge === undefined) {
-      this.#lose(node, 'beyond', `nothing is known of ${name} of ${node.name}`);
+    if (bridge === undefined || node.blank?.has(name) === true) {
+      this.#lose(node, 'beyond', `the flows of ${name} of ${node.name} are not known`);
       return null;
     }
     if (this.visits.length >= MAXIMUM_VISITS) {

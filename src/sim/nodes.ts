@@ -31,6 +31,8 @@ export interface FabricNode {
   readonly conntrack: Conntrack;
   /** VTEPs that nobody answers ARP for: a tunnel drops what is for them. None when left out. */
   readonly cold?: ReadonlySet<string>;
+  /** Bridges of which only the ports are known: what comes to one is not followed. None when left out. */
+  readonly blank?: ReadonlySet<string>;
   /** Somebody else programs it: its tables and cookies mean nothing to us. */
   readonly foreign?: boolean;
 }

@@ -91,9 +91,10 @@ class Tracer {
     const node = sender['binding:host_id'];
     const attachment = this.#numbers(node).attachment(sender.id);
     const bridge = attachment?.bridge ?? 'br-int';
-    const held = fabric.nodes.get(node)?.bridges[bridge] !== undefined;
+    const member = fabric.nodes.get(node);
+    const held = member?.bridges[bridge] !== undefined && member.blank?.has(bridge) !== true;
     if (this.#subject.partial === true && node !== '' && !held) {
-      const detail = `nothing of its ${bridge} is captured`;
+      const detail = `the flows of its ${bridge} are not captured`;
       const ending = { code: 'not_followed', node, table: null, place: bridge, detail } as const;
       const leg = unsent(direction, connection, this.#reason(shot, ending, 'sender'));
       return { leg, delivery: undefined, receiver: undefined, answer: undefined };

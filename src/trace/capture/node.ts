@@ -148,6 +148,7 @@ export function readNode(texts: Texts, name: string): CapturedNode {
     ...devices.flatMap((device) => (device.addresses.length > 0 ? [device.name] : [])),
   ]);
   const bridges: Record<string, SimBridge> = {};
+  const blank = new Set<string>();
   const flows = new Map<string, readonly Flow[]>();
   const ports: PluggedPort[] = [];
   for (const bridge of reader.bridges(name)) {
@@ -155,10 +156,7 @@ export function readNode(texts: Texts, name: string): CapturedNode {
     const text = reader.text(BRIDGE_FILES.ports, at, bridge);
     const own = readPorts(bridge, text, { rows, opened, devices: holding });
     ports.push(...own.map((port) => ({ bridge, port })));
-    if (!reader.has(BRIDGE_FILES.flows, at)) {
-      reader.text(BRIDGE_FILES.flows, at, bridge);
-      continue;
-    }
+    if (!reader.has(BRIDGE_FILES.flows, at)) blank.add(bridge);
     const sim = readBridge(reader, at, bridge, own);
     bridges[bridge] = sim;
     flows.set(bridge, sim.flows());
@@ -182,6 +180,7 @@ export function readNode(texts: Texts, name: string): CapturedNode {
       vteps,
       ...(table.held.length === 0 ? {} : { route: (to: string) => table.to(to) }),
       conntrack,
+      blank,
       ...(ours ? {} : { foreign: true }),
     },
     ports,

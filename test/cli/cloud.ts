@@ -5,7 +5,7 @@ import { simulatedDatapath } from '../../src/agent/simulated.ts';
 import { startAgent } from '../../src/agent/index.ts';
 import { startServer } from '../../src/api/server.ts';
 import { run } from '../../src/cli/program.ts';
-import { NODES } from '../../src/cli/walkthrough.ts';
+import { NODES, RULES, VMS } from '../../src/cli/walkthrough.ts';
 import { openMemoryStore } from '../../src/store/index.ts';
 import type { TraceJson } from '../../src/trace/render/json.ts';
 
@@ -131,5 +131,56 @@ export class Cloud {
     };
     await this.rest('PUT', `ports/${id}`, { port });
     return id;
+  }
+}
+
+/** The record's cloud after its chapters 1 and 2. */
+export class Walkthrough {
+  readonly cloud: Cloud;
+  /** By name. */
+  readonly ports: ReadonlyMap<string, string>;
+
+  private constructor(cloud: Cloud, ports: ReadonlyMap<string, string>) {
+    this.cloud = cloud;
+    this.ports = ports;
+  }
+
+  static async open(): Promise<Walkthrough> {
+    const cloud = await Cloud.open();
+    const vpc = await cloud.ok('net-create', 'ipv4_yanxia_network1_1', '178.1.0.0/16');
+    const router_id = await cloud.ok('router-create', 'router_yanxia_01', vpc);
+    const network = { name: 'ipv4_yanxia_network2_2', router_id };
+    const { id } = await cloud.rest('POST', 'networks', { network });
+    const pool = 'N001-JS-CK-TCCS01';
+    const subnet = await cloud.ok('subnet-create', id, '178.1.3.0/24', '4', pool);
+    const ports = new Map<string, string>();
+    for (const vm of VMS) {
+      const options = [`--subnet_id=${subnet}`, '--fixed-ip', vm.ip, '--name', vm.name];
+      const made = await cloud.ok('port-create', ...options, id);
+      const port = {
+        'binding:host_id': vm.node,
+        device_owner: 'compute:nova',
+        device_id: vm.device,
+      };
+      await cloud.rest('PUT', `ports/${made}`, { port });
+      ports.set(vm.name, made);
+    }
+    await cloud.ok('security-group-create', 'default');
+    for (const { direction, ethertype, remote_ip_prefix } of RULES) {
+      const options = ['--direction', direction, '--ethertype', ethertype];
+      const remote = ['--remote-ip', remote_ip_prefix];
+      await cloud.ok('security-group-rule-create', 'default', ...options, ...remote);
+    }
+    return new Walkthrough(cloud, ports);
+  }
+
+  /** Binds the group to the named ports, and to no other. */
+  async allow(...names: readonly string[]): Promise<void> {
+    for (const [name, id] of this.ports) {
+      const groups = names.includes(name)
+        ? ['--security-group', 'default']
+        : ['--no-security-group'];
+      await this.cloud.ok('port-update', id, ...groups);
+    }
   }
 }

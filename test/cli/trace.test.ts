@@ -2,53 +2,20 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EXPECTED, RULES, VM1, VM2, VM3, VMS } from '../../src/cli/walkthrough.ts';
+import { EXPECTED, VM1, VM2, VM3, VMS } from '../../src/cli/walkthrough.ts';
 import type { TraceJson } from '../../src/trace/render/json.ts';
-import { Cloud } from './cloud.ts';
+import { Walkthrough, type Cloud } from './cloud.ts';
 
 let cloud: Cloud;
-const ports = new Map<string, string>();
+let allow: Walkthrough['allow'];
+let ports: Walkthrough['ports'];
 
 beforeAll(async () => {
-  cloud = await Cloud.open();
-  const vpc = await cloud.ok('net-create', 'ipv4_yanxia_network1_1', '178.1.0.0/16');
-  const router_id = await cloud.ok('router-create', 'router_yanxia_01', vpc);
-  const network = { name: 'ipv4_yanxia_network2_2', router_id };
-  const { id } = await cloud.rest('POST', 'networks', { network });
-  const pool = 'N001-JS-CK-TCCS01';
-  const subnet = await cloud.ok('subnet-create', id, '178.1.3.0/24', '4', pool);
-  for (const vm of VMS) {
-    const options = [`--subnet_id=${subnet}`, '--fixed-ip', vm.ip, '--name', vm.name];
-    const made = await cloud.ok('port-create', ...options, id);
-    const port = {
-      'binding:host_id': vm.node,
-      device_owner: 'compute:nova',
-      device_id: vm.device,
-    };
-    await cloud.rest('PUT', `ports/${made}`, { port });
-    ports.set(vm.name, made);
-  }
-  await cloud.ok('security-group-create', 'default');
-  for (const { direction, ethertype, remote_ip_prefix } of RULES) {
-    const options = ['--direction', direction, '--ethertype', ethertype];
-    await cloud.ok(
-      'security-group-rule-create',
-      'default',
-      ...options,
-      '--remote-ip',
-      remote_ip_prefix,
-    );
-  }
+  const walkthrough = await Walkthrough.open();
+  ({ cloud, ports } = walkthrough);
+  allow = (...names) => walkthrough.allow(...names);
 });
 afterAll(() => cloud.close());
-
-/** Binds the group to the named ports, and to no other. */
-async function allow(...names: readonly string[]): Promise<void> {
-  for (const [name, id] of ports) {
-    const groups = names.includes(name) ? ['--security-group', 'default'] : ['--no-security-group'];
-    await cloud.ok('port-update', id, ...groups);
-  }
-}
 
 const everyone = VMS.map(({ name }) => name);
 const visits = ({ legs: [leg] }: TraceJson): string[] =>

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Client, Json } from '../client.ts';
 import type { Io } from '../io.ts';
 import { Failure } from '../../base/failure.ts';
+import { END_FORMS } from '../../trace/capture/layout.ts';
 import type { Trace } from '../../trace/types.ts';
 import { example } from '../help.ts';
 import { labNames } from '../lab-names.ts';
@@ -45,9 +46,23 @@ interface Options {
   readonly flows?: string;
 }
 
-/** The server sends what the types say: it is the same version's own code. */
-async function ask(client: Client, request: Json): Promise<Trace> {
-  return (await client.request('POST', '/tianchi/v1/traces', request)) as Trace;
+type Answer = (request: Json) => Promise<Trace>;
+
+/** Who answers: the server over its switches or its intent, or a folder of dumps alone. */
+async function answerer(io: Io, client: Client, source: string): Promise<Answer> {
+  if (source !== 'live' && source !== 'intent') {
+    const { tracerOver } = await import('../captured.ts');
+    const trace = await tracerOver(source, io);
+    return (request) => Promise.resolve(trace(request));
+  }
+  const named = await labNames(io, client);
+  const end = (name: unknown) => (typeof name === 'string' ? named(name) : name);
+  return async (request) => {
+    const { from, to } = request;
+    const asked = { source, ...request, from: end(from), to: end(to) };
+    // The server sends what the types say: it is the same version's own code.
+    return (await client.request('POST', '/tianchi/v1/traces', asked)) as Trace;
+  };
 }
 
 function wholeNumber(option: string, text: string, low: number): number {
@@ -75,10 +90,9 @@ function parseRequest(line: string): Json {
 }
 
 /** NDJSON in, NDJSON out, in order; a bad request answers its error and the batch goes on. */
-async function batch(io: Io, client: Client): Promise<void> {
+async function batch(io: Io, client: Client, source: string): Promise<void> {
   const { renderJson } = await import('../../trace/render/json.ts');
-  const named = await labNames(io, client);
-  const end = (name: unknown) => (typeof name === 'string' ? named(name) : name);
+  let answer: Answer | undefined;
   for await (const line of lines(io.stdin())) {
     if (line.trim() === '') continue;
     let id: unknown = null;
@@ -86,10 +100,9 @@ async function batch(io: Io, client: Client): Promise<void> {
       const { id: given = null, proto, ...request } = parseRequest(line);
       id = given;
       if (request['flows'] !== undefined) throw offline();
-      const { from, to } = request;
-      const ends = { from: end(from), to: end(to) };
-      const asked = { ...request, ...ends, ...(proto === undefined ? {} : { protocol: proto }) };
-      io.out(JSON.stringify({ id, ...renderJson(await ask(client, asked)) }));
+      answer ??= await answerer(io, client, source);
+      const asked = { ...request, ...(proto === undefined ? {} : { protocol: proto }) };
+      io.out(JSON.stringify({ id, ...renderJson(await answer(asked)) }));
     } catch (error) {
       io.out(JSON.stringify({ id, error: error instanceof Error ? error.message : String(error) }));
     }
@@ -100,7 +113,7 @@ const offline = (): Failure =>
   new Failure(
     'unsupported',
     'NotBuilt',
-    'traces over dumped text (--flows, --source DIR) are not built yet; trace live or by intent instead',
+    'traces over the dumps of one bridge (--flows) are not built yet',
   );
 
 export function traceCommand(program: Command, io: Io, client: Client): void {
@@ -112,9 +125,10 @@ export function traceCommand(program: Command, io: Io, client: Client): void {
     .argument('[to]', 'likewise; an address may belong to nobody')
     .argument('[protocol]', 'icmp, icmp6, tcp/PORT, udp/PORT, sctp/PORT or ip/NUMBER', 'icmp')
     .addOption(
-      new Option('--source <source>', 'the flows of the switches, or of the intent').default(
-        'live',
-      ),
+      new Option(
+        '--source <source>',
+        'live (the flows of the switches), intent, or a folder made by tianchi capture or packaging/capture.sh',
+      ).default('live'),
     )
     .addOption(new Option('--format <format>').choices(Object.keys(FORMATS)).default('text'))
     .option('--json', 'the same as --format json')
@@ -134,9 +148,15 @@ export function traceCommand(program: Command, io: Io, client: Client): void {
     .addOption(new Option('--ports <file>').hideHelp())
     .addOption(new Option('--packet <packet>').hideHelp())
     .addOption(new Option('--ct-next <states...>').hideHelp())
+    .addHelpText('after', `\nOver a folder without topology.ndjson, FROM and TO are ${END_FORMS}.`)
     .addHelpText(
       'after',
-      example('tianchi trace vm1 vm3', 'tianchi trace vm1 178.1.3.6 tcp/22 --json'),
+      example(
+        'tianchi trace vm1 vm3',
+        'tianchi trace vm1 178.1.3.6 tcp/22 --json',
+        'tianchi trace vm1 vm3 --source /tmp/cloud',
+        'tianchi trace node1:tap1 node2:tap3,ip=10.0.0.3 tcp/22 --source /tmp/cloud',
+      ),
     )
     .action(
       async (
@@ -147,17 +167,15 @@ export function traceCommand(program: Command, io: Io, client: Client): void {
         command: Command,
       ) => {
         if (options.flows !== undefined) throw offline();
-        if (options.batch === true) return await batch(io, client);
+        if (options.batch === true) return await batch(io, client, options.source);
         if (from === undefined || to === undefined) {
           command.error("error: missing required argument 'from' or 'to'");
         }
-        if (options.source !== 'live' && options.source !== 'intent') throw offline();
-        const named = await labNames(io, client);
-        const trace = await ask(client, {
-          from: named(from),
-          to: named(to),
+        const answer = await answerer(io, client, options.source);
+        const trace = await answer({
+          from,
+          to,
           protocol,
-          source: options.source,
           ...(options.family === undefined ? {} : { family: Number(options.family) }),
           ...(options.sourcePort === undefined
             ? {}

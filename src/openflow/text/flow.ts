@@ -164,6 +164,8 @@ function isFlowWord(word: string): boolean {
   );
 }
 
+/** Of the table that ovs-vswitchd keeps for itself, as `ovs-appctl bridge/dump-flows` shows it. */
+const ofSwitch = /^\s*table_id=254,/;
 /** Where dump-flows begins a line, whatever its options. */
 const dumpStart = /^\s*(?:cookie|duration)=/;
 /** What only dump-flows writes. */
@@ -187,7 +189,7 @@ function belongsToFlow(soFar: string, line: string, gap: boolean): boolean {
   if (dumpStart.test(line)) return false;
   const acts = soFar.includes('action');
   if (gap) return !acts && counted.test(soFar) && /^\s*actions?=/.test(line);
-  return isOpen(soFar) || (!acts && counted.test(soFar)) || !beginsFlow(line);
+  return isOpen(soFar) || (!acts && counted.test(soFar + line)) || !beginsFlow(line);
 }
 
 /**
@@ -217,6 +219,7 @@ export function parseFlows(text: string, options: PortOptions = {}): ParsedFlows
   const { values, errors, skipped } = readLines(text, {
     read: (line) => parseFlowSpan(line, { ...options, unresolved }),
     begins: beginsFlow,
+    ignores: (line) => ofSwitch.test(line),
     belongs: belongsToFlow,
   });
   return { flows: values, errors, skipped, unresolved };

@@ -1,13 +1,11 @@
 /** Groups as lines: what `ovs-ofctl add-group` takes and what `dump-groups` prints. */
-import { FIELDS, type Field } from '../fields.ts';
 import { PORT, type Action, type Bucket, type Group } from '../flow.ts';
 import { formatActionList, parseActionsSpan } from './actions.ts';
 import type { FormatOptions } from './flow.ts';
 import { readLines, type LineError } from './lines.ts';
-import { parseField } from './names.ts';
 import { formatPort, parsePort, type PortOptions } from './ports.ts';
+import { checkSelection, formatSelection, parseSelectionFields } from './selection.ts';
 import { items, parseInteger, parseNumber, slice, TextError, type Span } from './span.ts';
-import { formatMatchValue, parseValue } from './values.ts';
 
 const lastGroup = 0xffffff00;
 const lastBucket = 0xffffff00;
@@ -29,24 +27,6 @@ function oneOf<T>(known: Readonly<Record<string, T>>, value: Span): T {
   if (found !== undefined) return found;
   const names = Object.keys(known).join(', ');
   throw new TextError(value.at, `expected one of ${names}, found "${value.text}"`);
-}
-
-type SelectionField = NonNullable<Group['hashedFields']>[number];
-
-/** `fields(ip_dst,eth_src=ff:ff:ff:00:00:00)`: what is given is a mask. */
-function parseSelectionFields(value: Span, options: PortOptions): SelectionField[] {
-  const found = new Map<Field, SelectionField>();
-  for (const item of items(value)) {
-    const field = parseField(item.key);
-    if (found.has(field)) throw new TextError(item.key.at, `${field.name} is named twice`);
-    const mask =
-      item.value.text === '' ? field.exact : parseValue(item.value, field, options).value;
-    if (mask === 0n) {
-      throw new TextError(item.value.at, `the mask of ${field.name} has no bit: expected some`);
-    }
-    found.set(field, { field, mask });
-  }
-  return [...FIELDS.values()].flatMap((field) => found.get(field) ?? []);
 }
 
 const groupKeys: Readonly<
@@ -174,20 +154,6 @@ function readHead(head: Span, line: Span, options: PortOptions): Draft<Group> {
   return group;
 }
 
-/** The rules between the settings of a group. */
-function checkSelection({ type, ...group }: Draft<Group>, at: number): void {
-  const { selectionMethod, hashedFields, selectionParam } = group;
-  if (selectionMethod !== undefined && type !== 'select') {
-    throw new TextError(at, `selection_method is for groups of type select, not ${type}`);
-  }
-  if (hashedFields !== undefined && selectionMethod !== 'hash') {
-    throw new TextError(at, 'fields go with selection_method=hash only');
-  }
-  if (selectionParam !== undefined && selectionMethod === undefined) {
-    throw new TextError(at, 'selection_method_param goes with a selection_method only');
-  }
-}
-
 function parseGroup(line: Span, options: PortOptions): Group {
   const marks = [...line.text.matchAll(/bucket=/g)];
   const head = slice(line, 0, marks[0]?.index);
@@ -222,6 +188,7 @@ export function parseGroups(text: string, options: PortOptions = {}): ParsedGrou
   const { values, errors, skipped } = readLines(text, {
     read: (line) => parseGroup(line, { ...options, unresolved }),
     begins: beginsGroup,
+    greedy: true,
     belongs: (_soFar, line, gap) => !gap && !beginsGroup(line),
   });
   return { groups: values, errors, skipped, unresolved };
@@ -238,22 +205,6 @@ function formatBucket(bucket: Bucket, type: Group['type'], { unresolved }: Forma
     ...(watchGroup === undefined ? [] : [`watch_group:${watchGroup}`]),
     `actions=${formatActionList(bucket.actions, format)}`,
   ].join(',');
-}
-
-function formatSelection(group: Group): string[] {
-  const { selectionMethod, selectionParam, hashedFields = [] } = group;
-  if (selectionMethod === undefined) return [];
-  const fields = hashedFields.map(({ field, mask }) =>
-    mask === field.exact
-      ? field.name
-      : `${field.name}=${formatMatchValue({ value: mask, mask: field.exact }, field)}`,
-  );
-  return [
-    `selection_method=${selectionMethod}`,
-    ...(selectionParam === undefined ? [] : [`selection_method_param=${selectionParam}`]),
-    ...(fields.length === 1 ? [`fields=${fields[0]}`] : []),
-    ...(fields.length > 1 ? [`fields(${fields.join(',')})`] : []),
-  ];
 }
 
 /** A line of `ovs-ofctl -O OpenFlow15 --no-names dump-groups` without its leading space. */

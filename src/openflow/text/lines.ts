@@ -23,6 +23,10 @@ export interface Syntax<T> {
   begins(line: string): boolean;
   /** A line that goes on with the entry before it, in every dump. */
   continues?(line: string): boolean;
+  /** Whether a line that begins no entry can only go on with one. */
+  readonly greedy?: boolean;
+  /** A line of a dump that is of no use, and counts as skipped. */
+  ignores?(line: string): boolean;
   /** Whether a line may go on with what was read of an entry; `gap` tells of blank lines between. */
   belongs(soFar: string, line: string, gap: boolean): boolean;
 }
@@ -51,8 +55,9 @@ const header =
   /^\s*(?:OFP|NX|ONF)[A-Z]*_\w+ (?:reply|request)\b[^=]*(?:\(xid=\w+\))?:?(?: flags=\[\w+\])?\s*$/;
 /** No terminal is narrower, so nothing shorter was broken by one. */
 const narrowest = 80;
-/** Into how many lines an entry may have been broken. */
-const mostPieces = 12;
+/** Into how many lines an entry may have been broken, by a terminal and by whatever breaks shorter. */
+const mostPieces = 40;
+const mostShortPieces = 4;
 /** How a piece of a broken entry goes to the one before. */
 type Joint = (piece: string) => string;
 const asTheyAre: Joint = (piece) => piece;
@@ -84,6 +89,8 @@ type Outcome<T> =
       readonly message: string;
       /** How far into the entry that is. */
       readonly reach: number;
+      /** Whether the word in error ends before the text does, so that more text mends nothing. */
+      readonly final: boolean;
     };
 
 class Reader<T> {
@@ -118,15 +125,19 @@ class Reader<T> {
     const all = [...own, ...this.#following(own)];
     let best = alone;
     for (let count = own.length + 1; count <= all.length; count += 1) {
-      if (best.ok && this.#isWhole(all.slice(0, count - 1))) break;
+      if (best.ok ? this.#isWhole(all.slice(0, count - 1)) : count === own.length + 1 && best.final)
+        break;
       const joined = this.#join(all.slice(0, count));
       if (joined.ok || (!best.ok && joined.reach > best.reach)) best = joined;
+      else if (best.ok) break;
+      if (!joined.ok && joined.final) break;
     }
     return best.ok ? best : this.#withTail(best, all, first);
   }
 
   /** Whether nothing tells that the last of these lines was broken off. */
   #isWhole(lines: readonly number[]): boolean {
+    if (this.#syntax.greedy === true) return false;
     const last = this.text(lines.at(-1) ?? 0);
     return last.length < narrowest && !isOpen(last);
   }
@@ -144,6 +155,7 @@ class Reader<T> {
     let soFar = own.map((line) => this.text(line)).join('\n');
     let next = (own.at(-1) ?? 0) + 1;
     let gap = false;
+    let short = 0;
     for (; pieces.length < mostPieces && next < this.lines.length; next += 1) {
       const line = this.text(next);
       if (line.trim() === '') {
@@ -152,6 +164,8 @@ class Reader<T> {
       }
       if (header.test(line) || isInterruption(line)) break;
       if (!this.#syntax.belongs(soFar, line, gap)) break;
+      if (line.length < narrowest) short += 1;
+      if (short > mostShortPieces) break;
       pieces.push(next);
       soFar += line;
       gap = false;
@@ -161,7 +175,8 @@ class Reader<T> {
 
   #join(lines: readonly number[]): Outcome<T> {
     let best = this.#attempt(lines, asTheyAre);
-    for (const joint of [withoutIndents, withSpaces]) {
+    const indented = lines.slice(1).some((line) => this.text(line).startsWith(' '));
+    for (const joint of indented ? [withoutIndents, withSpaces] : [withSpaces]) {
       if (best.ok) break;
       const other = this.#attempt(lines, joint);
       if (other.ok || other.reach > best.reach) best = other;
@@ -200,9 +215,25 @@ class Reader<T> {
         column,
         message: error.message,
         reach: error.at,
+        final: endsWord(whole, error.at),
       };
     }
   }
+}
+
+/** Whether the word that begins at an offset ends before the text does; brackets and quotes shield their content. */
+function endsWord(text: string, from: number): boolean {
+  let depth = 0;
+  for (let at = from; at < text.length; at += 1) {
+    const char = text[at];
+    if (char === '"') {
+      at = text.indexOf('"', at + 1);
+      if (at < 0) return false;
+    } else if (char === '(') depth += 1;
+    else if (char === ')') depth -= 1;
+    else if (depth <= 0 && (char === ',' || char === ' ')) return true;
+  }
+  return false;
 }
 
 /** Whether brackets are left open, so that a value goes on in the next line. */
@@ -226,6 +257,11 @@ export function readLines<T>(text: string, syntax: Syntax<T>): ReadLines<T> {
   for (let index = 0; index < lines.length;) {
     const line = reader.text(index);
     if (line.trim() === '' || header.test(line)) {
+      index += 1;
+      continue;
+    }
+    if (syntax.ignores?.(line) === true) {
+      skipped += 1;
       index += 1;
       continue;
     }

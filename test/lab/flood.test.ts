@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseMac } from '../../src/address/index.ts';
 import type { Vm } from '../../src/lab/index.ts';
+import { vhuName } from '../../src/lab/names.ts';
 import { encodeDhcpv4 } from '../../src/packet/index.ts';
 import { arp, ARP, ethernet, ipv4, udp, type Frame } from '../support/frames.ts';
 import { Bench, describeLab, eventually } from './harness.ts';
@@ -20,6 +21,8 @@ const QUESTIONS = 250;
 const ONE_IN = 20;
 /** What an agent may grow by, MiB: its heap before a collection. */
 const GROWTH = 64;
+/** What a port gets through to the agent of its DHCP, packets a second. */
+const TO_AGENT = 100;
 
 /** Written to a process's clear_refs, sets its peak of resident memory back: proc(5). */
 const PEAK_ANEW = '5';
@@ -91,6 +94,13 @@ describeLab('a flood by one VM', () => {
     return rows.reduce((sum, { packets }) => sum + packets, 0);
   }
 
+  /** Packets that the flooder has got. */
+  async function received(): Promise<number> {
+    const dump = ['ovs-ofctl', 'dump-ports', 'br-int', vhuName(flooder.port)];
+    const port = await bench.ovs('node1', ...dump);
+    return Number(/tx pkts=(\d+)/.exec(port)?.[1]);
+  }
+
   /** Has a VM's DHCP client ask for its address anew, as it does when half its lease is over. */
   async function renew(vm: Vm): Promise<void> {
     const lease = join(bench.lab.dir, 'vms', `${vm.name}.dhcp4.lease`);
@@ -114,9 +124,9 @@ describeLab('a flood by one VM', () => {
   }
 
   test.for([
-    ['ARP', asks],
-    ['DHCP', discovers],
-  ] as const)('of %s is hardly noticed by others', async ([, questions], { annotate }) => {
+    ['ARP', asks, Infinity],
+    ['DHCP', discovers, TO_AGENT],
+  ] as const)('of %s is hardly noticed by others', async ([, questions, most], { annotate }) => {
     const frames = questions(flooder).map(({ bytes }) => Uint8Array.from(bytes));
     const times = (RATE * SECONDS) / QUESTIONS;
     const pings = [
@@ -124,7 +134,7 @@ describeLab('a flood by one VM', () => {
       new SteadyPing(far.netns, near.addresses[0] ?? '', 20),
     ];
     await Promise.all(pings.map((ping) => ping.more(10)));
-    const before = { ...memory(), packets: await taken() };
+    const before = { ...memory(), packets: await taken(), answers: await received() };
     const began = performance.now();
     let over = false;
     const flood = sendFrames(flooder.netns, frames, { rate: RATE, times }).finally(() => {
@@ -137,16 +147,21 @@ describeLab('a flood by one VM', () => {
     await flood;
     const seconds = (performance.now() - began) / 1000;
     await Promise.all(pings.map((ping) => ping.more(10)));
-    const after = { ...memory(), packets: await taken() };
+    const after = { ...memory(), packets: await taken(), answers: await received() };
     const heard = await Promise.all(pings.map((ping) => ping.stop()));
     const sent = (frames.length * times) / seconds;
     const got = (after.packets - before.packets) / seconds;
+    const answers = after.answers - before.answers;
     const lost = heard.map((ping) => `${ping.lost} of ${ping.received + ping.lost}`).join(' and ');
     await annotate(
-      `${sent.toFixed()} packets/s sent, ${got.toFixed()} taken; pings lost ${lost}; ` +
+      `${sent.toFixed()} packets/s sent, ${got.toFixed()} taken, ` +
+        `${(answers / seconds).toFixed()} answered; pings lost ${lost}; ` +
         `agent ${before.now.toFixed()} MiB, then ${after.peak.toFixed()} at most`,
     );
     expect(got).toBeGreaterThan(LEAST);
+    expect(answers).toBeGreaterThan(0);
+    // A meter begins with the burst of a second; another is for what the flooder asks for itself.
+    expect(answers).toBeLessThan(most * (seconds + 2));
     for (const ping of heard) expect(ping.lost).toBeLessThanOrEqual(ping.received / ONE_IN);
     expect(after.peak - before.now).toBeLessThan(GROWTH);
   });

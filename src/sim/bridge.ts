@@ -91,6 +91,11 @@ export class SimBridge implements Surroundings {
     return this.#tables[table]?.lookup(key) ?? null;
   }
 
+  /** Further flows of `table` that `key` meets with the priority of `rule`. */
+  rivals(table: number, key: FlowKey, rule: Rule): readonly Rule[] {
+    return this.#tables[table]?.rivals(key, rule) ?? [];
+  }
+
   #table(number: number): FlowTable {
     return (this.#tables[number] ??= new FlowTable());
   }

@@ -99,6 +99,18 @@ class Tuple {
     return rule;
   }
 
+  /** Whether a rule has this priority. */
+  holds(priority: number): boolean {
+    return this.#priorities.has(priority);
+  }
+
+  /** The rule of the next lower priority than `rule`, one of this tuple's, that `key` lies under. */
+  findBelow(rule: Rule, key: FlowKey): Rule | null {
+    let next = rule.next;
+    while (next !== null && !this.#covers(next, key)) next = next.next;
+    return next;
+  }
+
   #covers({ value }: Rule, key: FlowKey): boolean {
     const { words, masks } = this;
     for (let i = 0; i < words.length; i += 1) {
@@ -160,6 +172,8 @@ class Tuple {
   }
 }
 
+const NO_RULES: readonly Rule[] = [];
+
 /** The flows of one table. */
 export class FlowTable {
   readonly #tuples: Tuple[] = [];
@@ -220,6 +234,26 @@ export class FlowTable {
    */
   lookup(key: FlowKey): Rule | null {
     return this.#lookup(key, true);
+  }
+
+  /**
+   * Other flows that match `key` with the priority of `rule`, which did: OpenFlow leaves open which
+   * of them counts, and the switch takes any. Clauses of a conjunction are no rivals of flows.
+   */
+  rivals(key: FlowKey, rule: Rule): readonly Rule[] {
+    const { priority } = rule.flow;
+    let rivals: Rule[] | null = null;
+    for (const tuple of this.#tuples) {
+      if (tuple.maxPriority < priority) break;
+      if (!tuple.holds(priority)) continue;
+      let other = tuple.find(key);
+      while (other !== null && other.flow.priority > priority) other = tuple.findBelow(other, key);
+      if (other === null || other === rule || other.flow.priority !== priority) continue;
+      if (other.conjunctions.length > 0) continue;
+      rivals ??= [];
+      rivals.push(other);
+    }
+    return rivals ?? NO_RULES;
   }
 
   *[Symbol.iterator](): Generator<Rule> {

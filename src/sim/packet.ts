@@ -1,27 +1,44 @@
 /** A packet within a switch: its key, and what travels beside it. */
+import { ETH_TYPE } from '../openflow/build.ts';
 import type { FlowKey } from '../openflow/fields.ts';
 import type { KeyArena } from './arena.ts';
 import { ICMP_ANSWER } from './connection.ts';
 import type { Tracking, Tuple } from './conntrack.ts';
-import { AT } from './words.ts';
+import { AT, ethernetType } from './words.ts';
 
 /** The word behind conntrack's tuple, whose last field is an IPv6 address. */
 const AFTER_TUPLE = AT.ctIpv6Destination + 4;
+
+/** Headers that another one hides from matches. */
+export interface Beneath {
+  readonly header: 'mpls' | 'nsh';
+  readonly key: FlowKey;
+}
 
 /** A packet on its way: what matches see, and what travels beside it. */
 export interface Packet {
   readonly arena: KeyArena;
   readonly key: FlowKey;
   tracking: Tracking;
-  /** TCIs of the VLAN headers inside the outermost one. */
-  readonly innerVlans: number[];
+  /** What lies under headers that were put on the packet here, the outermost last. */
+  beneath: readonly Beneath[];
   /** A copy of the key that steps share until it changes; null: it has changed. */
   snapshot: FlowKey | null;
 }
 
+/** The key, to be changed. */
+export function changing(packet: Packet): FlowKey {
+  packet.snapshot = null;
+  return packet.key;
+}
+
+/** Of the connection's tuple only the addresses of the packet's own family go (flow_clear_conntrack() in OVS). */
 export function clearConntrack(key: FlowKey): void {
   key.fill(0, AT.ctState, AT.conjunctionId);
-  key.fill(0, AT.ctTuple, AFTER_TUPLE);
+  key[AT.ctPorts] = 0;
+  const type = ethernetType(key);
+  if (type === ETH_TYPE.ip) key.fill(0, AT.ctTuple, AT.ctPorts);
+  else if (type === ETH_TYPE.ipv6) key.fill(0, AT.ctIpv6Source, AFTER_TUPLE);
 }
 
 export const labelIn = (key: FlowKey): bigint =>
@@ -53,23 +70,16 @@ export function snapshot(packet: Packet): FlowKey {
 }
 
 export function copyOf(packet: Packet): Packet {
-  const { arena, key, tracking, innerVlans } = packet;
-  return {
-    ...packet,
-    key: arena.copy(key),
-    tracking: { ...tracking },
-    innerVlans: [...innerVlans],
-  };
+  return { ...packet, key: packet.arena.copy(packet.key), tracking: { ...packet.tracking } };
 }
 
 /** Returns what puts the headers and registers back; what conntrack wrote beside them stays. */
 export function remember(packet: Packet): () => void {
-  const { key, innerVlans } = packet;
-  const oldKey = snapshot(packet);
-  const oldVlans = [...innerVlans];
+  const { beneath } = packet;
+  const key = snapshot(packet);
   return () => {
-    key.set(oldKey);
-    packet.snapshot = oldKey;
-    innerVlans.splice(0, innerVlans.length, ...oldVlans);
+    packet.key.set(key);
+    packet.snapshot = key;
+    packet.beneath = beneath;
   };
 }

@@ -1,5 +1,5 @@
 /** What the simulated switch tells of one packet's way through one bridge. */
-import type { Action, Flow, Group } from '../openflow/flow.ts';
+import type { Action, Flow, Group, NatSpec } from '../openflow/flow.ts';
 import type { FlowKey } from '../openflow/fields.ts';
 
 /** How a tunnel port wraps packets (ovs-vswitchd.conf.db(5), Interface options). */
@@ -83,6 +83,8 @@ export type StepEvent =
   | {
       readonly kind: 'conntrack';
       readonly action: ActionOf<'ct'>;
+      /** The last of the action's own and those in its `exec`. */
+      readonly nat: NatSpec | null;
       readonly zone: number;
       readonly committed: boolean;
       /** ct_state of the fork, or after the commit. */
@@ -156,13 +158,14 @@ export type StepEvent =
   /** The flow that a `learn` adds; a trace adds none. */
   | { readonly kind: 'learn'; readonly flow: Flow }
   /**
-   * An output that the switch suppresses: to the port it came in by, to no such port, or because
-   * an error later in the same translation voids all of it (`error`).
+   * An output that the switch suppresses: to the port it came in by, to no such port, into a tunnel
+   * back to where the packet came from (or to nowhere), or because an error later in the same
+   * translation voids all of it (`error`).
    */
   | {
       readonly kind: 'suppressed';
       readonly port: number;
-      readonly why: 'in_port' | 'no_such_port' | 'down' | 'error';
+      readonly why: 'in_port' | 'no_such_port' | 'down' | 'tunnel' | 'error';
     }
   | {
       readonly kind: 'note';

@@ -25,6 +25,8 @@ const SUPPRESSED: Readonly<
   down: 'link_down',
   // The error itself follows.
   error: null,
+  // What became of it stands with the tunnel.
+  tunnel: null,
 };
 
 /** null: the steps of the last visit say more. */

@@ -1,0 +1,54 @@
+/** Reading and writing parts of fields, with what a write brings about beside the bits it names. */
+import { field, type Field, type FlowKey } from '../openflow/fields.ts';
+import type { Subfield } from '../openflow/flow.ts';
+import { hasField, readField, setPresent, writeField } from '../openflow/key.ts';
+import { subfieldMask } from '../openflow/loads.ts';
+import { AT, completeVlan, setVlanTci, VLAN_PRESENT_BIT, vlanTci } from './words.ts';
+
+export { subfieldMask } from '../openflow/loads.ts';
+
+/** Ports from here on are reserved, and are 32 bits wide with ones above (OpenFlow 1.1 and later). */
+const RESERVED_PORTS = 0xff00;
+
+/** A port number of 16 bits in its 32-bit form. */
+export const widePort = (port: number): number =>
+  port >= RESERVED_PORTS ? (0xffff0000 | port) >>> 0 : port;
+
+type Repair = (key: FlowKey) => void;
+
+const normaliseInPort: Repair = (key) => {
+  key[AT.inPort] = widePort((key[AT.inPort] ?? 0) & 0xffff);
+};
+const makeTagged: Repair = (key) => {
+  setVlanTci(key, vlanTci(key) | VLAN_PRESENT_BIT);
+  completeVlan(key);
+};
+
+/** By field: what a write to it does to the bits around it (mf_set_flow_value() in OVS). */
+const repairs: ReadonlyMap<Field, Repair> = new Map([
+  [field('in_port'), normaliseInPort],
+  [field('in_port_oxm'), normaliseInPort],
+  [field('vlan_tci'), completeVlan],
+  [field('vlan_vid'), completeVlan],
+  [field('vlan_pcp'), makeTagged],
+  [field('dl_vlan'), makeTagged],
+  [field('dl_vlan_pcp'), makeTagged],
+]);
+
+/** What is to be done after a write to `target`; null: nothing. */
+export function repairOf(target: Field): Repair | null {
+  if (target.present !== undefined) return (key) => setPresent(key, target, true);
+  return repairs.get(target) ?? null;
+}
+
+/** The bits of `source`, right-aligned. */
+export function readSubfield(key: FlowKey, source: Subfield): bigint {
+  return (readField(key, source.field) & subfieldMask(source)) >> BigInt(source.first);
+}
+
+/** Puts the low bits of `value` into `target`, whether or not the packet has such a field. */
+export function writeSubfield(key: FlowKey, target: Subfield, value: bigint): void {
+  if (!hasField(key, target.field)) writeField(key, target.field, 0n);
+  writeField(key, target.field, value << BigInt(target.first), subfieldMask(target));
+  repairOf(target.field)?.(key);
+}

@@ -1,0 +1,22 @@
+/** The order in which a switch floods: that of its hash table of ports (lib/hmap.h). */
+import { hashPair } from '../hash.ts';
+
+/** Slots of a table that has grown to `count` entries, a power of two. */
+function slotsFor(count: number): number {
+  let mask = 0;
+  for (let held = 1; held <= count; held += 1) {
+    const half = held >> 1;
+    if (half > mask) mask = 2 ** Math.ceil(Math.log2(half + 1)) - 1;
+    // No fewer than four, once there is more than one.
+    mask |= (mask & 1) << 1;
+  }
+  return mask + 1;
+}
+
+/** Ports in the order of their slots; those of one slot, whose order no one can tell, by number. */
+export function floodOrder(ofports: Iterable<number>): readonly number[] {
+  const ports = [...ofports];
+  const slots = slotsFor(ports.length);
+  const slot = (port: number) => hashPair(port & 0xffff, 0) & (slots - 1);
+  return ports.sort((a, b) => slot(a) - slot(b) || a - b);
+}

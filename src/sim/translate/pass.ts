@@ -1,0 +1,148 @@
+/** What one translation of a packet keeps, and what an action of it is run with. */
+import type { FlowKey } from '../../openflow/fields.ts';
+import type { Action, Flow } from '../../openflow/flow.ts';
+import type { SimBridge } from '../bridge.ts';
+import type { Tracker } from '../conntrack.ts';
+import type { Operation } from '../operations.ts';
+import type { Packet } from '../packet.ts';
+import type { RecirculationCause, StepEvent } from '../types.ts';
+
+export interface ExecuteOptions {
+  readonly conntrack: Tracker;
+  /** Milliseconds since 1970: what connections age by. */
+  readonly now: number;
+  /** Whether flows and groups count the packet. Default: not. */
+  readonly count?: boolean;
+  /** Length of the packet in bytes, for counters and `check_pkt_larger`; left out: not known. */
+  readonly length?: number;
+  /**
+   * ct_state of each conntrack fork in the order they arise, breadth first, as `ofproto/trace
+   * --ct-next` has it; forks beyond the last are `+trk+new`. Connections are not looked up then.
+   */
+  readonly ctNext?: readonly number[];
+  /**
+   * Does as `ofproto/trace` of Open vSwitch 3.1 where that differs from what the switch does with a
+   * packet: follows conntrack forks only, those of a failed translation too, takes the first address
+   * of a NAT whatever the direction, learns nothing, says nothing of a pause, and puts out to ports
+   * that are down.
+   */
+  readonly imitate?: boolean;
+  /** The bridges that patch ports lead to, by name. */
+  readonly bridges?: ReadonlyMap<string, SimBridge>;
+  /** Whether to look for other flows that match with the same priority. Default: when not counting. */
+  readonly ambiguity?: boolean;
+}
+
+/** Why a translation fails; of the last two, buckets of a group fail alone. */
+export type FailureKind = 'depth' | 'resubmits' | 'stack' | 'mpls' | 'packet_type';
+
+/** Actions that are left to run, and where they stood. */
+export interface Remainder {
+  readonly operations: readonly Operation[];
+  readonly table: number;
+  readonly flow: Flow | null;
+}
+
+/** Hash that the datapath computes on the way (`hash(…)` of its actions). */
+export type DatapathHash = Extract<StepEvent, { kind: 'recirculate' }>['hash'];
+
+/** A translation that stops to send the packet through the datapath once more. */
+export interface Freeze {
+  readonly cause: RecirculationCause;
+  readonly hash: DatapathHash;
+}
+
+/** Values that `push` left, the topmost last. */
+export interface Stacked {
+  readonly value: bigint;
+  /** Bytes that it takes, rounded up. */
+  readonly bytes: number;
+}
+
+/** actset_output without an output (OFPP_UNSET). */
+export const UNSET_PORT = 0xfffffff7;
+
+/** One translation: from the ingress, or from a fork. */
+export interface Pass {
+  readonly number: number;
+  readonly firstStep: number;
+  readonly recirculations: number;
+  /** The key on arrival, copied. */
+  readonly initial: FlowKey;
+  actionSet: readonly Action[];
+  actionSetHasGroup: boolean;
+  inActionSet: boolean;
+  stack: readonly Stacked[];
+  resubmits: number;
+  nesting: number;
+  /** Whether ct_state is valid. */
+  conntracked: boolean;
+  /** Whether the last label was popped: what lies under it has not been parsed yet. */
+  wasMpls: boolean;
+  failure: { readonly kind: FailureKind; readonly message: string } | null;
+  /** No action that follows is run, up to the end of a bucket or of another bridge. */
+  exit: boolean;
+  freeze: Freeze | null;
+  /**
+   * What followed an `exit`. A fork that begins while it is there runs this in place of its table:
+   * translation takes it for what a freeze left over (frozen_actions in ofproto-dpif-xlate.c).
+   */
+  residue: Remainder | null;
+}
+
+/** Where an action stands. */
+export interface Frame {
+  readonly packet: Packet;
+  readonly pass: Pass;
+  readonly bridge: SimBridge;
+  readonly table: number;
+  readonly depth: number;
+  /** The flow whose actions run; null before the first lookup. */
+  readonly flow: Flow | null;
+  /** Whether the list is a bucket's own. */
+  readonly bucket: boolean;
+  /** Whether the translation ends with this list. */
+  readonly last: boolean;
+}
+
+/** What a translation begins with. */
+export interface Departure {
+  readonly number: number;
+  readonly packet: Packet;
+  readonly bridge: SimBridge;
+  readonly table: number;
+  readonly depth: number;
+  readonly recirculations: number;
+  readonly actionSet: readonly Action[];
+  readonly stack: readonly Stacked[];
+  readonly conntracked: boolean;
+  /** null: begins with a lookup in `table`. */
+  readonly remainder: Remainder | null;
+}
+
+export function newPass(departure: Departure, firstStep: number, initial: FlowKey): Pass {
+  const { number, recirculations, actionSet, stack, conntracked } = departure;
+  return {
+    number,
+    firstStep,
+    recirculations,
+    initial,
+    actionSet,
+    actionSetHasGroup: actionSet.some(({ kind }) => kind === 'group'),
+    inActionSet: false,
+    stack,
+    resubmits: 0,
+    nesting: 0,
+    conntracked,
+    wasMpls: false,
+    failure: null,
+    exit: false,
+    freeze: null,
+    residue: null,
+  };
+}
+
+/** Whether nothing of the translation follows the action at `index` of its list. */
+export function isLast(frame: Frame, list: readonly Operation[], index: number): boolean {
+  return frame.last && index === list.length - 1 && frame.pass.actionSet.length === 0;
+}

@@ -1,0 +1,384 @@
+/**
+ * Translates a packet's way as OVS 3.1 does it (do_xlate_actions() and what it calls): tables,
+ * actions, groups, forks. One walk is all that becomes of one packet in one bridge and those that
+ * its patch ports lead to.
+ */
+import type { FlowKey } from '../../openflow/fields.ts';
+import type { SimBridge } from '../bridge.ts';
+import type { Rule } from '../classifier.ts';
+import {
+  actionSetList,
+  compileActions,
+  isOutput,
+  type Operation,
+  type OperationOf,
+} from '../operations.ts';
+import { changing, snapshot, type Packet } from '../packet.ts';
+import { isIp, networkType, ETH_TYPE_NSH } from '../prerequisites.ts';
+import type {
+  ActionOf,
+  Execution,
+  NoteCode,
+  RecirculationCause,
+  Step,
+  StepEvent,
+} from '../types.ts';
+import { AT, completeVlan, fragment } from '../words.ts';
+import { groupHandlers } from './groups.ts';
+import { headerHandlers, readUnderLabel } from './header.ts';
+import { controllerStep, leaveBehind, outputHandlers, type Sending } from './output.ts';
+import {
+  newPass,
+  UNSET_PORT,
+  type DatapathHash,
+  type Departure,
+  type ExecuteOptions,
+  type FailureKind,
+  type Frame,
+  type Pass,
+} from './pass.ts';
+import { rewriteHandlers } from './rewrite.ts';
+import { stateHandlers } from './state.ts';
+import { runClone, swapTuple, tableHandlers } from './tables.ts';
+import { congested } from './tunnel.ts';
+
+/** Runs an operation that stands at `index` of `list`; true ends the list. */
+export type Handler<K extends Operation['kind']> = (
+  walk: Walk,
+  operation: OperationOf<K>,
+  frame: Frame,
+  list: readonly Operation[],
+  index: number,
+) => boolean | void;
+
+export type Handlers = { readonly [K in Operation['kind']]: Handler<K> };
+
+const handlers: Handlers = {
+  ...rewriteHandlers,
+  ...headerHandlers,
+  ...outputHandlers,
+  ...stateHandlers,
+  ...tableHandlers,
+  ...groupHandlers,
+};
+
+/** Nesting of backward resubmits, groups and clones (MAX_DEPTH in ofproto-dpif-xlate.c). */
+const MAXIMUM_NESTING = 64;
+/** Table lookups in one translation (MAX_RESUBMITS). */
+const MAXIMUM_RESUBMITS = 4096;
+/** Bytes that `push` may leave before the next lookup. */
+const MAXIMUM_STACK = 65_536;
+
+type SuppressedWhy = Exclude<Extract<StepEvent, { kind: 'suppressed' }>['why'], 'error'>;
+
+/** How a table is looked up, beside the usual. */
+interface LookUp {
+  /** By the tuple that the connection began with. */
+  readonly original?: boolean;
+  /** What is found runs as the content of a clone. */
+  readonly asClone?: boolean;
+}
+
+export class Walk implements Execution {
+  readonly steps: Step[] = [];
+  readonly initial: FlowKey[] = [];
+  readonly final: FlowKey[] = [];
+  readonly failures: (string | null)[] = [];
+  readonly options: ExecuteOptions & { readonly imitate: boolean };
+  readonly #queue: Departure[] = [];
+  readonly #ambiguity: boolean;
+  #passes = 0;
+
+  constructor(options: ExecuteOptions) {
+    this.options = { ...options, imitate: options.imitate ?? false };
+    this.#ambiguity = options.ambiguity ?? options.count !== true;
+  }
+
+  /** The number that the next pass to begin will bear. */
+  nextNumber(): number {
+    const number = this.#passes;
+    this.#passes += 1;
+    return number;
+  }
+
+  /** Lets a pass begin when those before it have ended. */
+  enqueue(departure: Departure): void {
+    this.#queue.push(departure);
+  }
+
+  /** Translates `departure`, and all that is enqueued on the way. */
+  run(departure: Departure): void {
+    this.translate(departure);
+    for (let index = 0; index < this.#queue.length; index += 1) {
+      this.translate(this.#queue[index] as Departure);
+    }
+  }
+
+  translate(departure: Departure): void {
+    const { packet, bridge, table, depth, remainder, number } = departure;
+    const queued = this.#queue.length;
+    changing(packet)[AT.actionSetOutput] = UNSET_PORT;
+    completeVlan(packet.key);
+    const initial = snapshot(packet);
+    this.initial[number] = initial;
+    this.failures[number] = null;
+    const pass = newPass(departure, this.steps.length, initial);
+    const start: Frame = {
+      packet,
+      pass,
+      bridge,
+      table,
+      depth,
+      flow: null,
+      bucket: false,
+      last: true,
+    };
+    if (remainder !== null) {
+      this.list(remainder.operations, { ...start, table: remainder.table, flow: remainder.flow });
+      this.finish(start);
+    } else {
+      const rule = this.#lookUp(table, packet.key[AT.inPort] ?? 0, start, false);
+      const frame = rule === null ? start : { ...start, flow: rule.flow };
+      if (!congested(this, frame)) {
+        if (rule !== null) this.list(rule.operations, frame);
+        this.finish(frame);
+      }
+    }
+    this.final[number] = packet.key;
+    if (pass.failure !== null) this.#void(pass, queued);
+  }
+
+  /** Looks `table` up with `inPort` for in_port and runs what it finds. */
+  table(table: number, inPort: number, frame: Frame, how: LookUp = {}): void {
+    const { pass } = frame;
+    if (pass.wasMpls && !this.#readMpls(frame)) return;
+    if (!this.withinLimits(frame)) return;
+    const rule = this.#lookUp(table, inPort, frame, how.original === true);
+    if (rule === null) {
+      pass.resubmits += 1;
+      return;
+    }
+    const deeper = table <= frame.table ? 1 : 0;
+    pass.resubmits += 1;
+    pass.nesting += deeper;
+    const inner = { ...frame, table, flow: rule.flow, bucket: false };
+    if (how.asClone === true) runClone(this, rule.operations, inner);
+    else this.list(rule.operations, inner);
+    pass.nesting -= deeper;
+  }
+
+  /** Runs a list of actions. */
+  list(operations: readonly Operation[], frame: Frame): void {
+    const { pass } = frame;
+    for (let i = 0; i < operations.length; i += 1) {
+      const operation = operations[i] as Operation;
+      if (pass.failure !== null) return;
+      if (pass.wasMpls && !pass.exit && looksUnderLabel(operation)) this.#readMpls(frame);
+      if (pass.exit) return;
+      const handle = handlers[operation.kind] as Handler<Operation['kind']>;
+      if (handle(this, operation, frame, operations, i) === true) {
+        return;
+      }
+      if (pass.exit) {
+        if (pass.residue === null && !LOOKUPS.has(operation.kind) && pass.failure === null) {
+          pass.residue = { operations: operations.slice(i), table: frame.table, flow: frame.flow };
+        }
+        return;
+      }
+    }
+  }
+
+  /** The end of a translation, of a clone or of another bridge: the action set, or a freeze. */
+  finish(frame: Frame): void {
+    const { pass } = frame;
+    if (pass.freeze === null && pass.actionSet.length > 0) {
+      const operations = compileActions(actionSetList(pass.actionSet));
+      pass.actionSet = [];
+      pass.inActionSet = true;
+      this.list(operations, { ...frame, last: true, bucket: false });
+      pass.inActionSet = false;
+    }
+    this.thaw(frame);
+  }
+
+  /** Ends what has been frozen: the packet is sent through the datapath, and nobody follows it. */
+  thaw(frame: Frame): void {
+    const { packet, pass } = frame;
+    const { freeze } = pass;
+    if (freeze === null || pass.failure !== null) return;
+    // ofproto/trace sends no packet to a controller, and forgets to end the freeze.
+    if (freeze.cause === 'pause' && this.options.imitate) {
+      this.commit(frame);
+      return;
+    }
+    this.step(frame, { kind: 'recirculate', ...freeze, key: snapshot(packet), followed: false });
+    pass.freeze = null;
+    pass.residue = null;
+  }
+
+  /** The packet goes through the datapath once more; `resume` makes of it what comes back. */
+  recirculate(
+    frame: Frame,
+    cause: RecirculationCause,
+    resume: () => void,
+    hash: DatapathHash = null,
+  ): boolean {
+    const { packet, pass } = frame;
+    if (this.options.imitate) {
+      pass.exit = true;
+      pass.freeze = { cause, hash };
+      return false;
+    }
+    const key = snapshot(packet);
+    this.step(frame, { kind: 'recirculate', cause, key, hash, followed: true });
+    resume();
+    return true;
+  }
+
+  /** The packet waits for a controller, which may send it on, changed or not, or keep it. */
+  pause(frame: Frame, action: ActionOf<'controller'>): void {
+    const { pass } = frame;
+    pass.exit = true;
+    pass.freeze = { cause: 'pause', hash: null };
+    if (this.options.imitate) return;
+    this.toController(frame, action);
+    this.note(frame, 'unknown', 'the controller decides what becomes of the packet', [
+      'it resumes the packet behind this action',
+      'it drops the packet',
+    ]);
+  }
+
+  toController(frame: Frame, how: Sending): void {
+    this.step(frame, controllerStep(frame, how));
+  }
+
+  /** Puts the packet into another bridge, where it comes in by `inPort`. */
+  enter(packet: Packet, inPort: number): void {
+    leaveBehind(packet, inPort);
+    changing(packet)[AT.actionSetOutput] = UNSET_PORT;
+  }
+
+  /** Ends the translation, and makes void what it put out. */
+  fail({ pass }: Frame, kind: FailureKind, message: string): void {
+    pass.failure = { kind, message };
+  }
+
+  commit(frame: Frame): void {
+    this.step(frame, { kind: 'commit', key: snapshot(frame.packet) });
+  }
+
+  suppress(frame: Frame, port: number, why: SuppressedWhy): void {
+    this.step(frame, { kind: 'suppressed', port, why });
+  }
+
+  note(frame: Frame, code: NoteCode, message: string, alternatives: readonly string[] = []): void {
+    this.step(frame, { kind: 'note', code, message, alternatives });
+  }
+
+  step({ depth, pass }: Frame, event: StepEvent): void {
+    this.steps.push({ depth, pass: pass.number, ...event });
+  }
+
+  isNsh(key: FlowKey): boolean {
+    return networkType(key) === ETH_TYPE_NSH;
+  }
+
+  /** Whether tables and groups may still be looked up; fails the translation if not. */
+  withinLimits(frame: Frame): boolean {
+    const { pass } = frame;
+    if (pass.nesting >= MAXIMUM_NESTING) {
+      this.#exceed(frame, 'depth', `over max translation depth ${MAXIMUM_NESTING}`);
+    } else if (pass.resubmits >= MAXIMUM_RESUBMITS) {
+      this.#exceed(frame, 'resubmits', `over ${MAXIMUM_RESUBMITS} resubmit actions`);
+    } else if (pass.stack.length > 0 && stackBytes(pass) >= MAXIMUM_STACK) {
+      this.#exceed(frame, 'stack', 'resubmits yielded over 64 kB of stack');
+    }
+    return pass.failure === null;
+  }
+
+  #exceed(frame: Frame, kind: FailureKind, message: string): void {
+    this.step(frame, { kind: 'error', message });
+    this.fail(frame, kind, message);
+  }
+
+  /** What lies under the popped label comes to light; false: not here, in another translation. */
+  #readMpls(frame: Frame): boolean {
+    return this.recirculate(frame, 'mpls', () => readUnderLabel(this, frame));
+  }
+
+  #lookUp(table: number, inPort: number, frame: Frame, original: boolean): Rule | null {
+    const { packet, bridge } = frame;
+    const { key } = packet;
+    if (original) {
+      if (((key[AT.ctZone] ?? 0) & 0xff00) === 0 || !isIp(key)) {
+        this.note(frame, 'no_effect', 'resubmit(ct) of a packet that is not tracked or not IP');
+        return null;
+      }
+      swapTuple(changing(packet));
+    }
+    const realPort = key[AT.inPort] ?? 0;
+    if (inPort !== realPort) packet.snapshot = null;
+    key[AT.inPort] = inPort;
+    const rule = fragment(key) === 0 ? bridge.lookup(table, key) : blind(bridge, table, key);
+    const flow = rule?.flow ?? null;
+    this.step(frame, { kind: 'table', table, flow, key: snapshot(packet) });
+    if (this.#ambiguity && rule !== null) this.#compare(rule, table, frame);
+    key[AT.inPort] = realPort;
+    if (inPort !== realPort) packet.snapshot = null;
+    if (original) swapTuple(changing(packet));
+    if (rule !== null && this.options.count === true) {
+      rule.packets += 1;
+      rule.bytes += this.options.length ?? 0;
+    }
+    return rule;
+  }
+
+  #compare(rule: Rule, table: number, frame: Frame): void {
+    const rivals = frame.bridge.rivals(table, frame.packet.key, rule);
+    if (rivals.length === 0) return;
+    const message = `${rivals.length + 1} flows of priority ${rule.flow.priority} in table ${table} match: the switch may take any of them`;
+    const others = rivals.map(({ flow }) => `cookie 0x${flow.cookie.toString(16)}`);
+    this.note(frame, 'ambiguous', message, others);
+  }
+
+  /** An error makes a drop of everything that its translation had put out, its forks too. */
+  #void({ number, firstStep, failure }: Pass, queued: number): void {
+    this.failures[number] = failure?.message ?? null;
+    for (const [index, step] of this.steps.entries()) {
+      if (index < firstStep) continue;
+      if (step.kind === 'output') {
+        const { depth, pass, port } = step;
+        this.steps[index] = { kind: 'suppressed', depth, pass, port, why: 'error' };
+      } else if (step.kind === 'conntrack' && step.fork !== null && !this.options.imitate) {
+        this.steps[index] = { ...step, fork: null };
+      }
+    }
+    // ofproto/trace goes on with forks of a packet that the datapath never gets to fork.
+    if (this.options.imitate || this.#queue.length === queued) return;
+    this.#passes -= this.#queue.length - queued;
+    this.#queue.length = queued;
+  }
+}
+
+/** Actions after which nothing is kept for what a freeze may leave over. */
+const LOOKUPS = new Set<Operation['kind']>(['resubmit', 'goto_table']);
+
+/** Actions that do without what lies under a label that was just popped (recirc_for_mpls() in OVS). */
+const ABOVE_LABEL = new Set<Operation['kind']>(['output', 'output_subfield', 'set_queue', 'group']);
+
+function looksUnderLabel(operation: Operation): boolean {
+  if (operation.kind === 'set') return operation.looksUnderLabel;
+  if (operation.kind === 'controller') return !isOutput(operation);
+  return !ABOVE_LABEL.has(operation.kind);
+}
+
+/** Of a fragment no table sees the ports (`ovs-ofctl set-frags normal`). */
+function blind(bridge: SimBridge, table: number, key: FlowKey): Rule | null {
+  const ports = key[AT.ports] ?? 0;
+  key[AT.ports] = 0;
+  const rule = bridge.lookup(table, key);
+  key[AT.ports] = ports;
+  return rule;
+}
+
+const stackBytes = ({ stack }: Pass): number => stack.reduce((sum, { bytes }) => sum + bytes, 0);

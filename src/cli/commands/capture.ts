@@ -25,7 +25,7 @@ async function filesOf(client: Client, node: string): Promise<Record<string, str
   );
 }
 
-const collect = (node: string, nodes: readonly string[]): string[] => [...nodes, node];
+const collect = (node: string, nodes: readonly string[] = []): string[] => [...nodes, node];
 
 /** `capture`: dumps of all nodes in a folder, to trace over later and elsewhere. */
 export function captureCommand(program: Command, io: Io, client: Client): void {
@@ -36,30 +36,32 @@ export function captureCommand(program: Command, io: Io, client: Client): void {
       'Writes flows, groups, ports, connections and tunnel addresses of each node, and the objects of the topology, into a folder that `tianchi trace --source DIR` reads. On a machine without Node.js, packaging/capture.sh collects the same of one node.',
     )
     .argument('<dir>', 'the folder to make')
-    .option('--node <node>', 'only this node; may be repeated (default: all)', collect, [])
+    .option('--node <node>', 'only this node; may be repeated (default: all)', collect)
+    .option('--json', 'print a JSON array of the folders')
     .addHelpText(
       'after',
       example('tianchi capture /tmp/cloud', 'tianchi trace vm1 vm3 --source /tmp/cloud'),
     )
-    .action(async (dir: string, options: { node: readonly string[] }) => {
+    .action(async (dir: string, options: { node?: readonly string[]; json?: boolean }) => {
       const nodes =
-        options.node.length > 0
-          ? options.node
-          : (await client.list({ noun: 'node', collection: 'nodes', member: 'node' })).map((node) =>
-              String(node['id']),
-            );
+        options.node ??
+        (await client.list({ noun: 'node', collection: 'nodes', member: 'node' })).map(({ id }) =>
+          String(id),
+        );
       await writeFiles(dir, { [TOPOLOGY]: await client.text('/tianchi/v1/topology') });
-      const silent: string[] = [];
+      const [made, silent]: [string[], string[]] = [[], []];
       for (const node of nodes) {
         try {
           await writeFiles(join(dir, node), await filesOf(client, node));
-          io.out(join(dir, node));
+          made.push(join(dir, node));
         } catch (error) {
           if (!(error instanceof Failure) || error.code === 'FileExists') throw error;
           silent.push(node);
           io.err(error.message);
         }
       }
+      if (options.json === true) io.out(JSON.stringify(made, null, 2));
+      else for (const folder of made) io.out(folder);
       if (silent.length > 0) {
         throw new Failure(
           'unavailable',

@@ -80,6 +80,9 @@ export type OxmClass =
   | 'NXOXM_NSH'
   | 'ERICOXM_OF';
 
+/** An option of Geneve is as long as this at most, in bytes. */
+export const LONGEST_OPTION = 124;
+
 /** Words of 32 bits in a flow key, and in one that has room for tunnel options behind the rest. */
 export const KEY_WORDS = 99;
 export const LONG_KEY_WORDS = KEY_WORDS + 2 + 64;

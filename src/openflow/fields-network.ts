@@ -50,10 +50,10 @@ export const networkFields: readonly Field[] = [
     aliases: ['OXM_OF_IPV6_DST'],
   }),
   declareField('ipv6_label', 49, 20, {
+    bit: 12,
     oxm: { NXM_NX: 27, OXM_OF: 28 },
     nxm: 'NXM_NX_IPV6_LABEL',
     format: 'flow_label',
-    bit: 12,
     needs: 'ipv6',
     aliases: ['OXM_OF_IPV6_FLABEL'],
   }),
@@ -88,7 +88,6 @@ export const networkFields: readonly Field[] = [
     nxm: 'OXM_OF_IP_DSCP',
     bit: 8,
     needs: 'ip',
-    aliases: ['nw_tos_shifted'],
     ...fixed,
   }),
   declareField('nw_ecn', 50, 2, {

@@ -1,13 +1,11 @@
 /** The header of the tunnel that a packet came out of, or is to go into. */
-import { declareField, PLACES, type Field } from './field.ts';
+import { declareField, LONGEST_OPTION, PLACES, type Field } from './field.ts';
 
 const readOnly = { writable: false } as const;
 const fixed = { maskable: false } as const;
 
 /** Options that fields can be given to. */
 export const TUNNEL_OPTIONS = 64;
-/** An option of Geneve is as long as this at most, in bytes. */
-const LONGEST_OPTION = 124;
 
 /**
  * The field `tun_metadata<index>` for an option of `bytes` bytes (4 … 124, a multiple of 4) that lies

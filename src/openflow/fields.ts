@@ -12,6 +12,8 @@ import { pipelineFields } from './fields-pipeline.ts';
 import { transportFields } from './fields-transport.ts';
 import { tunnelFields } from './fields-tunnel.ts';
 
+export { tunnelOption } from './fields-tunnel.ts';
+
 export {
   KEY_WORDS,
   LONG_KEY_WORDS,

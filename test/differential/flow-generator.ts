@@ -119,7 +119,7 @@ const ofMatches =
   /^(tun_(flags|ttl|tos|gbp|erspan|gtpu|metadata)|packet_type|actset_|skb_|dl_vlan|in_port_oxm|mpls|nsh|nd_[or])/;
 const fields = [...FIELDS.values()].filter(({ name }) => !ofMatches.test(name));
 const all = (meets: readonly Prerequisite[]) =>
-  fields.filter(({ needs }) => needs === 'none' || meets.includes(needs));
+  fields.filter(({ needs }) => needs === 'none' || needs === 'ethernet' || meets.includes(needs));
 
 function matchOf(words: string, meets: readonly Prerequisite[]): fc.Arbitrary<string[]> {
   const drawn = all(meets).filter(

@@ -1,215 +1,205 @@
 /**
  * Matches in ovs-ofctl's words. Text is read into the bits of a flow key and taken out again field
- * by field, in the order of ovs-ofctl's dump. So a match comes out the way a switch gives it back:
- * xxreg0 as reg0…reg3, vlan_vid as dl_vlan, and without fields whose prerequisites are not there.
+ * by field, as a message of OpenFlow 1.3 carries them: xxreg0 as reg0…reg3, vlan_vid as dl_vlan, and
+ * without fields of headers that the packets do not have. What would be refused on the other side is
+ * refused here.
  */
-import { ETH_TYPE, IP_PROTO, VLAN_PRESENT, type MaskedValue } from '../build.ts';
-import { field, type Field, type FlowKey } from '../fields.ts';
+import { VLAN_PRESENT } from '../build.ts';
+import { field, tunnelOption, type Field } from '../fields.ts';
 import type { Match, Term } from '../flow.ts';
-import { compileMatch, newKey, readField, writeField, type CompiledMatch } from '../key.ts';
-import { fieldByName, parseSubfield } from './names.ts';
+import { compileMatch, readField, type CompiledMatch } from '../key.ts';
+import { newBits, protocolWords, putItem, type Bits } from './match-bits.ts';
 import type { PortOptions } from './ports.ts';
-import { checkPrerequisite, layersOf, type Layers } from './prerequisites.ts';
-import { items, parseInteger, parseNumber, TextError, type Item, type Span } from './span.ts';
-import { formatMatchValue, parseValue } from './values.ts';
+import { checkPrerequisite, layersOf, REQUIREMENTS, type Layers } from './prerequisites.ts';
+import { items, TextError, type Span } from './span.ts';
+import { formatMatchValue, type Masked } from './values.ts';
 
-const RARP = 0x8035;
-const ethType = field('eth_type');
+export { newBits, putItem } from './match-bits.ts';
+
+const packetType = field('packet_type');
+const recirculation = field('recirc_id');
 const ipProto = field('ip_proto');
 const vlanTci = field('vlan_tci');
 
-/** Words for protocols; where several mean the same the first is printed. */
-const protocolWords: readonly (readonly [word: string, ethType: number, ipProto?: number])[] = [
-  ['icmp', ETH_TYPE.ip, IP_PROTO.icmp],
-  ['tcp', ETH_TYPE.ip, IP_PROTO.tcp],
-  ['udp', ETH_TYPE.ip, IP_PROTO.udp],
-  ['sctp', ETH_TYPE.ip, IP_PROTO.sctp],
-  ['icmp6', ETH_TYPE.ipv6, IP_PROTO.icmp6],
-  ['tcp6', ETH_TYPE.ipv6, IP_PROTO.tcp],
-  ['udp6', ETH_TYPE.ipv6, IP_PROTO.udp],
-  ['sctp6', ETH_TYPE.ipv6, IP_PROTO.sctp],
-  ['ip', ETH_TYPE.ip],
-  ['ipv4', ETH_TYPE.ip],
-  ['ip4', ETH_TYPE.ip],
-  ['ipv6', ETH_TYPE.ipv6],
-  ['ip6', ETH_TYPE.ipv6],
-  ['arp', ETH_TYPE.arp],
-  ['rarp', RARP],
-  ['mpls', 0x8847],
-  ['mplsm', 0x8848],
-];
-const protocolByWord = new Map(protocolWords.map((entry) => [entry[0], entry]));
-const vlanFields = new Set(['dl_vlan', 'dl_vlan_pcp', 'vlan_pcp']);
-
-interface Bits {
-  readonly value: FlowKey;
-  readonly mask: FlowKey;
+type Condition = (layers: Layers) => boolean;
+/** A field of a canonical match; it is carried where the condition holds, and then its prerequisites must. */
+interface Entry {
+  readonly field: Field;
+  readonly carried: Condition;
 }
 
-function put(bits: Bits, target: Field, value: bigint, mask: bigint): void {
-  writeField(bits.value, target, value, target.exact);
-  writeField(bits.mask, target, mask, target.exact);
-}
+const always: Condition = () => true;
+const met =
+  (...any: readonly Field['needs'][]): Condition =>
+  (layers) =>
+    any.some((prerequisite) => checkPrerequisite(prerequisite, layers));
+/** What lies behind the IP header is carried by the protocol alone, of fragments too. */
+const ofProtocol =
+  (protocol: 'tcp' | 'udp' | 'sctp'): Condition =>
+  (layers) =>
+    checkPrerequisite(protocol, { ...layers, laterFragment: false });
 
-/** dl_vlan and the priority bits mean a tag that is there, so they set its present bit too. */
-function putVlan(bits: Bits, { key, value }: Item): void {
-  const add = (tci: number, under: number) => {
-    const mask = BigInt(under);
-    writeField(bits.value, vlanTci, BigInt(tci), mask);
-    writeField(bits.mask, vlanTci, mask, mask);
-  };
-  if (key.text !== 'dl_vlan') {
-    add((parseInteger(value, key.text, 0, 7) << 13) | VLAN_PRESENT, 0xe000 | VLAN_PRESENT);
-    return;
-  }
-  const vid = parseInteger(value, key.text, 0, 0xffff);
-  if (vid > 4095 && vid !== 0xffff) {
-    throw new TextError(value.at, `dl_vlan ${vid} is outside 0 to 4095 (0xffff: no VLAN tag)`);
-  }
-  add(vid === 0xffff ? 0 : vid | VLAN_PRESENT, 0x1fff);
-}
+const entries = (names: string, carried: Condition = always): Entry[] =>
+  names.split(' ').map((name) => ({ field: field(name), carried }));
+const numbered = (prefix: string, count: number, first = 0) =>
+  Array.from({ length: count }, (_, index) => `${prefix}${first + index}`).join(' ');
 
-function putSubfield(bits: Bits, { key, value }: Item): void {
-  const { field: target, first, bits: width } = parseSubfield(key);
-  const under = ((1n << BigInt(width)) - 1n) << BigInt(first);
-  writeField(bits.value, target, parseNumber(value, width, key.text) << BigInt(first), under);
-  writeField(bits.mask, target, under, under);
-}
+/** The parts of a match in the order of a dump. */
+const parts = {
+  beforeType: entries(
+    'pkt_mark recirc_id dp_hash conj_id actset_output ct_state ct_zone ct_mark ct_label ct_nw_src ' +
+      'ct_ipv6_src ct_nw_dst ct_ipv6_dst ct_nw_proto ct_tp_src ct_tp_dst',
+  ),
+  packetType: entries('packet_type'),
+  types: [...entries('eth_type'), ...entries('ip_proto', met('ip'))],
+  beforeVlan: entries(
+    `${numbered('reg', 16)} tun_id tun_src tun_dst tun_ipv6_src tun_ipv6_dst tun_gbp_id tun_gbp_flags ` +
+      'tun_erspan_ver tun_erspan_idx tun_erspan_dir tun_erspan_hwid tun_gtpu_flags tun_gtpu_msgtype tun_flags',
+  ),
+  afterTunnel: entries('metadata in_port'),
+  vlan: entries('vlan_tci'),
+  addresses: entries('eth_src eth_dst'),
+  network: [
+    ...entries('ipv6_src ipv6_dst', met('ipv6')),
+    ...entries('ipv6_label', met('ip')),
+    ...entries('arp_spa arp_tpa', met('arp')),
+    ...entries(`nsh_flags nsh_ttl nsh_mdtype nsh_np nsh_spi nsh_si ${numbered('nsh_c', 4, 1)}`),
+    ...entries('ip_src ip_dst', met('ipv4')),
+  ],
+  operation: entries('arp_op', met('arp')),
+  transport: [
+    ...entries('arp_sha arp_tha', met('arp')),
+    ...entries('nw_tos nw_ecn nw_ttl', met('ip')),
+    ...entries('mpls_label mpls_tc mpls_ttl mpls_bos', met('mpls')),
+    ...entries('ip_frag', met('ip')),
+    ...entries('icmp_type icmp_code', met('icmp')),
+    ...entries('icmpv6_type icmpv6_code', met('icmp6')),
+    ...entries('nd_target', met('nd')),
+    ...entries('nd_sll', met('nd_solicit')),
+    ...entries('nd_tll', met('nd_advert')),
+    ...entries('nd_reserved nd_options_type', met('nd')),
+    ...(['tcp', 'udp', 'sctp'] as const).flatMap((name) =>
+      entries(`${name}_src ${name}_dst`, ofProtocol(name)),
+    ),
+    ...entries('tcp_flags', ofProtocol('tcp')),
+  ],
+} as const;
+const canonical: readonly Entry[] = Object.values(parts).flat();
 
-/** Puts one item of a match into `bits`; false when it is no part of a match. */
-export function putItem(bits: Bits, item: Item, options: PortOptions): boolean {
-  const { key, value, form } = item;
-  const protocol = form === 'word' ? protocolByWord.get(key.text) : undefined;
-  if (protocol !== undefined) {
-    put(bits, ethType, BigInt(protocol[1]), ethType.exact);
-    if (protocol[2] !== undefined) put(bits, ipProto, BigInt(protocol[2]), ipProto.exact);
-    return true;
-  }
-  if (vlanFields.has(key.text)) {
-    putVlan(bits, item);
-    return true;
-  }
-  if (key.text.includes('[')) {
-    putSubfield(bits, item);
-    return true;
-  }
-  const target = fieldByName(key.text);
-  if (target === undefined) return false;
-  const masked = parseValue(value, target, options);
-  put(bits, target, masked.value, masked.mask);
-  return true;
-}
-
-export function newBits(): Bits {
-  return { value: newKey(), mask: newKey() };
-}
-
-/** Between these two stand the words for Ethernet type and protocol. */
-const beforeProtocol = [
-  'pkt_mark',
-  'recirc_id',
-  'dp_hash',
-  'conj_id',
-  'ct_state',
-  'ct_zone',
-  'ct_mark',
-  'ct_label',
-  'ct_nw_src',
-  'ct_ipv6_src',
-  'ct_nw_dst',
-  'ct_ipv6_dst',
-  'ct_nw_proto',
-  'ct_tp_src',
-  'ct_tp_dst',
-].map(field);
-const beforeVlan = [
-  ...Array.from({ length: 16 }, (_, index) => `reg${index}`),
-  'tun_id',
-  'tun_src',
-  'tun_dst',
-  'tun_ipv6_src',
-  'tun_ipv6_dst',
-  'metadata',
-  'in_port',
-].map(field);
-const addresses = ['eth_src', 'eth_dst'].map(field);
-const network = [
-  'ipv6_src',
-  'ipv6_dst',
-  'ipv6_label',
-  'arp_spa',
-  'arp_tpa',
-  'ip_src',
-  'ip_dst',
-].map(field);
-const arpOp = field('arp_op');
-const transport = [
-  'arp_sha',
-  'arp_tha',
-  'nw_tos',
-  'nw_ecn',
-  'nw_ttl',
-  'ip_frag',
-  'icmp_type',
-  'icmp_code',
-  'icmpv6_type',
-  'icmpv6_code',
-  'nd_target',
-  'nd_sll',
-  'nd_tll',
-  'tcp_src',
-  'tcp_dst',
-  'udp_src',
-  'udp_dst',
-  'sctp_src',
-  'sctp_dst',
-  'tcp_flags',
-].map(field);
-/** Every field that a canonical match is made of, in the order of a dump. */
-const canonical: readonly Field[] = [
-  ...beforeProtocol,
-  ethType,
-  ipProto,
-  ...beforeVlan,
-  vlanTci,
-  ...addresses,
-  ...network,
-  arpOp,
-  ...transport,
-];
-
-/**
- * What OpenFlow 1.3 can say of a VLAN tag: the id with the present bit under any mask, the priority
- * whole or not at all, and only with a tag.
- */
-function carriedVlan({ value, mask }: { value: bigint; mask: bigint }): Omit<Term, 'field'> {
+/** What OpenFlow 1.3 can say of a VLAN tag: the id with the present bit under any mask, the priority whole. */
+function carriedVlan({ value, mask }: Masked): Masked {
   const tag = value & 0x1fffn;
   const priority = (mask & 0xe000n) !== 0n && tag !== 0n ? 0xe000n : 0n;
   const carried = (mask & 0x1fffn) | priority;
   return { value: value & carried, mask: carried };
 }
 
-function termsOf(bits: CompiledMatch): Term[] {
-  const layers = layersOf(bits);
-  const terms: Term[] = [];
-  for (const target of canonical) {
-    let mask = readField(bits.mask, target) & target.exact;
-    if (mask === 0n || !checkPrerequisite(target.needs, layers)) continue;
-    let value = readField(bits.value, target) & mask;
-    if (target === vlanTci) ({ value, mask } = carriedVlan({ value, mask }));
-    if (mask !== 0n) terms.push({ field: target, value, mask });
-  }
-  return terms;
+/** Fields that a message carries whole or not at all, whatever bits of their place are matched. */
+const wholeOnly = new Set(
+  ['icmp_type', 'icmp_code', 'icmpv6_type', 'icmpv6_code', 'nd_options_type'].map(field),
+);
+/** The places, wider than the field, in which such bits are looked for. */
+const placeOf = new Map<Field, Field>([
+  [field('icmp_type'), field('tcp_src')],
+  [field('icmpv6_type'), field('tcp_src')],
+  [field('icmp_code'), field('tcp_dst')],
+  [field('icmpv6_code'), field('tcp_dst')],
+  [field('nd_options_type'), field('tcp_flags')],
+]);
+const ofTuple = new Set(['ct_nw_proto', 'ct_tp_src', 'ct_tp_dst'].map(field));
+const tupleProtocol = field('ct_nw_proto');
+
+/** Refuses a term that would not be taken on the other side of a message. */
+type Refuse = (entry: Entry, layers: Layers) => void;
+
+/** What `target` says, when the match says anything of it. */
+function maskedOf({ value, mask }: CompiledMatch, target: Field): Masked | null {
+  const place = placeOf.get(target) ?? target;
+  const told = readField(mask, place) & place.exact;
+  if (told === 0n) return null;
+  const under = wholeOnly.has(target) ? target.exact : told;
+  const masked = { value: readField(value, target) & under, mask: under };
+  if (target !== vlanTci) return masked;
+  const carried = carriedVlan(masked);
+  return carried.mask === 0n ? null : carried;
 }
 
-/** The match that a switch makes of `bits`. */
+function termsOf(bits: CompiledMatch, options: readonly Term[], refuse: Refuse | null): Term[] {
+  const layers = layersOf(bits);
+  const terms: Term[] = [];
+  for (const entry of canonical) {
+    const target = entry.field;
+    const masked = maskedOf(bits, target);
+    if (masked === null || !entry.carried(layers)) continue;
+    if (ofTuple.has(target) && readField(bits.value, tupleProtocol) === 0n) continue;
+    refuse?.(entry, layers);
+    terms.push({ field: target, ...masked });
+  }
+  return [...terms, ...options];
+}
+
+/** Each option behind the one before, in the order of their numbers, where no TLV map places them. */
+function placed(bits: Bits): Term[] {
+  const sorted = [...bits.options].toSorted(([a], [b]) => a - b);
+  if (bits.mapped) return sorted.map(([, term]) => term);
+  let word = 0;
+  return sorted.map(
+    ([
+      index,
+      {
+        field: { bytes },
+        value,
+        mask,
+      },
+    ]) => {
+      const target = tunnelOption(index, bytes, word);
+      word += bytes / 4;
+      return { field: target, value, mask };
+    },
+  );
+}
+
+/**
+ * The match that a switch makes of `bits`.
+ * @throws {TextError} for what OpenFlow 1.3 cannot carry, or would not be taken.
+ */
 export function matchOf(bits: Bits, at: number): Match {
+  const placeOfField = (target: Field) => {
+    const overlaid = [...bits.places].find(
+      ([{ at: from, bits: width }]) => from < target.at + target.bits && target.at < from + width,
+    );
+    return bits.places.get(target)?.at ?? overlaid?.[1].at ?? at;
+  };
   const tci = readField(bits.value, vlanTci);
   const priority = readField(bits.mask, vlanTci) & 0xe000n;
   if (priority !== 0n && (tci & 0x1fffn) !== 0n && (tci & BigInt(VLAN_PRESENT)) === 0n) {
-    throw new TextError(at, 'OpenFlow 1.3 cannot match a VLAN priority without the tag (0x1000)');
+    throw new TextError(
+      placeOfField(vlanTci),
+      'OpenFlow 1.3 cannot match a VLAN priority without the tag (0x1000)',
+    );
   }
-  return termsOf(bits);
+  const terms = termsOf(bits, placed(bits), ({ field: target }, layers) => {
+    const wrong = bits.wrong.get(target);
+    if (wrong !== undefined) throw wrong;
+    if (checkPrerequisite(target.needs, layers)) return;
+    throw new TextError(
+      placeOfField(target),
+      `${target.matchName} exists with ${REQUIREMENTS[target.needs]} only`,
+    );
+  });
+  return withoutEthernet(terms, bits.typed)
+    ? terms.filter((term) => term.field !== packetType)
+    : terms;
+}
+
+/**
+ * Whether it goes without saying that packets are Ethernet: nobody said it, or another term does. A
+ * recirculated packet may be of any type, so there it is said.
+ */
+function withoutEthernet(terms: readonly Term[], typed: boolean): boolean {
+  if (terms.some((term) => term.field === packetType && term.value !== 0n)) return false;
+  const implied = terms.some(({ field: { needs } }) => needs !== 'none');
+  return implied || !(typed || terms.some((term) => term.field === recirculation));
 }
 
 export function parseMatchSpan(span: Span, options: PortOptions): Match {
@@ -222,7 +212,7 @@ export function parseMatchSpan(span: Span, options: PortOptions): Match {
   return matchOf(bits, span.at);
 }
 
-function formatVlan({ value, mask }: MaskedValue & Omit<Term, 'field'>): string[] {
+function formatVlan({ value, mask }: Masked): string[] {
   const whole = (part: bigint) => (mask & part) === 0n || (mask & part) === part;
   const id = mask & 0xfffn;
   const priority = mask & 0xe000n;
@@ -238,19 +228,53 @@ function formatVlan({ value, mask }: MaskedValue & Omit<Term, 'field'>): string[
 
 /** The protocol word of a match, and which of Ethernet type and IP protocol it leaves to be said. */
 function protocolWord(layers: Layers): { word: string[]; type: boolean; proto: boolean } {
+  const type = layers.unframed ? null : layers.ethType;
   const both = protocolWords.find(
-    ([, type, proto]) => type === layers.ethType && proto !== undefined && proto === layers.ipProto,
+    ([, ethernet, proto]) => ethernet === type && proto !== undefined && proto === layers.ipProto,
   );
   if (both !== undefined) return { word: [both[0]], type: false, proto: false };
-  const one = protocolWords.find(
-    ([, type, proto]) => type === layers.ethType && proto === undefined,
-  );
-  const word = one === undefined ? [] : [one[0]];
+  const one = protocolWords.find(([, ethernet, proto]) => ethernet === type && proto === undefined);
   return {
-    word,
-    type: one === undefined && layers.ethType !== null,
+    word: one === undefined ? [] : [one[0]],
+    type: one === undefined && type !== null,
     proto: layers.ipProto !== null,
   };
+}
+
+/** Fields that are matched all the same, but printed under these values of another field only. */
+const printedUnder = new Map<Field, readonly [under: Field, value: bigint]>([
+  [field('tun_erspan_idx'), [field('tun_erspan_ver'), 1n]],
+  [field('tun_erspan_dir'), [field('tun_erspan_ver'), 2n]],
+  [field('tun_erspan_hwid'), [field('tun_erspan_ver'), 2n]],
+  ...[1, 2, 3, 4].map((index) => [field(`nsh_c${index}`), [field('nsh_mdtype'), 1n]] as const),
+]);
+
+/** Fields of which the value alone is printed, under whatever mask. */
+const valueOnly = new Set(
+  (
+    'tun_gbp_flags tun_erspan_ver tun_erspan_idx tun_erspan_dir tun_erspan_hwid ' +
+    'tun_gtpu_flags tun_gtpu_msgtype'
+  )
+    .split(' ')
+    .map(field),
+);
+
+/** The packet type prints where a switch could not tell it from the rest. */
+function formatPacketType(terms: ReadonlyMap<Field, Term>): string[] {
+  const term = terms.get(packetType);
+  if (term !== undefined && term.value !== 0n) {
+    return [`packet_type=${formatMatchValue(term, packetType)}`];
+  }
+  const ethernet = term !== undefined || [...terms.keys()].some(({ needs }) => needs !== 'none');
+  return ethernet && terms.has(recirculation) ? ['eth'] : [];
+}
+
+function formatOption({ field: { name }, value, mask }: Term): string {
+  if (mask === 0n) return name;
+  const hex = (number: bigint) => (number === 0n ? '0' : `0x${number.toString(16)}`);
+  // Ones in all bytes that value and mask fill go without saying.
+  const whole = (mask & (mask + 1n)) === 0n && mask.toString(2).length % 8 === 0;
+  return whole ? `${name}=${hex(value)}` : `${name}=${hex(value)}/${hex(mask)}`;
 }
 
 /** The items of a match as `ovs-ofctl dump-flows` prints them, in its order. */
@@ -260,24 +284,32 @@ export function formatMatchItems(
 ): readonly string[] {
   const bits = compileMatch(match);
   const layers = layersOf(bits);
-  const byField = new Map(termsOf(bits).map((term) => [term.field, term]));
-  const print = (fields: readonly Field[]) =>
-    fields.flatMap((target) => {
-      const term = byField.get(target);
-      if (term === undefined) return [];
-      return [`${target.matchName}=${formatMatchValue(term, target, unresolved)}`];
+  const options = match.filter(({ field: { present } }) => present !== undefined);
+  const terms = new Map(termsOf(bits, [], null).map((term) => [term.field, term]));
+  const print = (part: readonly Entry[]) =>
+    part.flatMap(({ field: target }) => {
+      const term = terms.get(target);
+      const [under, value] = printedUnder.get(target) ?? [];
+      const shown = under === undefined || terms.get(under)?.value === value;
+      if (term === undefined || !shown) return [];
+      const printed = valueOnly.has(target) ? { ...term, mask: target.exact } : term;
+      return [`${target.matchName}=${formatMatchValue(printed, target, unresolved)}`];
     });
   const { word, type, proto } = protocolWord(layers);
-  const vlan = byField.get(vlanTci);
+  const vlan = terms.get(vlanTci);
   return [
-    ...print(beforeProtocol),
+    ...print(parts.beforeType),
+    ...formatPacketType(terms),
     ...word,
-    ...print(beforeVlan),
+    ...print(parts.beforeVlan),
+    ...options.map(formatOption),
+    ...print(parts.afterTunnel),
     ...(vlan === undefined ? [] : formatVlan(vlan)),
-    ...print(addresses),
+    ...print(parts.addresses),
     ...(type ? [`dl_type=0x${(layers.ethType ?? 0).toString(16).padStart(4, '0')}`] : []),
-    ...print(network),
-    ...print(proto ? [ipProto, arpOp] : [arpOp]),
-    ...print(transport),
+    ...print(parts.network),
+    ...(proto && terms.has(ipProto) ? print([{ field: ipProto, carried: always }]) : []),
+    ...print(parts.operation),
+    ...print(parts.transport),
   ];
 }

@@ -2,12 +2,20 @@ import { FIELDS, type Field } from '../fields.ts';
 import type { Subfield } from '../flow.ts';
 import { parseInteger, TextError, type Span } from './span.ts';
 
-const byName = new Map<string, Field>();
+const byName = new Map<string, Field>(FIELDS);
 for (const field of FIELDS.values()) {
   for (const name of [field.name, field.matchName, field.nxm, ...field.aliases]) {
     // Where a name stands for several fields (tp_src) they share one place: the first will do.
     if (!byName.has(name)) byName.set(name, field);
   }
+}
+
+/** Names of OXM headers, which a match takes with brackets only. */
+const ofHeader = /^[A-Z]/;
+
+/** The field that `name=…` in a match is about. */
+export function matchedField(name: string): Field | undefined {
+  return ofHeader.test(name) ? undefined : byName.get(name);
 }
 
 /** The field that text calls `name`: its own, its match, its NXM or OXM name, or another alias. */
@@ -34,20 +42,24 @@ export function parseSubfield(span: Span): Subfield {
       `expected FIELD[], FIELD[bit] or FIELD[first..last], found "${span.text}"`,
     );
   }
-  const [, name = '', from, to = from] = parts;
+  const [, written = '', from, to = from] = parts;
+  // A header's name may have the mark of one with a mask.
+  const name = ofHeader.test(written) ? written.replace(/_W$/, '') : written;
   const field = parseField({ text: name, at: span.at });
+  const width =
+    field.present === undefined ? Math.min(field.bits, field.namedBits) : field.namedBits;
   if (from === undefined || to === undefined) return { field, first: 0, bits: field.bits };
   const inside = (text: string) =>
     parseInteger(
-      { text: String(Number(text)), at: span.at + name.length + 1 },
+      { text: String(Number(text)), at: span.at + written.length + 1 },
       `a bit of ${name}`,
       0,
-      field.bits - 1,
+      width - 1,
     );
   const first = inside(from);
   const last = inside(to);
   if (last < first) {
-    throw new TextError(span.at + name.length + 1, `bits ${first}..${last} run backwards`);
+    throw new TextError(span.at + written.length + 1, `bits ${first}..${last} run backwards`);
   }
   const bits = last - first + 1;
   return first === 0 && bits === field.namedBits

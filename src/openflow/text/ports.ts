@@ -1,3 +1,4 @@
+import type { Field } from '../fields.ts';
 import { PORT } from '../flow.ts';
 import { TextError, type Span } from './span.ts';
 
@@ -9,6 +10,8 @@ export interface PortOptions {
    * 0x10000 on), so that they print as they were read. Without it such a name is an error.
    */
   readonly unresolved?: Map<number, string>;
+  /** What a switch's TLV map makes of tun_metadata0 and on, by number; absent where there is none. */
+  readonly tunnelOptions?: ReadonlyMap<number, Field>;
 }
 
 /** Open vSwitch's ports have 16 bits, so these numbers are never a port's. */

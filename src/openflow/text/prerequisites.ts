@@ -1,12 +1,15 @@
 import { CT_STATE, ETH_TYPE, IP_PROTO, VLAN_PRESENT } from '../build.ts';
-import { field, type Prerequisite } from '../fields.ts';
+import { field, type Field, type Prerequisite } from '../fields.ts';
 import { readField, type CompiledMatch } from '../key.ts';
 
 /** What a match fixes of the packet's protocols; null where it leaves them open. */
 export interface Layers {
+  /** The packet is no Ethernet frame, but begins with the header that `ethType` names, if any. */
+  readonly unframed: boolean;
   readonly ethType: number | null;
   readonly ipProto: number | null;
   readonly icmpType: number | null;
+  readonly icmpCode: number | null;
   readonly tagged: boolean;
   /** Conntrack called the packet invalid. */
   readonly invalid: boolean;
@@ -22,10 +25,14 @@ const RARP = 0x8035;
 const MPLS = 0x8847;
 const MPLS_MULTICAST = 0x8848;
 const NSH = 0x894f;
+/** The namespace of packet types that are Ethernet types (OpenFlow 1.5.1 §7.2.3.11). */
+const BY_ETHER_TYPE = 1;
 
+const packetType = field('packet_type');
 const ethType = field('eth_type');
 const ipProto = field('ip_proto');
 const icmpType = field('icmpv6_type');
+const icmpCode = field('icmpv6_code');
 const vlanTci = field('vlan_tci');
 const ipFrag = field('ip_frag');
 const ctState = field('ct_state');
@@ -41,48 +48,77 @@ function isConnected(value: number, mask: number): boolean {
 }
 
 export function layersOf(bits: CompiledMatch): Layers {
-  const known = (target: typeof ethType) =>
-    readField(bits.mask, target) === 0n ? null : Number(readField(bits.value, target));
+  const value = (target: Field) => Number(readField(bits.value, target));
+  const mask = (target: Field) => Number(readField(bits.mask, target));
+  const known = (target: Field) => (mask(target) === 0 ? null : value(target));
+  const type = known(packetType) ?? 0;
+  const unframedType = type >>> 16 === BY_ETHER_TYPE ? type & 0xffff : null;
   return {
-    ethType: known(ethType),
+    unframed: type !== 0,
+    ethType: type === 0 ? known(ethType) : unframedType,
     ipProto: known(ipProto),
     icmpType: known(icmpType),
-    tagged: (readField(bits.value, vlanTci) & BigInt(VLAN_PRESENT)) !== 0n,
-    invalid: (readField(bits.value, ctState) & BigInt(CT_STATE.inv)) !== 0n,
-    connected: isConnected(
-      Number(readField(bits.value, ctState)),
-      Number(readField(bits.mask, ctState)),
-    ),
-    laterFragment: (readField(bits.value, ipFrag) & 2n) !== 0n,
+    icmpCode: known(icmpCode),
+    tagged: (value(vlanTci) & VLAN_PRESENT) !== 0,
+    invalid: (value(ctState) & CT_STATE.inv) !== 0,
+    connected: isConnected(value(ctState), mask(ctState)),
+    laterFragment: (value(ipFrag) & 2) !== 0,
   };
 }
 
 const isIp = ({ ethType }: Layers) => ethType === ETH_TYPE.ip || ethType === ETH_TYPE.ipv6;
 const isIcmp6 = ({ ethType, ipProto }: Layers) =>
   ethType === ETH_TYPE.ipv6 && ipProto === IP_PROTO.icmp6;
+const isNeighbour = (layers: Layers, ...types: readonly number[]) =>
+  isIcmp6(layers) && types.includes(layers.icmpType ?? 0) && (layers.icmpCode ?? 0) === 0;
+const hasTransport = (protocol: number) => (layers: Layers) =>
+  isIp(layers) && layers.ipProto === protocol && !layers.laterFragment;
 
 const conditions: Readonly<Record<Prerequisite, (layers: Layers) => boolean>> = {
   none: () => true,
-  ethernet: () => true,
+  ethernet: ({ unframed }) => !unframed,
   ct: ({ connected }) => connected,
   ct4: ({ connected, ethType }) => connected && ethType === ETH_TYPE.ip,
   ct6: ({ connected, ethType }) => connected && ethType === ETH_TYPE.ipv6,
-  vlan: ({ tagged }) => tagged,
+  vlan: ({ tagged, unframed }) => tagged && !unframed,
   mpls: ({ ethType }) => ethType === MPLS || ethType === MPLS_MULTICAST,
   nsh: ({ ethType }) => ethType === NSH,
   arp: ({ ethType }) => ethType === ETH_TYPE.arp || ethType === RARP,
   ipv4: ({ ethType }) => ethType === ETH_TYPE.ip,
   ipv6: ({ ethType }) => ethType === ETH_TYPE.ipv6,
   ip: isIp,
-  tcp: (layers) => isIp(layers) && layers.ipProto === IP_PROTO.tcp,
-  udp: (layers) => isIp(layers) && layers.ipProto === IP_PROTO.udp,
-  sctp: (layers) => isIp(layers) && layers.ipProto === IP_PROTO.sctp,
+  tcp: hasTransport(IP_PROTO.tcp),
+  udp: hasTransport(IP_PROTO.udp),
+  sctp: hasTransport(IP_PROTO.sctp),
   icmp: ({ ethType, ipProto }) => ethType === ETH_TYPE.ip && ipProto === IP_PROTO.icmp,
   icmp6: isIcmp6,
-  nd: (layers) =>
-    isIcmp6(layers) && (layers.icmpType === ND_SOLICIT || layers.icmpType === ND_ADVERT),
-  nd_solicit: (layers) => isIcmp6(layers) && layers.icmpType === ND_SOLICIT,
-  nd_advert: (layers) => isIcmp6(layers) && layers.icmpType === ND_ADVERT,
+  nd: (layers) => isNeighbour(layers, ND_SOLICIT, ND_ADVERT),
+  nd_solicit: (layers) => isNeighbour(layers, ND_SOLICIT),
+  nd_advert: (layers) => isNeighbour(layers, ND_ADVERT),
+};
+
+/** What a match must say for `prerequisite` to hold, for messages. */
+export const REQUIREMENTS: Readonly<Record<Prerequisite, string>> = {
+  none: 'anything',
+  ethernet: 'Ethernet packets (packet_type=(0,0))',
+  ct: 'a ct_state of a connection, such as +trk-inv or +est',
+  ct4: 'ip and a ct_state of a connection, such as +trk-inv or +est',
+  ct6: 'ipv6 and a ct_state of a connection, such as +trk-inv or +est',
+  vlan: 'a VLAN tag (vlan_tci=0x1000/0x1000)',
+  mpls: 'mpls or mplsm',
+  nsh: 'dl_type=0x894f',
+  arp: 'arp or rarp',
+  ipv4: 'ip',
+  ipv6: 'ipv6',
+  ip: 'ip or ipv6',
+  tcp: 'tcp or tcp6, and no later fragment',
+  udp: 'udp or udp6, and no later fragment',
+  sctp: 'sctp or sctp6, and no later fragment',
+  icmp: 'icmp',
+  icmp6: 'icmp6',
+  nd: 'icmp6,icmp_type=135 or 136,icmp_code=0',
+  nd_solicit: 'icmp6,icmp_type=135,icmp_code=0',
+  nd_advert: 'icmp6,icmp_type=136,icmp_code=0',
 };
 
 /** Whether packets under `layers` have the fields that need `prerequisite`. */

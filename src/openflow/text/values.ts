@@ -1,17 +1,18 @@
 /** How the value of a field is read and written, one entry a format (ovs-fields(7)). */
-import {
-  addressBits,
-  formatIpv4,
-  formatIpv6,
-  formatMac,
-  prefixMask,
-  tryParseIp,
-} from '../../address/index.ts';
-import { CT_STATE } from '../build.ts';
+import { addressBits, formatIpv4, formatIpv6, formatMac, prefixMask } from '../../address/index.ts';
+import { LONGEST_OPTION } from '../field.ts';
 import type { Field, FieldFormat } from '../fields.ts';
-import { fieldMask } from '../key.ts';
+import {
+  CT_STATE_FLAGS,
+  formatFlags,
+  parseFlags,
+  TCP_FLAGS,
+  TUNNEL_FLAGS,
+  type Flags,
+} from './flags.ts';
 import { formatPort, parsePort, type PortOptions } from './ports.ts';
-import { parseNumber, split, TextError, type Span } from './span.ts';
+import { scanDecimal, scanFieldNumber, scanIpv4, scanIpv6, scanMac } from './scan.ts';
+import { slice, split, TextError, type Span } from './span.ts';
 
 export interface Masked {
   readonly value: bigint;
@@ -34,12 +35,33 @@ export function hex(value: bigint): string {
 
 const isExact = (mask: bigint, field: Field) => (mask & field.exact) === field.exact;
 
+/** Bytes that the text of a value may fill: a tunnel option's length is the switch's affair. */
+const widthOf = (field: Field) => (field.present === undefined ? field.bytes : LONGEST_OPTION);
+
+/** A number of as many bytes as the field has in messages: which of them it uses is checked elsewhere. */
+function numberAt(span: Span, field: Field, what: string): [value: bigint, rest: Span] {
+  const found = scanFieldNumber(span.text);
+  if (found === null) {
+    throw new TextError(span.at, `expected a number for ${what}, found "${span.text}"`);
+  }
+  if (found.value >> BigInt(widthOf(field) * 8) !== 0n) {
+    throw new TextError(span.at, `${what} ${span.text} does not fit in ${widthOf(field)} bytes`);
+  }
+  return [found.value, slice(span, found.length)];
+}
+
 function number(span: Span, field: Field): { value: bigint; mask?: bigint } {
-  const [value, mask] = split(span, '/');
-  return {
-    value: parseNumber(value, field.bits, field.name),
-    ...(mask && { mask: parseNumber(mask, field.bits, `the mask of ${field.name}`) }),
-  };
+  const [value, rest] = numberAt(span, field, field.name);
+  if (rest.text === '') return { value };
+  if (!rest.text.startsWith('/')) {
+    throw new TextError(
+      rest.at,
+      `expected a mask or the end after ${field.name}, found "${rest.text}"`,
+    );
+  }
+  const [mask, after] = numberAt(slice(rest, 1), field, `the mask of ${field.name}`);
+  if (after.text !== '') throw new TextError(after.at, `"${after.text}" follows the mask`);
+  return { value, mask };
 }
 
 /** Text with an optional mask after a slash, each side written by `write`. */
@@ -48,21 +70,20 @@ function masked(write: (value: bigint, field: Field) => string, writeMask = writ
     isExact(mask, field) ? write(value, field) : `${write(value, field)}/${writeMask(mask, field)}`;
 }
 
+function expected(what: string, { text, at }: Span): TextError {
+  return new TextError(at, `expected ${what}, found "${text}"`);
+}
+
 function mac(span: Span): bigint {
-  if (!/^[0-9a-f]{1,2}(:[0-9a-f]{1,2}){5}$/i.test(span.text)) {
-    throw new TextError(span.at, `expected a MAC address, found "${span.text}"`);
-  }
-  return BigInt(
-    `0x${span.text.replaceAll(/[^:]+/g, (pair) => pair.padStart(2, '0')).replaceAll(':', '')}`,
-  );
+  const value = scanMac(span.text);
+  if (value === null) throw expected('a MAC address', span);
+  return value;
 }
 
 function address(span: Span, version: 4 | 6): bigint {
-  const ip = tryParseIp(span.text);
-  if (ip?.version !== version) {
-    throw new TextError(span.at, `expected an IPv${version} address, found "${span.text}"`);
-  }
-  return ip.value;
+  const value = version === 4 ? scanIpv4(span.text) : scanIpv6(span.text);
+  if (value === null) throw expected(`an IPv${version} address`, span);
+  return value;
 }
 
 /** glibc's inet_ntop: as RFC 5952, but a small address too ends in a quad. */
@@ -85,65 +106,24 @@ function addressFormat(version: 4 | 6, write: (value: bigint) => string): ValueF
       const [text, after] = split(span, '/');
       const value = address(text, version);
       if (after === undefined) return { value };
-      if (!/^[0-9]+$/.test(after.text)) return { value, mask: address(after, version) };
-      const length = Number(after.text);
-      if (length > bits) {
-        throw new TextError(after.at, `prefix length ${length} is outside 0 to ${bits}`);
+      const length = scanDecimal(after.text);
+      // A mask of IPv6 that begins like a number is read as one.
+      const address6 = version === 6 && /^[-+]?[0-9]/.test(after.text);
+      if (length === null && address6) throw expected('a prefix length', after);
+      if (length === null) return { value, mask: address(after, version) };
+      if (length < 0n || length > BigInt(bits)) {
+        throw new TextError(after.at, `prefix length ${after.text} is outside 0 to ${bits}`);
       }
-      return { value, mask: prefixMask(version, length) };
+      return { value, mask: prefixMask(version, Number(length)) };
     },
     inMatch: print,
     inAction: print,
   };
 }
 
-/** Named bits: `+new-est` (these bits), `new|trk` (these and no others), or numbers. */
-function flagFormat(flags: Readonly<Record<string, number>>): ValueFormat {
-  const names = Object.entries(flags);
-  const all = BigInt(names.reduce((bits, [, bit]) => bits | bit, 0));
-  const bitOf = (name: string, at: number) => {
-    const bit = flags[name];
-    if (bit !== undefined) return BigInt(bit);
-    const known = names.map(([flag]) => flag).join(', ');
-    throw new TextError(at, `expected one of the flags ${known}, found "${name}"`);
-  };
-  const print = ({ value, mask }: Masked, field: Field) => {
-    const set = (bits: bigint) => names.filter(([, bit]) => (bits & BigInt(bit)) !== 0n);
-    if (isExact(mask, field))
-      return (
-        set(value)
-          .map(([name]) => name)
-          .join('|') || '0'
-      );
-    return set(mask)
-      .map(([name, bit]) => (value & BigInt(bit) ? '+' : '-') + name)
-      .join('');
-  };
-  return {
-    parse(span, field) {
-      const { text, at } = span;
-      if (/^[0-9]/.test(text) && text.includes('/')) return number(span, field);
-      let value = 0n;
-      if (!/^[+-]/.test(text)) {
-        for (const part of text.matchAll(/[^|]+/g)) {
-          const numeric = /^[0-9]/.test(part[0]);
-          const place = { text: part[0], at: at + part.index };
-          value |= numeric ? parseNumber(place, field.bits, field.name) : bitOf(part[0], place.at);
-        }
-        return { value };
-      }
-      let mask = 0n;
-      for (const part of text.matchAll(/([+-])([^+-]*)/g)) {
-        const bit = bitOf(part[2] ?? '', at + part.index + 1);
-        if (mask & bit) throw new TextError(at + part.index, `flag ${part[2]} stands here twice`);
-        mask |= bit;
-        if (part[1] === '+') value |= bit;
-      }
-      return { value, mask: mask & all };
-    },
-    inMatch: print,
-    inAction: print,
-  };
+function flagFormat(flags: Flags): ValueFormat {
+  const print = ({ value, mask }: Masked) => formatFlags(value, mask, flags);
+  return { parse: (span) => parseFlags(span, flags), inMatch: print, inAction: print };
 }
 
 const frag: ReadonlyMap<string, readonly [value: bigint, mask: bigint]> = new Map([
@@ -161,35 +141,50 @@ function formatFrag({ value, mask }: Masked): string {
   return '<error>';
 }
 
-const formatPacketType = ({ value }: Masked) => `(${value >> 16n},${hex(value & 0xffffn)})`;
+const smallOrHex = (value: bigint) => (value > 9n ? hex(value) : value.toString());
+const formatPacketType = ({ value }: Masked) =>
+  `(${smallOrHex(value >> 16n)},${smallOrHex(value & 0xffffn)})`;
 
-const TCP_FLAGS = {
-  fin: 0x001,
-  syn: 0x002,
-  rst: 0x004,
-  psh: 0x008,
-  ack: 0x010,
-  urg: 0x020,
-  ece: 0x040,
-  cwr: 0x080,
-  ns: 0x100,
-  '[200]': 0x200,
-  '[400]': 0x400,
-  '[800]': 0x800,
-};
+/** The first of the numbers of 32 bits that stand for ports of 16. */
+const firstWide = 0xffff_ff00;
+const firstReserved10 = 0xfff8;
+
+/** A port as messages of OpenFlow 1.3 number it, from its 16 bits in OpenFlow 1.0. */
+export const portOf10 = (port: number): number =>
+  port >= firstReserved10 ? port + 0xffff_0000 : port;
+
+/** As an action's port, but any number that 16 bits hold may be matched. */
+function matchedPort(span: Span, options: PortOptions): number {
+  if (!/^\+?[0-9]+$/.test(span.text)) return parsePort(span, options);
+  const port = Number(span.text);
+  if (port <= 0xffff) return portOf10(port);
+  if (port >= firstWide && port <= 0xffff_ffff) return portOf10(port - 0xffff_0000);
+  throw new TextError(
+    span.at,
+    `port ${span.text} is outside 0 to 65535 and 0xffffff00 to 0xffffffff`,
+  );
+}
 
 const decimal = (value: bigint) => value.toString();
 const digits = (count: number) => (value: bigint) => `0x${value.toString(16).padStart(count, '0')}`;
 const inHex = masked(hex);
+/** NSH's numbers keep their 0x when they are zero. */
+const prefixed = masked((value) => `0x${value.toString(16)}`);
 
 const formats: Readonly<Record<FieldFormat, ValueFormat>> = {
   decimal: {
     parse: number,
     inMatch: ({ value, mask }, field) =>
-      isExact(mask, field) ? decimal(value) : `0x${value.toString(16)}/0x${mask.toString(16)}`,
+      isExact(mask, field)
+        ? decimal(value)
+        : [value, mask].map(digits(field.needs === 'nsh' ? 2 : 1)).join('/'),
     inAction: masked(decimal, hex),
   },
-  hex: { parse: number, inMatch: inHex, inAction: inHex },
+  hex: {
+    parse: number,
+    inMatch: (given, field) => (field.needs === 'nsh' ? prefixed : inHex)(given, field),
+    inAction: inHex,
+  },
   vlan_tci: { parse: number, inMatch: masked(digits(4)), inAction: inHex },
   flow_label: { parse: number, inMatch: masked(digits(5)), inAction: inHex },
   mac: {
@@ -203,23 +198,29 @@ const formats: Readonly<Record<FieldFormat, ValueFormat>> = {
   ipv4: addressFormat(4, formatIpv4),
   ipv6: addressFormat(6, formatV6),
   port: {
-    parse: (span, _field, options) => ({ value: BigInt(parsePort(span, options)) }),
+    parse: (span, _field, options) => ({ value: BigInt(matchedPort(span, options)) }),
     inMatch: ({ value }, _field, unresolved) => formatPort(Number(value), unresolved),
     inAction: ({ value }, _field, unresolved) => formatPort(Number(value), unresolved),
   },
-  ct_state: flagFormat(CT_STATE),
+  ct_state: flagFormat(CT_STATE_FLAGS),
   tcp_flags: flagFormat(TCP_FLAGS),
-  tun_flags: flagFormat({ oam: 1 }),
+  // Open vSwitch has flags that no text can name, so what it prints is never all of them.
+  tun_flags: {
+    ...flagFormat(TUNNEL_FLAGS),
+    inMatch: ({ value }) => (value === 0n ? '-oam' : '+oam'),
+  },
   packet_type: {
-    parse(span, field) {
-      const parts = /^\(([^,]*),([^)]*)\)$/.exec(span.text);
-      if (parts === null) {
-        throw new TextError(span.at, `expected (NAMESPACE,TYPE), found "${span.text}"`);
+    parse(span) {
+      // What follows the bracket is passed over, as ovs-ofctl does.
+      const parts = /^\(([^,]*),([^)]*)\)/.exec(span.text);
+      const [space, type] = [parts?.[1], parts?.[2]].map((text = '') => {
+        const found = scanFieldNumber(text);
+        return found?.length === text.length && found.value >> 16n === 0n ? found.value : null;
+      });
+      if (typeof space !== 'bigint' || typeof type !== 'bigint') {
+        throw expected('(NAMESPACE,TYPE) with 16 bits each', span);
       }
-      const [, space = '', type = ''] = parts;
-      const part = (text: string, at: number) => parseNumber({ text, at }, 16, field.name);
-      const high = part(space, span.at + 1);
-      return { value: (high << 16n) | part(type, span.at + space.length + 2) };
+      return { value: (space << 16n) | type };
     },
     inMatch: formatPacketType,
     inAction: formatPacketType,
@@ -240,15 +241,44 @@ const formats: Readonly<Record<FieldFormat, ValueFormat>> = {
   },
 };
 
-/** A value of `field`, with a mask where one is written; `*` matches anything. */
-export function parseValue(span: Span, field: Field, options: PortOptions): Masked {
+/** What stands for a value, before anything is known of where it goes; no mask: exact. */
+export interface RawValue {
+  readonly value: bigint;
+  readonly mask: bigint | null;
+}
+
+/** A value with a mask where one is written, both as wide as the field is in messages; `*` is anything. */
+export function parseRaw(span: Span, field: Field, options: PortOptions): RawValue {
   if (span.text === '*') return { value: 0n, mask: 0n };
   if (span.text === '') throw new TextError(span.at, `expected a value for ${field.name}`);
-  const { value, mask = field.exact } = formats[field.format].parse(span, field, options);
-  if (!field.maskable && mask !== 0n && mask !== field.exact && mask !== fieldMask(field)) {
+  const { value, mask } = formats[field.format].parse(span, field, options);
+  const all = (1n << BigInt(widthOf(field) * 8)) - 1n;
+  if (mask === undefined || mask === all) return { value, mask: null };
+  if (!field.maskable && mask !== 0n) {
     throw new TextError(span.at, `${field.name} cannot be matched under a mask`);
   }
-  return { value: value & mask, mask };
+  return { value, mask };
+}
+
+/** NSH's TTL has 6 bits, and two kinds of metadata are defined (RFC 8300 §2.2, §2.3). */
+const values: Readonly<Record<string, (value: bigint) => boolean>> = {
+  nsh_ttl: (value) => value <= 63n,
+  nsh_mdtype: (value) => value === 1n || value === 2n,
+};
+
+/** Refuses what a field cannot hold. */
+export function checkValue(value: bigint, field: Field, span: Span): void {
+  const known = values[field.name]?.(value) ?? true;
+  if (known && (value & ~field.exact) === 0n) return;
+  throw new TextError(span.at, `${span.text} is no value of ${field.name}`);
+}
+
+/** As {@link parseRaw} for a field of its own: a value that it can hold, and the mask cut to its bits. */
+export function parseValue(span: Span, field: Field, options: PortOptions): Masked {
+  const { value, mask } = parseRaw(span, field, options);
+  if (mask !== 0n) checkValue(value, field, span);
+  const under = mask === null ? field.exact : mask & field.exact;
+  return { value: value & under, mask: under };
 }
 
 export function formatMatchValue(

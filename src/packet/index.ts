@@ -9,5 +9,6 @@ export * from './ipv4.ts';
 export * from './ipv6.ts';
 export * from './malformed.ts';
 export * from './nd.ts';
+export * from './pcap.ts';
 export * from './tcp.ts';
 export * from './udp.ts';

@@ -8,6 +8,7 @@ import type { Trace } from '../../trace/types.ts';
 import { example } from '../help.ts';
 import { labNames } from '../lab-names.ts';
 import { lines } from '../lines.ts';
+import { offlineRequest, OfflineTracer } from './offline-trace.ts';
 
 /** Loaded when asked for: a command should not wait for what it does not print. */
 const FORMATS: Readonly<Record<string, (trace: Trace, io: Io) => Promise<string>>> = {
@@ -44,6 +45,15 @@ interface Options {
   readonly counters?: boolean;
   readonly batch?: boolean;
   readonly flows?: string;
+  readonly groups?: string;
+  readonly ports?: string;
+  readonly bridge?: string;
+  readonly packet?: string;
+  readonly pcap?: string;
+  readonly frame?: string;
+  readonly inPort?: string;
+  readonly ctNext?: readonly string[];
+  readonly skipBad?: boolean;
 }
 
 type Answer = (request: Json) => Promise<Trace>;
@@ -92,6 +102,8 @@ function parseRequest(line: string): Json {
 /** NDJSON in, NDJSON out, in order; a bad request answers its error and the batch goes on. */
 async function batch(io: Io, client: Client, source: string): Promise<void> {
   const { renderJson } = await import('../../trace/render/json.ts');
+  const tracer = new OfflineTracer(io);
+  // Requests over dumps of one bridge need neither lab nor server.
   let answer: Answer | undefined;
   for await (const line of lines(io.stdin())) {
     if (line.trim() === '') continue;
@@ -99,7 +111,10 @@ async function batch(io: Io, client: Client, source: string): Promise<void> {
     try {
       const { id: given = null, proto, ...request } = parseRequest(line);
       id = given;
-      if (request['flows'] !== undefined) throw offline();
+      if (request['flows'] !== undefined) {
+        io.out(JSON.stringify({ id, ...(await tracer.json(offlineRequest(request))) }));
+        continue;
+      }
       answer ??= await answerer(io, client, source);
       const asked = { ...request, ...(proto === undefined ? {} : { protocol: proto }) };
       io.out(JSON.stringify({ id, ...renderJson(await answer(asked)) }));
@@ -109,12 +124,21 @@ async function batch(io: Io, client: Client, source: string): Promise<void> {
   }
 }
 
-const offline = (): Failure =>
-  new Failure(
-    'unsupported',
-    'NotBuilt',
-    'traces over the dumps of one bridge (--flows) are not built yet',
-  );
+async function offlineOnce(io: Io, options: Options, flows: string): Promise<void> {
+  const { frame, groups, ports, bridge, packet, pcap, inPort, ctNext, skipBad } = options;
+  const request = {
+    ...{ flows, groups, ports, bridge, packet, pcap, inPort, ctNext, skipBad },
+    ...(frame !== undefined && { frame: wholeNumber('--frame', frame, 1) }),
+  };
+  const tracer = new OfflineTracer(io);
+  const format = options.json === true ? 'json' : options.format;
+  if (format === 'json') io.out(JSON.stringify(await tracer.json(request), null, 2));
+  else if (format === 'text') io.out(await tracer.text(request));
+  else {
+    const message = `--format is ${format}; a trace over dumps has the formats text and json`;
+    throw new Failure('invalid', 'Usage', message, { field: 'format', value: format });
+  }
+}
 
 export function traceCommand(program: Command, io: Io, client: Client): void {
   program
@@ -142,12 +166,21 @@ export function traceCommand(program: Command, io: Io, client: Client): void {
     .option('--source-port <port>', 'of tcp, udp and sctp (default 40000)')
     .option('--size <bytes>', 'of the IP packet: says where a longer one than the MTU ends')
     .option('--counters', 'say how many packets each flow has counted (live only)')
-    .option('--batch', 'read requests as NDJSON from stdin: {"id","from","to","proto"}')
-    .addOption(new Option('--flows <file>').hideHelp())
-    .addOption(new Option('--groups <file>').hideHelp())
-    .addOption(new Option('--ports <file>').hideHelp())
-    .addOption(new Option('--packet <packet>').hideHelp())
-    .addOption(new Option('--ct-next <states...>').hideHelp())
+    .option(
+      '--batch',
+      'read requests as NDJSON from stdin: {"id","from","to","proto"}, or with files {"id","flows","groups","ports","packet","ctNext"}',
+    )
+    .optionsGroup('One bridge from its dumps, without a server:')
+    .option('--flows <file>', 'ovs-ofctl dump-flows, or add-flow lines; - is stdin')
+    .option('--groups <file>', 'ovs-ofctl dump-groups, or add-group lines')
+    .option('--ports <file>', 'ovs-appctl dpif/show')
+    .option('--bridge <name>', 'which bridge, where --ports shows several')
+    .option('--packet <packet>', 'in the words of a match, or the bytes of a frame in hex')
+    .option('--pcap <file>', 'take the packet from a capture (pcap, pcapng)')
+    .option('--frame <number>', 'which frame of the capture (default 1)')
+    .option('--in-port <port>', 'where a frame comes in: a number or a name')
+    .option('--ct-next <states...>', 'what conntrack finds, fork by fork (default trk|new)')
+    .option('--skip-bad', 'go on without lines that cannot be read')
     .addHelpText('after', `\nOver a folder without topology.ndjson, FROM and TO are ${END_FORMS}.`)
     .addHelpText(
       'after',
@@ -156,6 +189,8 @@ export function traceCommand(program: Command, io: Io, client: Client): void {
         'tianchi trace vm1 178.1.3.6 tcp/22 --json',
         'tianchi trace vm1 vm3 --source /tmp/cloud',
         'tianchi trace node1:tap1 node2:tap3,ip=10.0.0.3 tcp/22 --source /tmp/cloud',
+        "tianchi trace --flows flows.txt --packet 'in_port=1,tcp,nw_dst=10.0.0.2,tp_dst=22'",
+        "tianchi trace --flows flows.txt --groups groups.txt --ports ports.txt --pcap ping.pcap --in-port vhu1 --ct-next 'trk|est' --json",
       ),
     )
     .action(
@@ -166,7 +201,7 @@ export function traceCommand(program: Command, io: Io, client: Client): void {
         options: Options,
         command: Command,
       ) => {
-        if (options.flows !== undefined) throw offline();
+        if (options.flows !== undefined) return await offlineOnce(io, options, options.flows);
         if (options.batch === true) return await batch(io, client, options.source);
         if (from === undefined || to === undefined) {
           command.error("error: missing required argument 'from' or 'to'");

@@ -1,0 +1,187 @@
+/** `trace --flows …` and the requests of `trace --batch` that name files: no server, only dumped text. */
+import { readFile } from 'node:fs/promises';
+import { Failure } from '../../base/failure.ts';
+import type { FlowKey } from '../../openflow/fields.ts';
+import type { LoadedBridge, OfflineTrace } from '../../trace/offline/index.ts';
+import type { Json } from '../client.ts';
+import type { Io } from '../io.ts';
+
+/** What to trace through which dumps; files by path, `-` is stdin. */
+export interface OfflineRequest {
+  readonly flows: string;
+  readonly groups?: string | undefined;
+  readonly ports?: string | undefined;
+  readonly bridge?: string | undefined;
+  readonly packet?: string | undefined;
+  readonly pcap?: string | undefined;
+  /** From 1. */
+  readonly frame?: number | undefined;
+  readonly inPort?: string | undefined;
+  readonly ctNext?: readonly string[] | undefined;
+  readonly skipBad?: boolean | undefined;
+}
+
+type Offline = typeof import('../../trace/offline/index.ts');
+
+function usage(message: string, field: string): Failure {
+  return new Failure('invalid', 'Usage', message, { field });
+}
+
+function unreadable(path: string, error: unknown): Failure {
+  const why = error instanceof Error ? error.message : String(error);
+  return new Failure('not_found', 'FileNotReadable', `cannot read '${path}': ${why}`, {
+    value: path,
+  });
+}
+
+/** Traces through dumps; each file is read once, and bridges made of the same files are shared. */
+export class OfflineTracer {
+  readonly #io: Io;
+  readonly #files = new Map<string, Promise<Uint8Array>>();
+  readonly #bridges = new Map<string, Promise<LoadedBridge>>();
+  #offline: Promise<Offline> | undefined;
+
+  constructor(io: Io) {
+    this.#io = io;
+  }
+
+  /** @throws {Failure} for what is wrong with the request, a file or the packet. */
+  async trace(request: OfflineRequest): Promise<{ trace: OfflineTrace; bridge: LoadedBridge }> {
+    const { parseCtState, traceOffline } = await this.#module();
+    const states = (request.ctNext ?? []).map(parseCtState);
+    const bridge = await this.#bridge(request);
+    const key = await this.#packet(request, bridge);
+    return { trace: traceOffline(bridge, key, states), bridge };
+  }
+
+  async json(request: OfflineRequest): Promise<Json> {
+    const { sectionJson } = await this.#module();
+    const { trace } = await this.trace(request);
+    return sectionJson(trace.section);
+  }
+
+  async text(request: OfflineRequest): Promise<string> {
+    const { renderOffline } = await this.#module();
+    const { trace, bridge } = await this.trace(request);
+    return renderOffline(trace, bridge);
+  }
+
+  #module(): Promise<Offline> {
+    return (this.#offline ??= import('../../trace/offline/index.ts'));
+  }
+
+  async #packet(request: OfflineRequest, bridge: LoadedBridge): Promise<FlowKey> {
+    const { packetOfCapture, parseInPort, readPacket } = await this.#module();
+    const { packet, pcap, frame = 1, inPort } = request;
+    const port = inPort === undefined ? null : parseInPort(inPort, bridge.portNumbers);
+    if (pcap !== undefined && packet !== undefined) {
+      throw usage('packet and pcap are both given; one of them says what to trace', 'packet');
+    }
+    if (pcap !== undefined) {
+      return packetOfCapture({ name: pcap, bytes: await this.#file(pcap) }, frame, port);
+    }
+    if (packet !== undefined) return readPacket(packet, bridge.portNumbers, port);
+    throw usage(
+      "no packet: give --packet 'in_port=1,tcp,nw_dst=10.0.0.2' or --pcap FILE",
+      'packet',
+    );
+  }
+
+  #bridge(request: OfflineRequest): Promise<LoadedBridge> {
+    const { flows, groups, ports, bridge, skipBad } = request;
+    const key = JSON.stringify([flows, groups, ports, bridge, skipBad]);
+    let loaded = this.#bridges.get(key);
+    if (loaded === undefined) {
+      loaded = this.#load(request);
+      this.#bridges.set(key, loaded);
+    }
+    return loaded;
+  }
+
+  async #load({ flows, groups, ports, bridge, skipBad }: OfflineRequest): Promise<LoadedBridge> {
+    const { loadBridge } = await this.#module();
+    const source = async (name: string) => ({ name, text: await this.#text(name) });
+    return loadBridge({
+      flows: await source(flows),
+      groups: groups === undefined ? undefined : await source(groups),
+      ports: ports === undefined ? undefined : await source(ports),
+      bridge,
+      skipBad,
+    });
+  }
+
+  async #text(path: string): Promise<string> {
+    return new TextDecoder().decode(await this.#file(path));
+  }
+
+  #file(path: string): Promise<Uint8Array> {
+    let bytes = this.#files.get(path);
+    if (bytes === undefined) {
+      bytes = path === '-' ? this.#stdin() : readFile(path);
+      bytes = bytes.catch((error: unknown) => {
+        throw unreadable(path, error);
+      });
+      this.#files.set(path, bytes);
+    }
+    return bytes;
+  }
+
+  async #stdin(): Promise<Uint8Array> {
+    let text = '';
+    for await (const piece of this.#io.stdin()) text += piece;
+    return new TextEncoder().encode(text);
+  }
+}
+
+function optional<T>(
+  request: Json,
+  name: string,
+  right: string,
+  is: (value: unknown) => value is T,
+): T | undefined {
+  const value = request[name] ?? undefined;
+  if (value === undefined || is(value)) return value;
+  throw new Failure(
+    'invalid',
+    'InvalidInput',
+    `${name} is ${JSON.stringify(value)}; it must be ${right}`,
+    { field: name, value },
+  );
+}
+
+const isString = (value: unknown): value is string => typeof value === 'string';
+const isFrame = (value: unknown): value is number => Number.isInteger(value) && Number(value) > 0;
+const isFlag = (value: unknown): value is boolean => typeof value === 'boolean';
+const isPort = (value: unknown): value is string | number =>
+  typeof value === 'string' || Number.isInteger(value);
+const isStates = (value: unknown): value is string | readonly string[] =>
+  typeof value === 'string' || (Array.isArray(value) && value.every(isString));
+
+/**
+ * A line of a batch that names flows.
+ * @throws {Failure} `invalid` with field, value and what would be right.
+ */
+export function offlineRequest(request: Json): OfflineRequest {
+  const path = (name: string) => optional(request, name, 'the path of a file', isString);
+  const flows = path('flows');
+  if (flows === undefined) throw usage('flows is missing; it must be the path of a file', 'flows');
+  const inPort = optional(request, 'inPort', 'a port number or name', isPort);
+  const ctNext = optional(request, 'ctNext', 'a list such as ["trk|new","trk|est"]', isStates);
+  return {
+    flows,
+    groups: path('groups'),
+    ports: path('ports'),
+    bridge: optional(request, 'bridge', 'the name of a bridge', isString),
+    packet: optional(
+      request,
+      'packet',
+      'a packet such as "in_port=1,tcp,nw_dst=10.0.0.2"',
+      isString,
+    ),
+    pcap: path('pcap'),
+    frame: optional(request, 'frame', 'a number from 1', isFrame),
+    inPort: inPort === undefined ? undefined : String(inPort),
+    ctNext: typeof ctNext === 'string' ? [ctNext] : ctNext,
+    skipBad: optional(request, 'skipBad', 'true or false', isFlag),
+  };
+}

@@ -1,0 +1,262 @@
+/**
+ * The datapath actions that a translation comes to, as `ofproto/trace` prints them
+ * (format_odp_actions() in lib/odp-util.c), composed from the steps of the simulated switch.
+ */
+import type { FlowKey } from '../../openflow/fields.ts';
+import type { Execution, Step } from '../types.ts';
+import { commit, type Masks } from './commit.ts';
+import { conntrackAction } from './conntrack.ts';
+import type { Recirculations } from './recirculations.ts';
+import { ownTunnelEnd, tunnelAction, type TunnelOption, type TunnelPort } from './tunnel.ts';
+
+/** A port as the datapath knows it. */
+export interface DatapathPort {
+  /** null: the datapath has none, as of a patch port. */
+  readonly number: number | null;
+  /** null: what goes out is not wrapped. */
+  readonly tunnel: TunnelPort | null;
+}
+
+export interface DatapathView {
+  /** undefined: no such port. */
+  port(ofport: number): DatapathPort | undefined;
+  /** The datapath's number of an OpenFlow meter. */
+  meter(id: number): number;
+  readonly options: readonly TunnelOption[];
+  /** Bits that the datapath's flow matches when `step` is reached. */
+  masks(step: number): Masks;
+}
+
+/** What the datapath does with the packet of one pass. */
+export interface PassActions {
+  readonly text: string;
+  readonly outputs: number;
+  readonly controllers: number;
+  /** Whether it is to come back with a hash that is not known. */
+  readonly hashed: boolean;
+}
+
+type StepOf<K extends Step['kind']> = Extract<Step, { kind: K }>;
+
+/** As `ofp_packet_in_reason` counts them. */
+const REASONS: Readonly<Record<string, number>> = {
+  no_match: 0,
+  action: 1,
+  invalid_ttl: 2,
+  action_set: 3,
+  group: 4,
+  packet_out: 5,
+};
+const EXPLICIT_MISS = 6;
+
+const HASHES = { l4: 'l4', symmetric_l4: 'sym_l4' } as const;
+
+/** A list within the list: what to close it with. */
+interface Nested {
+  readonly outer: Item[];
+  readonly base: FlowKey;
+  readonly tunnel: string;
+  /** Of a comparison of lengths: what the longer packets got. */
+  longer: Items;
+}
+
+/** An action, or the actions within a clone. */
+type Item = string | Items;
+type Items = readonly Item[];
+
+const write = (item: Item): string =>
+  typeof item === 'string' ? item : `clone(${item.map(write).join(',')})`;
+
+const list = (actions: Items): string =>
+  actions.length === 0 ? 'drop' : actions.map(write).join(',');
+
+class Composer {
+  outputs = 0;
+  controllers = 0;
+  hashed = false;
+  #into: Item[] = [];
+  #base: FlowKey;
+  /** The tunnel header that the datapath's packet has. */
+  #tunnel = '';
+  readonly #nested: Nested[] = [];
+  readonly #ownEnd: string;
+  readonly #view: DatapathView;
+  readonly #recirculations: Recirculations;
+
+  constructor(initial: FlowKey, view: DatapathView, recirculations: Recirculations) {
+    this.#base = initial.slice();
+    this.#ownEnd = ownTunnelEnd(initial);
+    this.#view = view;
+    this.#recirculations = recirculations;
+  }
+
+  take(step: Step, index: number): void {
+    const handle = handlers[step.kind] as ((c: Composer, s: Step, i: number) => void) | undefined;
+    handle?.(this, step, index);
+  }
+
+  commit(key: FlowKey, index: number): void {
+    const written: string[] = [];
+    commit(this.#base, key, this.#view.masks(index), written);
+    this.#into.push(...written);
+  }
+
+  put(action: Item): void {
+    this.#into.push(action);
+  }
+
+  output({ port, key }: StepOf<'output'>, index: number): void {
+    const target = this.#view.port(port);
+    if (target === undefined || target.number === null) return;
+    if (target.tunnel !== null) {
+      const { action, destination } = tunnelAction(key, target.tunnel, this.#view.options);
+      // A packet is not sent back into the tunnel that it came out of.
+      if (destination === this.#ownEnd) return;
+      if (action !== this.#tunnel) this.put(action);
+      this.#tunnel = action;
+    }
+    this.commit(key, index);
+    this.put(String(target.number));
+    this.outputs += 1;
+  }
+
+  controller(step: StepOf<'controller'>, index: number): void {
+    this.commit(step.key, index);
+    const { flow, meterId } = step;
+    const cookie = flow?.cookie ?? 0n;
+    const parts = [
+      `reason=${reasonOf(step)}`,
+      'dont_send=1',
+      'continuation=0',
+      `recirc_id=${this.#recirculations.aside(step.key, `controller ${step.userdata.join()}`)}`,
+      `rule_cookie=${cookie === 0n ? '0' : `0x${cookie.toString(16)}`}`,
+      `controller_id=${step.controllerId}`,
+      `max_len=${step.maxLength}`,
+    ];
+    const action = `userspace(pid=0,controller(${parts.join(',')}))`;
+    const metered = meterId === null ? null : this.#view.meter(meterId);
+    this.put(
+      metered === null ? action : `sample(sample=100.0%,actions(meter(${metered}),${action}))`,
+    );
+    this.controllers += 1;
+  }
+
+  conntrack(step: StepOf<'conntrack'>, index: number): void {
+    this.commit(step.key, index);
+    this.put(conntrackAction(step));
+    const { fork, table, key } = step;
+    if (fork !== null) this.recirculate(this.#recirculations.fork(fork, table, key));
+  }
+
+  recirculate(id: number): void {
+    this.put(`recirc(0x${id.toString(16)})`);
+  }
+
+  hash({ hash, cause, key }: StepOf<'recirculate'>): void {
+    if (hash !== null) this.put(`hash(${HASHES[hash.algorithm]}(${hash.basis}))`);
+    if (cause === 'dp_hash') this.hashed = true;
+    this.recirculate(this.#recirculations.aside(key, cause));
+  }
+
+  meter(id: number): void {
+    this.put(`meter(${this.#view.meter(id)})`);
+  }
+
+  open(key: FlowKey, index: number): void {
+    this.commit(key, index);
+    const base = this.#base.slice();
+    this.#nested.push({ outer: this.#into, base, tunnel: this.#tunnel, longer: [] });
+    this.#into = [];
+  }
+
+  /** The longer packets have had theirs; the others begin with the packet as it was. */
+  shorter(): void {
+    const nested = this.#nested.at(-1);
+    if (nested === undefined) return;
+    nested.longer = this.#into;
+    this.#into = [];
+    this.#base.set(nested.base);
+    this.#tunnel = nested.tunnel;
+  }
+
+  /** `make` makes one action of the list within; null: none. */
+  close(make: (inner: Items, longer: Items) => Item | null): void {
+    const nested = this.#nested.pop();
+    if (nested === undefined) return;
+    const action = make(this.#into, nested.longer);
+    this.#into = nested.outer;
+    this.#base = nested.base;
+    this.#tunnel = nested.tunnel;
+    if (action !== null) this.put(action);
+  }
+
+  /** A clone that ends all of it is none. */
+  get text(): string {
+    const last = this.#into.at(-1);
+    if (last === undefined || typeof last === 'string') return list(this.#into);
+    return list([...this.#into.slice(0, -1), ...last]);
+  }
+}
+
+function reasonOf({ reason, context, flow, userdata, controllerId }: StepOf<'controller'>): number {
+  const plain = reason === 'action' && userdata.length === 0 && controllerId === 0;
+  if (plain && context === 'group') return REASONS['group'] ?? 0;
+  if (plain && context === 'action_set') return REASONS['action_set'] ?? 0;
+  if (reason === 'action' && flow?.priority === 0 && flow.match.length === 0) return EXPLICIT_MISS;
+  return REASONS[reason] ?? 0;
+}
+
+const handlers: {
+  readonly [K in Step['kind']]?: (composer: Composer, step: StepOf<K>, index: number) => void;
+} = {
+  output: (composer, step, index) => composer.output(step, index),
+  controller: (composer, step, index) => composer.controller(step, index),
+  conntrack: (composer, step, index) => composer.conntrack(step, index),
+  truncate: (composer, { length }) => composer.put(`trunc(${length})`),
+  meter: (composer, { meter }) => composer.meter(meter),
+  ct_clear: (composer) => composer.put('ct_clear'),
+  commit: (composer, { key }, index) => composer.commit(key, index),
+  recirculate: (composer, step, index) => {
+    composer.commit(step.key, index);
+    if (step.cause !== 'pause') composer.hash(step);
+  },
+  clone: (composer, { edge, key }, index) => {
+    if (edge === 'begin') composer.open(key, index);
+    else composer.close((inner) => (inner.length === 0 ? null : inner));
+  },
+  length: (composer, { edge, length, key }, index) => {
+    if (edge === 'greater') composer.open(key, index);
+    else if (edge === 'less_equal') composer.shorter();
+    else {
+      composer.close(
+        (inner, longer) => `check_pkt_len(size=${length},gt(${list(longer)}),le(${list(inner)}))`,
+      );
+    }
+  },
+};
+
+const DROP: PassActions = { text: 'drop', outputs: 0, controllers: 0, hashed: false };
+
+/**
+ * What the datapath does with the packet of `pass`.
+ * @param steps Where the steps of the pass stand in the execution, in order.
+ */
+export function datapathActions(
+  execution: Execution,
+  pass: number,
+  steps: readonly number[],
+  view: DatapathView,
+  recirculations: Recirculations,
+): PassActions {
+  const initial = execution.initial[pass];
+  if (initial === undefined) return DROP;
+  recirculations.begin(pass);
+  const composer = new Composer(initial, view, recirculations);
+  for (const index of steps) {
+    const step = execution.steps[index];
+    if (step !== undefined) composer.take(step, index);
+  }
+  if ((execution.failures[pass] ?? null) !== null) return DROP;
+  const { text, outputs, controllers, hashed } = composer;
+  return { text, outputs, controllers, hashed };
+}

@@ -1,0 +1,161 @@
+/** The header that a packet gets at a tunnel port (tnl_port_send() in ofproto/tunnel.c). */
+import { formatIpv4, type Ip } from '../../address/index.ts';
+import { ETH_TYPE } from '../../openflow/build.ts';
+import { field, PLACES, type Field, type FlowKey } from '../../openflow/fields.ts';
+import { readField } from '../../openflow/key.ts';
+import { formatV6 } from '../../openflow/text/values.ts';
+import { AT, ethernetType, timeToLive } from '../words.ts';
+
+/** How a tunnel port is set up (ovs-vswitchd.conf.db(5), Interface options). */
+export interface TunnelPort {
+  /** `vxlan`, `geneve`, `gre` … */
+  readonly type: string;
+  /** `flow`: what the flows say. */
+  readonly remote: Ip | 'flow';
+  /** null: whatever address the route has. */
+  readonly local: Ip | 'flow' | null;
+  /** null: none. */
+  readonly outKey: bigint | 'flow' | null;
+  readonly tos: number | 'inherit';
+  readonly ttl: number | 'inherit';
+  /** 0: the protocol has no ports. */
+  readonly destinationPort: number;
+  readonly dontFragment: boolean;
+  readonly checksum: boolean;
+}
+
+/** A Geneve option as a switch's TLV map names it. */
+export interface TunnelOption {
+  readonly optionClass: number;
+  readonly type: number;
+  readonly field: Field;
+}
+
+const names = {
+  id: field('tun_id'),
+  source: field('tun_src'),
+  destination: field('tun_dst'),
+  source6: field('tun_ipv6_src'),
+  destination6: field('tun_ipv6_dst'),
+  flags: field('tun_flags'),
+  groupId: field('tun_gbp_id'),
+  groupFlags: field('tun_gbp_flags'),
+  erspanVersion: field('tun_erspan_ver'),
+  erspanIndex: field('tun_erspan_idx'),
+  erspanDirection: field('tun_erspan_dir'),
+  erspanHardware: field('tun_erspan_hwid'),
+  gtpuFlags: field('tun_gtpu_flags'),
+  gtpuMessage: field('tun_gtpu_msgtype'),
+} as const;
+
+const ECN = 0x3;
+const CONGESTED = 0x3;
+const ECT_0 = 0x2;
+/** The only flag that a flow may set: operations and maintenance. */
+const OAM = 1n;
+
+const hex = (value: bigint | number): string => (value == 0 ? '0' : `0x${value.toString(16)}`);
+
+/** A tunnel's end in one text; '' for none. */
+function endText(prefix: 'src' | 'dst', end: Ip | null): string {
+  if (end === null || end.value === 0n) return '';
+  return end.version === 4
+    ? `${prefix}=${formatIpv4(end.value)}`
+    : `ipv6_${prefix}=${formatV6(end.value)}`;
+}
+
+function inKey(key: FlowKey, v4: Field, v6: Field): Ip {
+  const address = readField(key, v4);
+  return address === 0n
+    ? { version: 6, value: readField(key, v6) }
+    : { version: 4, value: address };
+}
+
+const isIp = (key: FlowKey): boolean =>
+  ethernetType(key) === ETH_TYPE.ip || ethernetType(key) === ETH_TYPE.ipv6;
+
+/** ECN is taken over from the packet, where it has any; congestion told there shows as capable. */
+function typeOfService(key: FlowKey, tos: TunnelPort['tos']): number {
+  const inner = ((key[AT.ipHeader] ?? 0) >>> 16) & 0xff;
+  if (!isIp(key)) return tos === 'inherit' ? 0 : tos;
+  const own = tos === 'inherit' ? inner & ~ECN : tos;
+  return own | ((inner & ECN) === CONGESTED ? ECT_0 : inner & ECN);
+}
+
+function geneve(key: FlowKey, options: readonly TunnelOption[]): string {
+  const written = options.flatMap(({ optionClass, type, field: option }) => {
+    if (!hasOption(key, option)) return [];
+    const bytes = option.bits / 8;
+    const data = hex(readField(key, option));
+    return [`{class=${hex(optionClass)},type=${hex(type)},len=${bytes},${data}}`];
+  });
+  return written.length === 0 ? '' : `geneve(${written.join('')})`;
+}
+
+/** Whether the packet has the tunnel option. */
+export function hasOption(key: FlowKey, option: Field): boolean {
+  const at = option.present ?? PLACES.optionsPresent * 32;
+  return (((key[at >>> 5] ?? 0) >>> (31 - (at & 31))) & 1) === 1;
+}
+
+function erspan(key: FlowKey): string {
+  const version = readField(key, names.erspanVersion);
+  if (version === 1n) return `erspan(ver=1,idx=${hex(readField(key, names.erspanIndex))})`;
+  if (version !== 2n) return '';
+  const direction = readField(key, names.erspanDirection);
+  return `erspan(ver=2,dir=${direction},hwid=${hex(readField(key, names.erspanHardware))})`;
+}
+
+function gtpu(key: FlowKey): string {
+  const flags = readField(key, names.gtpuFlags);
+  const message = readField(key, names.gtpuMessage);
+  return flags === 0n || message === 0n ? '' : `gtpu(flags=${hex(flags)},msgtype=${message})`;
+}
+
+function groupPolicy(key: FlowKey): string {
+  const id = readField(key, names.groupId);
+  const flags = readField(key, names.groupFlags);
+  return id === 0n && flags === 0n ? '' : `vxlan(gbp(id=${id},flags=${hex(flags)}))`;
+}
+
+/** What each protocol carries beside, if the flows set it. */
+const EXTRAS: Readonly<Record<string, (key: FlowKey, options: readonly TunnelOption[]) => string>> =
+  { vxlan: groupPolicy, geneve, erspan, ip6erspan: erspan, gtpu };
+
+/**
+ * `set(tunnel(…))` as the datapath prints it.
+ * @returns the destination too: '' when nobody says where the tunnel leads.
+ */
+export function tunnelAction(
+  key: FlowKey,
+  port: TunnelPort,
+  options: readonly TunnelOption[],
+): { readonly action: string; readonly destination: string } {
+  const local = port.local === 'flow' ? inKey(key, names.source, names.source6) : port.local;
+  const remote =
+    port.remote === 'flow' ? inKey(key, names.destination, names.destination6) : port.remote;
+  const id = port.outKey === 'flow' ? readField(key, names.id) : (port.outKey ?? 0n);
+  const tos = typeOfService(key, port.tos);
+  const ttl = port.ttl === 'inherit' ? (isIp(key) ? timeToLive(key) : 64) : port.ttl;
+  const flags = [
+    port.dontFragment ? 'df' : '',
+    port.checksum ? 'csum' : '',
+    port.outKey === null ? '' : 'key',
+    (readField(key, names.flags) & OAM) === 0n ? '' : 'oam',
+  ].filter((flag) => flag !== '');
+  const parts = [
+    port.outKey === null && id === 0n ? '' : `tun_id=${hex(id)}`,
+    endText('src', local),
+    endText('dst', remote),
+    tos === 0 ? '' : `tos=${hex(tos)}`,
+    `ttl=${ttl}`,
+    port.destinationPort === 0 ? '' : `tp_dst=${port.destinationPort}`,
+    EXTRAS[port.type]?.(key, options) ?? '',
+    `flags(${flags.join('|') || '0'})`,
+  ].filter((part) => part !== '');
+  return { action: `set(tunnel(${parts.join(',')}))`, destination: endText('dst', remote) };
+}
+
+/** Where the packet's own tunnel, the one it came out of, ends. */
+export const ownTunnelEnd = (key: FlowKey): string =>
+  endText('dst', inKey(key, names.destination, names.destination6));

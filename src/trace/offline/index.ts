@@ -1,0 +1,11 @@
+export { loadBridge, type BridgeSources, type LoadedBridge, type Source } from './bridge.ts';
+export { packetOfCapture, parseInPort, readPacket } from './packet.ts';
+export { renderOffline } from './text.ts';
+export {
+  parseCtState,
+  sectionJson,
+  traceOffline,
+  type OfflineTrace,
+  type Outcome,
+  type Section,
+} from './trace.ts';

@@ -7,6 +7,22 @@ const LOAD_BITS = 64;
 
 const ones = (bits: number) => (1n << BigInt(bits)) - 1n;
 
+const experimenters: ReadonlySet<string> = new Set(['ONFOXM_ET', 'NXOXM_ET', 'NXOXM_NSH']);
+
+/** Whether the field has no number but an experimenter's, for which older actions have no room. */
+export function isExperimenter({ oxm }: Field): boolean {
+  const classes = Object.keys(oxm);
+  return classes.length > 0 && classes.every((name) => experimenters.has(name));
+}
+
+/**
+ * Whether NXAST_REG_LOAD can name the field and knows its width. Others, those of NSH and tunnel options,
+ * travel with their mask before OpenFlow 1.5 too (NXAST_REG_LOAD2).
+ */
+export function fitsLoad(field: Field): boolean {
+  return !isExperimenter(field) && field.present === undefined;
+}
+
 /** Ones where a subfield lies in its field. */
 export function subfieldMask({ first, bits }: Subfield): bigint {
   return ones(bits) << BigInt(first);

@@ -1,5 +1,6 @@
 import type { Field, Prerequisite } from '../fields.ts';
 import type { Action, Subfield } from '../flow.ts';
+import { isExperimenter } from '../loads.ts';
 import type { Layers } from './prerequisites.ts';
 import { checkPrerequisite } from './prerequisites.ts';
 import type { PortOptions } from './ports.ts';
@@ -125,14 +126,6 @@ export function requireSettable(target: Field, at: number, context: ActionContex
     );
   }
   requireWritable(target, at, context);
-}
-
-const experimenters = new Set(['ONFOXM_ET', 'NXOXM_ET', 'NXOXM_NSH']);
-
-/** Whether the field has no number but an experimenter's, for which older actions have no room. */
-export function isExperimenter({ oxm }: Field): boolean {
-  const classes = Object.keys(oxm);
-  return classes.length > 0 && classes.every((name) => experimenters.has(name));
 }
 
 /** A field of OpenFlow 1.0's match alone (dl_vlan), or of the datapath (skb_priority). */

@@ -20,7 +20,8 @@ type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 const v4 = String.raw`([0-9.]+)`;
 const v6 = String.raw`([0-9a-f:.]*:[0-9a-f:.]*)`;
-const address = String.raw`(?:${v4}|${v6}|\[${v6}\])`;
+/** Without brackets every colon belongs to the address. */
+const address = String.raw`(?:${v4}|${v6}(?![0-9a-f:.])|\[${v6}\])`;
 const rangeForm = new RegExp(String.raw`^${address}(?:-${address})?(?::(\d+)(?:-(\d+))?)?$`, 'i');
 
 /** `FIRST[-LAST][:PORT[-PORT]]`; IPv6 in square brackets when ports follow. */

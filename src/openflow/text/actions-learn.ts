@@ -17,7 +17,7 @@ import {
 } from './action.ts';
 import { arrow } from './actions-rewrite.ts';
 import { fieldByName, formatSubfield, parseSubfield } from './names.ts';
-import { leadingNumber, parseTable, parseWrapped } from './numbers.ts';
+import { leadingNumber, leadingWide, parseTable, parseWrapped } from './numbers.ts';
 import { layersOf } from './prerequisites.ts';
 import { items, parseInteger, parseNumber, TextError, type Item, type Span } from './span.ts';
 import { formatActionValue, hex, parseValue } from './values.ts';
@@ -51,7 +51,7 @@ const learnKeys: Readonly<Record<string, (learn: LearnDraft, value: Span) => voi
   hard_timeout: (learn, value) => void (learn.hardTimeout = leadingNumber(value, 16)),
   fin_idle_timeout: (learn, value) => void (learn.finIdle = leadingNumber(value, 16)),
   fin_hard_timeout: (learn, value) => void (learn.finHard = leadingNumber(value, 16)),
-  cookie: (learn, value) => void (learn.cookie = parseNumber(value, 64, 'cookie')),
+  cookie: (learn, value) => void (learn.cookie = leadingWide(value)),
   limit: (learn, value) => void (learn.limit = leadingNumber(value, 32)),
   send_flow_rem: (learn) => addFlag(learn, 'send_flow_rem'),
   delete_learned: (learn) => addFlag(learn, 'delete_learned'),

@@ -3,11 +3,10 @@ import { tryParseIp } from '../../address/index.ts';
 import { setField, VLAN_PRESENT } from '../build.ts';
 import { field, type Field } from '../fields.ts';
 import type { Action, Subfield } from '../flow.ts';
-import { loadsOf, subfieldMask } from '../loads.ts';
+import { fitsLoad, loadsOf, subfieldMask } from '../loads.ts';
 import {
   declareAction,
   holds,
-  isExperimenter,
   requireField,
   requireHeader,
   requireSettable,
@@ -30,9 +29,6 @@ export function arrow(value: Span): [Span, Span] {
   }
   return [trim(left), right];
 }
-
-/** `load` has a number of 32 bits for its field and 64 for the value: these do without it (NXAST_REG_LOAD2). */
-const travelsWhole = (target: Field) => isExperimenter(target) || target.present !== undefined;
 
 /** Follows what a write to the VLAN tag makes of the packet. */
 function noteTag({ field: target, first }: Subfield, value: bigint, context: ActionContext): void {
@@ -75,7 +71,7 @@ function readSetField({ value }: Item, context: ActionContext): readonly Action[
   }
   noteTag(whole, masked.value, context);
   if (exact) return [{ kind: 'set_field', field: target, ...masked }];
-  if (!travelsWhole(target)) return loadsOf(target, ofField(masked, target));
+  if (fitsLoad(target)) return loadsOf(target, ofField(masked, target));
   requireInside(text, masked.mask, target, context);
   if (masked.mask === target.exact) return [{ kind: 'load', value: masked.value, target: whole }];
   return [{ kind: 'set_field', field: target, ...masked }];
@@ -107,7 +103,7 @@ function readLoad({ value }: Item, context: ActionContext): readonly Action[] {
     throw new TextError(text.at, `write ${digits.text}, of over 64 bits, in hexadecimal`);
   }
   noteTag(target, number, context);
-  if (travelsWhole(target.field)) return [{ kind: 'load', value: number, target }];
+  if (!fitsLoad(target.field)) return [{ kind: 'load', value: number, target }];
   return loadsOf(target.field, {
     value: number << BigInt(target.first),
     mask: subfieldMask(target),
@@ -138,7 +134,7 @@ function writeLoad(
   { value, target }: { value: bigint; target: Subfield },
   format: ActionFormat,
 ): string {
-  if (format.version === 13 && !travelsWhole(target.field)) {
+  if (format.version === 13 && fitsLoad(target.field)) {
     return `load:${hex(value)}->${formatSubfield(target)}`;
   }
   const masked = { value: value << BigInt(target.first), mask: subfieldMask(target) };
@@ -260,7 +256,7 @@ export const rewriteActions: readonly ActionDeclaration[] = [
       set_mpls_tc: setsField('mpls_tc', upTo(7)),
     },
     ({ field: target, value, mask }, format) => {
-      if (format.version === 15 || mask === target.exact || travelsWhole(target)) {
+      if (format.version === 15 || mask === target.exact || !fitsLoad(target)) {
         return writeMasked({ value, mask }, target, format);
       }
       const loads = loadsOf(target, { value, mask });

@@ -26,6 +26,16 @@ export function leadingNumber({ text }: Span, bits: number): number {
   return Number(BigInt.asUintN(bits, BigInt(/^\s*\+?(-?\d+)/.exec(text)?.[1] ?? 0)));
 }
 
+const WIDEST = (1n << 64n) - 1n;
+
+/** The number of 64 bits that a text begins with, 0 without one, the largest where it is larger: as strtoull() does. */
+export function leadingWide({ text }: Span): bigint {
+  const [, sign, digits = '0'] = /^\s*([+-]?)(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)/i.exec(text) ?? [];
+  const value = BigInt(/^0[0-7]+$/.test(digits) ? `0o${digits.slice(1)}` : digits.toLowerCase());
+  if (value > WIDEST) return WIDEST;
+  return sign === '-' ? BigInt.asUintN(64, -value) : value;
+}
+
 /** A table's number, in decimal. */
 export function parseTable(span: Span, last: number): number {
   const text = span.text.trimStart();

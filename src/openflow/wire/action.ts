@@ -11,8 +11,8 @@ export interface Nesting {
   readonly version: Version;
   one(w: Writer, action: Action): void;
   write(w: Writer, actions: readonly Action[]): void;
-  /** The actions up to `end`, but those of Nicira's that `apart` reads by subtype. */
-  read(r: Reader, end: number, apart?: Readonly<Record<number, () => void>>): Action[];
+  /** The actions up to `end`. */
+  read(r: Reader, end: number): Action[];
 }
 
 /** Type of a standard action, or subtype of one of Nicira's. */

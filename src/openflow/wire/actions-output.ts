@@ -1,6 +1,7 @@
 /** Actions that send a packet somewhere: to a port, a group, a table, a controller. */
 import type { Reader, Writer } from '../../base/bytes.ts';
 import { PORT, type Action } from '../flow.ts';
+import { isExperimenter } from '../loads.ts';
 import {
   declareWire,
   finish,
@@ -21,11 +22,14 @@ const PRESENT_TABLE = 0xff;
 
 const codes = {
   output: { type: 0 },
+  setQueue: { type: 21 },
   group: { type: 22 },
   resubmit: { nicira: 1 },
+  popQueue: { nicira: 5 },
   resubmitTable: { nicira: 14 },
   outputReg: { nicira: 15 },
   controller: { nicira: 20 },
+  outputReg2: { nicira: 32 },
   controller2: { nicira: 37 },
   outputTruncated: { nicira: 39 },
   clone: { nicira: 42 },
@@ -129,6 +133,17 @@ function readOutput(r: Reader): Action {
   return port === PORT.controller ? { ...plainController(), maxLength } : { kind: 'output', port };
 }
 
+/** A field with an experimenter's number needs the longer form. */
+function writeOutputSubfield(w: Writer, { source }: ActionOf<'output_subfield'>): void {
+  const start = w.length;
+  const longer = isExperimenter(source.field);
+  nicira(w, (longer ? codes.outputReg2 : codes.outputReg).nicira, 24).u16(packRange(source));
+  if (longer) w.u16(WHOLE_PACKET);
+  writeName(w, source);
+  if (!longer) w.u16(WHOLE_PACKET);
+  w.zeros(24 - (w.length - start));
+}
+
 export const outputWire: readonly ActionWire[] = [
   declareWire(
     'output',
@@ -146,26 +161,31 @@ export const outputWire: readonly ActionWire[] = [
       },
     ],
   ),
-  declareWire(
-    'output_subfield',
-    (w, { source }) => {
-      nicira(w, codes.outputReg.nicira, 24).u16(packRange(source));
-      writeName(w, source);
-      w.u16(WHOLE_PACKET).zeros(6);
-    },
-    [
-      {
-        code: codes.outputReg,
-        read: (r) => {
-          const range = r.u16();
-          return { kind: 'output_subfield', source: unpackRange(readName(r), range) };
-        },
+  declareWire('output_subfield', writeOutputSubfield, [
+    {
+      code: codes.outputReg,
+      read: (r) => {
+        const range = r.u16();
+        return { kind: 'output_subfield', source: unpackRange(readName(r), range) };
       },
-    ],
-  ),
+    },
+    {
+      code: codes.outputReg2,
+      read: (r) => {
+        const range = r.u16();
+        return { kind: 'output_subfield', source: unpackRange(readName(r.skip(2)), range) };
+      },
+    },
+  ]),
   declareWire('controller', writeController, [
     { code: codes.controller, read: readController },
     { code: codes.controller2, read: readController2 },
+  ]),
+  declareWire('set_queue', (w, { queue }) => void fixed(w, codes.setQueue.type, 8).u32(queue), [
+    { code: codes.setQueue, read: (r) => ({ kind: 'set_queue', queue: r.u32() }) },
+  ]),
+  declareWire('pop_queue', (w) => void nicira(w, codes.popQueue.nicira, 16).zeros(6), [
+    { code: codes.popQueue, read: () => ({ kind: 'pop_queue' }) },
   ]),
   declareWire('group', (w, { group }) => void fixed(w, codes.group.type, 8).u32(group), [
     { code: codes.group, read: (r) => ({ kind: 'group', group: r.u32() }) },

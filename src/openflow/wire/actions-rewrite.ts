@@ -1,9 +1,9 @@
 /** Actions that change the packet or its metadata. */
 import type { Reader, Writer } from '../../base/bytes.ts';
 import type { Field } from '../fields.ts';
-import type { Action } from '../flow.ts';
+import type { Action, Subfield } from '../flow.ts';
 import { fieldMask } from '../key.ts';
-import { loadsOf, subfieldMask } from '../loads.ts';
+import { fitsLoad, loadsOf, subfieldMask } from '../loads.ts';
 import {
   declareWire,
   finish,
@@ -13,6 +13,7 @@ import {
   type ActionWire,
   type Nesting,
 } from './action.ts';
+import { malformed } from './malformed.ts';
 import {
   packRange,
   readKnownTerm,
@@ -28,20 +29,30 @@ import {
 const LOAD_BITS = 64;
 
 const codes = {
-  pushVlan: { type: 17 },
-  popVlan: { type: 18 },
-  decTtl: { type: 24 },
+  setPortFrom: { type: 9 },
+  setPortTo: { type: 10 },
+  setTtl: { type: 23 },
   setField: { type: 25 },
   copyField: { type: 28 },
   move: { nicira: 6 },
   load: { nicira: 7 },
-  decTtlIds: { nicira: 21 },
+  push: { nicira: 27 },
+  pop: { nicira: 28 },
   load2: { nicira: 33 },
+  deleteField: { nicira: 50 },
 } as const;
 
 function writeWhole(w: Writer, field: Field, value: bigint, mask: bigint): void {
   const start = w.length;
   fixed(w, codes.setField.type, 0);
+  writeSetField(w, field, value, mask);
+  finish(w, start);
+}
+
+/** A value under a mask of a field that no load can hold. */
+function writeLoad2(w: Writer, field: Field, value: bigint, mask: bigint): void {
+  const start = w.length;
+  nicira(w, codes.load2.nicira, 0);
   writeSetField(w, field, value, mask);
   finish(w, start);
 }
@@ -56,7 +67,8 @@ function writeSet(
     writeWhole(w, field, value, mask === field.exact ? fieldMask(field) : mask);
     return;
   }
-  for (const load of loadsOf(field, { value, mask })) writeOneLoad(w, load);
+  if (!fitsLoad(field)) writeLoad2(w, field, value, mask);
+  else for (const load of loadsOf(field, { value, mask })) writeOneLoad(w, load);
 }
 
 function writeOneLoad(w: Writer, { value, target }: ActionOf<'load'>): void {
@@ -68,12 +80,13 @@ function writeOneLoad(w: Writer, { value, target }: ActionOf<'load'>): void {
 /** OpenFlow 1.5 has no load: there it is a set_field. */
 function writeLoad(w: Writer, action: ActionOf<'load'>, { version }: Nesting): void {
   const { value, target } = action;
-  if (version === 14 && target.bits <= LOAD_BITS) {
+  if (version === 14 && target.bits <= LOAD_BITS && fitsLoad(target.field)) {
     writeOneLoad(w, action);
     return;
   }
   const masked = { value: value << BigInt(target.first), mask: subfieldMask(target) };
   if (version === 15) writeWhole(w, target.field, masked.value, masked.mask);
+  else if (!fitsLoad(target.field)) writeLoad2(w, target.field, masked.value, masked.mask);
   else for (const load of loadsOf(target.field, masked)) writeOneLoad(w, load);
 }
 
@@ -95,8 +108,8 @@ function writeMove(w: Writer, { source, target }: ActionOf<'move'>, { version }:
     .u16(source.first)
     .u16(target.first);
   if (version === 15) w.zeros(2);
-  writeName(w, source);
-  writeName(w, target);
+  writeName(w, source, version === 15);
+  writeName(w, target, version === 15);
   finish(w, start);
 }
 
@@ -107,43 +120,71 @@ function readMove(r: Reader, gap: number): Action {
   return { kind: 'move', source, target: subfieldOf(readName(r), to, bits) };
 }
 
-function writeDecTtl(w: Writer, { controllers }: ActionOf<'dec_ttl'>): void {
-  if (controllers.length === 0) {
-    fixed(w, codes.decTtl.type, 8).zeros(4);
-    return;
+/** A mask that is all of the field, of bits that fill no bytes, was written out: it makes a load. */
+function readLoad2(r: Reader): Action {
+  const { field, value, mask } = readKnownTerm(r);
+  if (mask !== field.exact || field.namedBits % 8 === 0 || fitsLoad(field)) {
+    return { kind: 'set_field', field, value, mask };
   }
-  const start = w.length;
-  nicira(w, codes.decTtlIds.nicira, 0).u16(controllers.length).zeros(4);
-  for (const id of controllers) w.u16(id);
-  finish(w, start);
+  return { kind: 'load', value, target: { field, first: 0, bits: field.bits } };
 }
 
-function readDecTtlIds(r: Reader): Action {
-  const count = r.u16();
-  r.skip(4);
-  return { kind: 'dec_ttl', controllers: Array.from({ length: count }, () => r.u16()) };
+function writeStack(w: Writer, subtype: number, part: Subfield): void {
+  const start = w.length;
+  nicira(w, subtype, 24).u16(part.first);
+  writeName(w, part);
+  w.u16(widthOf(part)).zeros(24 - (w.length - start));
+}
+
+function readStack(r: Reader): Subfield {
+  const first = r.u16();
+  const name = readName(r);
+  return subfieldOf(name, first, r.u16());
+}
+
+function writeDeleteField(w: Writer, { field }: ActionOf<'delete_field'>): void {
+  const start = w.length;
+  nicira(w, codes.deleteField.nicira, 24);
+  writeName(w, { field, first: 0, bits: field.bits });
+  w.zeros(24 - (w.length - start));
+}
+
+function readDeleteField(r: Reader): Action {
+  const name = readName(r);
+  if (name === null) throw malformed('an action names no field');
+  return { kind: 'delete_field', field: name.field };
 }
 
 export const rewriteWire: readonly ActionWire[] = [
   declareWire('set_field', writeSet, [
     { code: codes.setField, read: readSet },
-    { code: codes.load2, read: readSet },
+    { code: codes.load2, read: readLoad2 },
   ]),
   declareWire('load', writeLoad, [{ code: codes.load, read: readLoad }]),
   declareWire('move', writeMove, [
     { code: codes.move, read: (r) => readMove(r, 0) },
     { code: codes.copyField, read: (r) => readMove(r, 2) },
   ]),
+  declareWire('push', (w, { source }) => writeStack(w, codes.push.nicira, source), [
+    { code: codes.push, read: (r) => ({ kind: 'push', source: readStack(r) }) },
+  ]),
+  declareWire('pop', (w, { target }) => writeStack(w, codes.pop.nicira, target), [
+    { code: codes.pop, read: (r) => ({ kind: 'pop', target: readStack(r) }) },
+  ]),
+  declareWire('delete_field', writeDeleteField, [
+    { code: codes.deleteField, read: readDeleteField },
+  ]),
+  declareWire('mod_nw_ttl', (w, { ttl }) => void fixed(w, codes.setTtl.type, 8).u8(ttl).zeros(3), [
+    { code: codes.setTtl, read: (r) => ({ kind: 'mod_nw_ttl', ttl: r.u8() }) },
+  ]),
   declareWire(
-    'push_vlan',
-    (w, { etherType }) => void fixed(w, codes.pushVlan.type, 8).u16(etherType).zeros(2),
-    [{ code: codes.pushVlan, read: (r) => ({ kind: 'push_vlan', etherType: r.u16() }) }],
+    'mod_tp_src',
+    (w, { port }) => void fixed(w, codes.setPortFrom.type, 8).u16(port).zeros(2),
+    [{ code: codes.setPortFrom, read: (r) => ({ kind: 'mod_tp_src', port: r.u16() }) }],
   ),
-  declareWire('pop_vlan', (w) => void fixed(w, codes.popVlan.type, 8).zeros(4), [
-    { code: codes.popVlan, read: () => ({ kind: 'pop_vlan' }) },
-  ]),
-  declareWire('dec_ttl', writeDecTtl, [
-    { code: codes.decTtl, read: () => ({ kind: 'dec_ttl', controllers: [] }) },
-    { code: codes.decTtlIds, read: readDecTtlIds },
-  ]),
+  declareWire(
+    'mod_tp_dst',
+    (w, { port }) => void fixed(w, codes.setPortTo.type, 8).u16(port).zeros(2),
+    [{ code: codes.setPortTo, read: (r) => ({ kind: 'mod_tp_dst', port: r.u16() }) }],
+  ),
 ];

@@ -1,6 +1,6 @@
 /** Connection tracking, and actions that neither send nor rewrite. */
 import type { Reader, Writer } from '../../base/bytes.ts';
-import type { Action, NatSpec } from '../flow.ts';
+import type { Action, NatSpec, Subfield } from '../flow.ts';
 import {
   declareWire,
   finish,
@@ -11,14 +11,17 @@ import {
   type Nesting,
 } from './action.ts';
 import { malformed, UnknownPart } from './malformed.ts';
-import { packRange, readName, unpackRange, writeName } from './oxm.ts';
+import { packRange, readName, subfieldOf, unpackRange, writeName } from './oxm.ts';
+import { portFrom16 } from './ports.ts';
 
 const codes = {
   note: { nicira: 8 },
-  conjunction: { nicira: 34 },
+  sample: { nicira: 29 },
   ct: { nicira: 35 },
   nat: { nicira: 36 },
-  ctClear: { nicira: 43 },
+  samplePort: { nicira: 38 },
+  sampleDirection: { nicira: 41 },
+  checkPacketLarger: { nicira: 49 },
   meter: { type: 29 },
 } as const;
 
@@ -123,12 +126,9 @@ function readCt(r: Reader, end: number, nesting: Nesting): Action {
   const table = r.u8();
   r.skip(3);
   const alg = readAlg(r.u16());
-  let nat: NatSpec | null = null;
-  const exec = nesting.read(r, end, {
-    [codes.nat.nicira]: () => {
-      nat = readNat(r);
-    },
-  });
+  const inner = nesting.read(r, end);
+  const [nested, ...others] = inner;
+  const nat = nested?.kind === 'nat' ? nested.nat : null;
   return {
     kind: 'ct',
     commit: (flags & COMMIT) !== 0,
@@ -136,7 +136,7 @@ function readCt(r: Reader, end: number, nesting: Nesting): Action {
     zone: zoneField === null ? zone : unpackRange(zoneField, zone),
     table: table === NO_TABLE ? null : table,
     nat,
-    exec,
+    exec: nat === null ? inner : others,
     alg,
   };
 }
@@ -148,26 +148,83 @@ function writeNote(w: Writer, { bytes }: ActionOf<'note'>): void {
   finish(w, start);
 }
 
-function writeConjunction(w: Writer, { id, clause, clauses }: ActionOf<'conjunction'>): void {
-  nicira(w, codes.conjunction.nicira, 16)
-    .u8(clause - 1)
-    .u8(clauses)
-    .u32(id);
+/** Of later versions' fields for the ids of an observation this knows nothing: 3.1 has numbers. */
+function observed(id: number | Subfield): number {
+  if (typeof id === 'number') return id;
+  throw new RangeError('a sample with the bits of a field has no form in these messages');
 }
 
-function readConjunction(r: Reader): Action {
-  const [clause, clauses, id] = [r.u8() + 1, r.u8(), r.u32()];
-  if (clause > clauses) throw malformed(`clause ${clause} of ${clauses} of a conjunction`);
-  return { kind: 'conjunction', id, clause, clauses };
+const directions = [null, 'ingress', 'egress'] as const;
+const NO_PORT = 0xffff;
+
+function writeSample(w: Writer, sample: ActionOf<'sample'>): void {
+  const { samplingPort: port, direction } = sample;
+  const plain = port === null && direction === null;
+  const of = direction === null ? codes.samplePort : codes.sampleDirection;
+  nicira(w, (plain ? codes.sample : of).nicira, plain ? 24 : 32)
+    .u16(sample.probability)
+    .u32(sample.collectorSet)
+    .u32(observed(sample.observationDomain))
+    .u32(observed(sample.observationPoint));
+  if (plain) return;
+  w.u16(port ?? NO_PORT)
+    .u8(directions.indexOf(direction))
+    .zeros(5);
+}
+
+function readSample(r: Reader, longer: boolean): Action {
+  const [probability, collectorSet] = [r.u16(), r.u32()];
+  const [observationDomain, observationPoint] = [r.u32(), r.u32()];
+  const port = longer ? r.u16() : NO_PORT;
+  const direction = longer ? directions[r.u8()] : null;
+  if (direction === undefined) throw malformed('a sample in no known direction');
+  return {
+    kind: 'sample',
+    probability,
+    collectorSet,
+    observationDomain,
+    observationPoint,
+    samplingPort: port === NO_PORT ? null : portFrom16(port),
+    direction,
+  };
+}
+
+function writeCheckPacketLarger(w: Writer, action: ActionOf<'check_pkt_larger'>): void {
+  const start = w.length;
+  const { length, target } = action;
+  nicira(w, codes.checkPacketLarger.nicira, 24).u16(length).u16(target.first);
+  writeName(w, target);
+  w.zeros(24 - (w.length - start));
+}
+
+function readCheckPacketLarger(r: Reader): Action {
+  const [length, first] = [r.u16(), r.u16()];
+  return { kind: 'check_pkt_larger', length, target: subfieldOf(readName(r), first, 1) };
+}
+
+/** An action that is nothing but its header. */
+function bare(kind: 'ct_clear' | 'exit' | 'debug_recirc' | 'debug_slow', nicira_: number) {
+  return declareWire(kind, (w) => void nicira(w, nicira_, 16).zeros(6), [
+    { code: { nicira: nicira_ }, read: () => ({ kind }) },
+  ]);
 }
 
 export const stateWire: readonly ActionWire[] = [
   declareWire('ct', writeCt, [{ code: codes.ct, read: readCt }]),
-  declareWire('ct_clear', (w) => void nicira(w, codes.ctClear.nicira, 16).zeros(6), [
-    { code: codes.ctClear, read: () => ({ kind: 'ct_clear' }) },
+  declareWire('nat', (w, { nat }) => writeNat(w, nat), [
+    { code: codes.nat, read: (r) => ({ kind: 'nat', nat: readNat(r) }) },
   ]),
-  declareWire('conjunction', writeConjunction, [
-    { code: codes.conjunction, read: readConjunction },
+  bare('ct_clear', 43),
+  bare('exit', 17),
+  bare('debug_slow', 254),
+  bare('debug_recirc', 255),
+  declareWire('sample', writeSample, [
+    { code: codes.sample, read: (r) => readSample(r, false) },
+    { code: codes.samplePort, read: (r) => readSample(r, true) },
+    { code: codes.sampleDirection, read: (r) => readSample(r, true) },
+  ]),
+  declareWire('check_pkt_larger', writeCheckPacketLarger, [
+    { code: codes.checkPacketLarger, read: readCheckPacketLarger },
   ]),
   declareWire('note', writeNote, [
     { code: codes.note, read: (r, end) => ({ kind: 'note', bytes: [...r.bytes(end - r.at)] }) },

@@ -2,13 +2,23 @@
 import type { Reader, Writer } from '../../base/bytes.ts';
 import type { Action } from '../flow.ts';
 import { readCode, readHeader, type ActionDecoder, type Nesting } from './action.ts';
+import { choiceWire } from './actions-choice.ts';
+import { headerWire } from './actions-header.ts';
+import { learnWire } from './actions-learn.ts';
 import { outputWire } from './actions-output.ts';
 import { rewriteWire } from './actions-rewrite.ts';
 import { stateWire } from './actions-state.ts';
 import { malformed, UnknownPart } from './malformed.ts';
 import type { Version } from './message.ts';
 
-const declarations = [...outputWire, ...rewriteWire, ...stateWire];
+const declarations = [
+  ...outputWire,
+  ...choiceWire,
+  ...rewriteWire,
+  ...headerWire,
+  ...learnWire,
+  ...stateWire,
+];
 const byKind = new Map(declarations.map((declaration) => [declaration.kind, declaration]));
 const standard = new Map<number, ActionDecoder['read']>();
 const ofNicira = new Map<number, ActionDecoder['read']>();
@@ -24,7 +34,7 @@ function nestingOf(version: Version): Nesting {
     write(w, actions) {
       for (const action of actions) writeAction(w, action, nesting);
     },
-    read: (r, end, apart) => readList(r, end, nesting, apart),
+    read: (r, end) => readList(r, end, nesting),
   };
   return nesting;
 }
@@ -40,23 +50,15 @@ function writeAction(w: Writer, action: Action, nesting: Nesting): void {
   declaration.write(w, action, nesting);
 }
 
-function readList(
-  r: Reader,
-  end: number,
-  nesting: Nesting,
-  apart: Readonly<Record<number, () => void>> = {},
-): Action[] {
+function readList(r: Reader, end: number, nesting: Nesting): Action[] {
   const actions: Action[] = [];
   while (r.at < end) {
     const { type, end: last } = readHeader(r, end);
     const code = readCode(r, type);
-    const aside = code !== null && 'nicira' in code ? apart[code.nicira] : undefined;
-    if (aside === undefined) {
-      const read = code === null ? undefined : decoderOf(code);
-      if (read === undefined) throw new UnknownPart(`an action of type ${type}`);
-      const action = read(r, last, nesting);
-      actions.push(action);
-    } else aside();
+    const read = code === null ? undefined : decoderOf(code);
+    if (read === undefined) throw new UnknownPart(`an action of type ${type}`);
+    const action = read(r, last, nesting);
+    actions.push(action);
     if (r.at > last) throw malformed(`an action of type ${type} runs over its end`);
     r.skip(last - r.at);
   }

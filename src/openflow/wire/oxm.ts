@@ -1,8 +1,9 @@
 /** Match fields in messages: a header of class, number, mask bit and length, then the value (OpenFlow 1.4.1 §7.2.2.3). */
 import type { Reader, Writer } from '../../base/bytes.ts';
-import { FIELDS, type Field, type OxmClass } from '../fields.ts';
+import { FIELDS, LONGEST_OPTION, tunnelOption, type Field, type OxmClass } from '../fields.ts';
 import type { Subfield, Term } from '../flow.ts';
 import { fieldMask } from '../key.ts';
+import { optionIndex } from '../tunnel-options.ts';
 import { malformed, UnknownPart } from './malformed.ts';
 import { portFrom16 } from './ports.ts';
 
@@ -105,12 +106,24 @@ for (const field of FIELDS.values()) {
 }
 
 function coding(of: ReadonlyMap<Field, Coding>, field: Field): Coding {
-  const found = of.get(field);
+  // A tunnel option's field differs with its length and place; the header's number does not.
+  const found = of.get(field) ?? of.get(FIELDS.get(field.name) ?? field);
   if (found === undefined) throw new RangeError(`${field.name} has no number in messages`);
   return found;
 }
 
 const HIGH = 0x1_0000_0000;
+
+/** Bytes of a tunnel option, any number of them. */
+function writeBytes(w: Writer, value: bigint, bytes: number): void {
+  for (let at = bytes - 1; at >= 0; at -= 1) w.u8(Number((value >> BigInt(at * 8)) & 0xffn));
+}
+
+function readBytes(r: Reader, bytes: number): bigint {
+  let value = 0n;
+  for (const byte of r.bytes(bytes)) value = (value << 8n) | BigInt(byte);
+  return value;
+}
 
 function writeValue(w: Writer, value: bigint, bytes: number): void {
   switch (bytes) {
@@ -153,9 +166,8 @@ function readValue(r: Reader, bytes: number): bigint {
   }
 }
 
-function writeEntry(w: Writer, form: Coding, value: bigint, mask: bigint): void {
-  const { field, bytes, vendor } = form;
-  const whole = !field.maskable || mask === fieldMask(field);
+function writeEntry(w: Writer, form: Coding, value: bigint, mask: bigint, whole: boolean): void {
+  const { bytes, vendor } = form;
   w.u32(whole ? form.header : form.maskedHeader);
   if (vendor !== null) w.u32(vendor);
   writeValue(w, value, bytes);
@@ -164,12 +176,13 @@ function writeEntry(w: Writer, form: Coding, value: bigint, mask: bigint): void 
 
 /** One term of a match. */
 export function writeTerm(w: Writer, { field, value, mask }: Term): void {
-  writeEntry(w, coding(forMatch, field), value, mask);
+  const whole = !field.maskable || mask === fieldMask(field);
+  writeEntry(w, coding(forMatch, field), value, mask, whole);
 }
 
 /** The field, value and mask that a set_field holds. */
 export function writeSetField(w: Writer, field: Field, value: bigint, mask: bigint): void {
-  writeEntry(w, coding(forSetField, field), value, mask);
+  writeEntry(w, coding(forSetField, field), value, mask, mask === fieldMask(field));
 }
 
 /** A field that is not declared: class and number as one, and what stood behind its header. */
@@ -191,6 +204,7 @@ export function readTerm(r: Reader): Term | Undeclared {
   if (form === undefined) return { key, payload: r.bytes(length) };
   const { field, bytes } = form;
   const masked = (header & MASK_BIT) !== 0;
+  if (field.present !== undefined) return readOption(r, field, length, masked);
   if (length !== (masked ? bytes * 2 : bytes)) {
     throw malformed(`${field.name} has ${length} bytes instead of ${bytes}`);
   }
@@ -207,20 +221,15 @@ export function readKnownTerm(r: Reader): Term {
   throw new UnknownPart('a field that is not known here');
 }
 
-/** The type of packet, 0 for Ethernet: what every packet of ours is. */
-const PACKET_TYPE = keyOf((classes.OXM_OF.code << 16) | (44 << 9), null);
-
-/** As {@link readKnownTerm}; null for one that says no more than that packets are Ethernet. */
-export function readMatchTerm(r: Reader): Term | null {
-  const term = readTerm(r);
-  if ('field' in term) return term;
-  if (term.key === PACKET_TYPE && term.payload.every((byte) => byte === 0)) return null;
-  throw new UnknownPart('a match field that is not known here');
-}
-
-/** Header of the field alone, as load, move and ct name one. */
-export function writeName(w: Writer, { field }: Subfield): void {
-  w.u32(coding(forAction, field).header);
+/**
+ * Header of the field alone, as load, move and ct name one.
+ * @param standard Prefers OpenFlow's own number, as its own actions do.
+ */
+export function writeName(w: Writer, { field }: Subfield, standard = false): void {
+  const { header, vendor, bytes } = coding(standard ? forSetField : forAction, field);
+  // The longest that a tunnel option can be stands for any.
+  w.u32(field.present === undefined ? header : header - bytes + field.namedBits / 8);
+  if (vendor !== null) w.u32(vendor);
 }
 
 /** Bits of a subfield as a message counts them. */
@@ -238,7 +247,8 @@ export function packRange(subfield: Subfield): number {
 export function readName(r: Reader): Coding | null {
   const header = r.u32();
   if (header === 0) return null;
-  const form = header >>> 16 === EXPERIMENTER ? undefined : byKey.get(keyOf(header, null));
+  const vendor = header >>> 16 === EXPERIMENTER ? r.u32() : null;
+  const form = byKey.get(keyOf(header, vendor));
   if (form === undefined) throw new UnknownPart('a field that is not known here');
   return form;
 }

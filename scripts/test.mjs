@@ -11,6 +11,11 @@ const NEEDED = [
     packages: ['openvswitch-switch'],
   },
   {
+    name: 'OVN',
+    files: ['/usr/bin/ovn-northd', '/usr/bin/ovn-controller'],
+    packages: ['ovn-central', 'ovn-host'],
+  },
+  {
     name: 'the tools of the lab and its guests',
     files: [
       '/usr/sbin/ip',

@@ -1,3 +1,6 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Cloud, tianchi } from './cloud.ts';
 
@@ -237,6 +240,39 @@ describe('flows', () => {
       ['-', '3'],
       ['tianchi', ' 2 lines are no valid flow'],
     ]);
+  });
+
+  test('of a record of a session are found, and what is none is counted', async () => {
+    const stdin = [
+      '查看流表',
+      '[root@node1 ~]# ovs-ofctl dump-flows br-int',
+      ...text.split('\n'),
+    ].join('\n');
+    const { status, out, err } = await tianchi(['flows', 'parse', '-'], { stdin });
+    expect({ status, err }).toEqual({ status: 0, err: 'skipped 2 lines that are no flows' });
+    expect(out.split('\n')).toHaveLength(2);
+  });
+
+  test('keep names of ports in quotes until a list of ports resolves them', async () => {
+    const stdin = 'in_port="vm 1",actions=output:eth0,LOCAL';
+    const { out } = await tianchi(['flows', 'parse', '-'], { stdin });
+    expect(out).toBe('in_port="vm 1" actions=output:"eth0",LOCAL');
+    const json = await tianchi(['flows', 'parse', '-', '--json'], { stdin });
+    expect(JSON.parse(json.out)).toMatchObject([{ match: 'in_port="vm 1"' }]);
+    const lists = [
+      'netdev@ovs-netdev: hit:0 missed:0\n  br-int:\n    eth0 7/2: (system)\n    br-int 65534/1: (tap)',
+      'OFPST_PORT_DESC reply (OF1.3) (xid=0x2):\n 7(eth0): addr:0a:00:00:00:00:01\n     config: 0',
+    ];
+    for (const list of lists) {
+      const file = path.join(tmpdir(), `tianchi-ports-${process.pid}`);
+      writeFileSync(file, list);
+      const { out: numbered } = await tianchi(['flows', 'parse', '-', '--ports', file], { stdin });
+      rmSync(file);
+      expect(numbered).toBe('in_port="vm 1" actions=output:7,LOCAL');
+    }
+    const empty = await tianchi(['flows', 'parse', '-', '--ports', '/dev/null'], { stdin });
+    expect(empty).toMatchObject({ status: 1, out: '' });
+    expect(empty.err).toContain("no port found in '/dev/null'");
   });
 
   test('of a file that is not there', async () => {

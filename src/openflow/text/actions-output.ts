@@ -12,7 +12,7 @@ import {
 } from './action.ts';
 import { fieldByName, formatSubfield, parseSubfield } from './names.ts';
 import { parseBytes, parseTable, parseWrapped } from './numbers.ts';
-import { formatPort, isReserved, parsePort, tryParsePort } from './ports.ts';
+import { formatPort, isDestination, isReserved, parsePort, tryParsePort } from './ports.ts';
 import { formatBytes, items, parseInteger, TextError, type Item, type Span } from './span.ts';
 import { splitAll, Tokens } from './tokens.ts';
 
@@ -30,7 +30,7 @@ export function outputTo(port: number): Action {
 /** Refuses a port that no packet can be sent to. */
 export function parseOutputPort(span: Span, context: ActionContext): number {
   const port = parsePort(span, context.options);
-  if (port !== PORT.any) return port;
+  if (isDestination(port)) return port;
   throw new TextError(span.at, `${span.text} is no port to send a packet to`);
 }
 
@@ -57,7 +57,7 @@ function readTruncated(value: Span, context: ActionContext): Action {
 function readOutput({ value }: Item, context: ActionContext): Action {
   if (/port/.test(value.text) && /max_len/.test(value.text)) return readTruncated(value, context);
   const port = tryParsePort(value.text, context.options);
-  if (port !== null && port !== PORT.any) return outputTo(port);
+  if (port !== null && isDestination(port)) return outputTo(port);
   if (/^[A-Za-z]\w*([[-]|$)/.test(value.text) && port === null) {
     const source = readSource(value, context);
     if (source !== null) return { kind: 'output_subfield', source };

@@ -120,24 +120,29 @@ function checkBucket(bucket: Draft<Bucket>, type: Group['type'], at: number): vo
   }
 }
 
-/** Gives buckets without an id the lowest free ones, as the switch does. */
+/**
+ * Gives buckets without an id the lowest that is free. As ovs-ofctl does, it minds the ids that stand
+ * behind the first such bucket, so that one which stands before it may be given twice: an error.
+ */
 function withIds(drafts: readonly Draft<Bucket>[], at: number): Bucket[] {
-  const taken = new Set<number>();
-  for (const { id } of drafts) {
-    if (id === undefined) continue;
-    if (taken.has(id)) throw new TextError(at, `two buckets have the id ${id}`);
-    taken.add(id);
-  }
+  const first = drafts.findIndex(({ id }) => id === undefined);
+  const taken = new Set(drafts.flatMap(({ id }, index) => (index > first ? (id ?? []) : [])));
   let next = 0;
-  return drafts.map((draft) => {
+  const buckets = drafts.map((draft): Bucket => {
     let { id } = draft;
     if (id === undefined) {
       while (taken.has(next)) next += 1;
       id = next;
-      taken.add(id);
+      next += 1;
     }
     return { ...draft, id, actions: draft.actions ?? [] };
   });
+  const ids = new Set<number>();
+  for (const { id } of buckets) {
+    if (ids.has(id)) throw new TextError(at, `two buckets have the id ${id}`);
+    ids.add(id);
+  }
+  return buckets;
 }
 
 function readHead(head: Span, line: Span, options: PortOptions): Draft<Group> {

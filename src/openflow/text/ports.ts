@@ -17,8 +17,10 @@ export interface PortOptions {
 /** Open vSwitch's ports have 16 bits, so these numbers are never a port's. */
 const firstUnresolved = 0x10000;
 /** OpenFlow 1.0 numbered the reserved ports from here. */
-const reserved10 = 0xfff8;
+const reserved10 = 0xfff7;
 const lastPort = 0xfeff;
+/** The action set has no output: in a match alone, nothing can be sent there. */
+const unset = 0xffff_fff7;
 
 const reserved: ReadonlyMap<string, number> = new Map([
   ['IN_PORT', PORT.inPort],
@@ -30,6 +32,7 @@ const reserved: ReadonlyMap<string, number> = new Map([
   ['LOCAL', PORT.local],
   ['ANY', PORT.any],
   ['NONE', PORT.any],
+  ['UNSET', unset],
 ]);
 /** OpenFlow 1.0's number of LOCAL, under which `dpif/show` lists it. */
 const local10 = 0xfffe;
@@ -40,7 +43,7 @@ export function tryParsePort(text: string, options: PortOptions): number | null 
   if (/^[0-9]+$/.test(text)) {
     const port = Number(text);
     if (port >= reserved10 && port <= 0xffff) return port + 0xffff0000;
-    return port <= lastPort || (port >= PORT.inPort && port <= PORT.any) ? port : null;
+    return port <= lastPort || (port >= unset && port <= PORT.any) ? port : null;
   }
   const special = reserved.get(text.toUpperCase());
   if (special !== undefined) return special;
@@ -100,6 +103,11 @@ export function parsePort(span: Span, options: PortOptions): number {
 export function formatPort(port: number, unresolved?: ReadonlyMap<number, string>): string {
   const name = unresolved?.get(port);
   return reservedNames.get(port) ?? (name === undefined ? String(port) : JSON.stringify(name));
+}
+
+/** Whether a packet can be sent to it. */
+export function isDestination(port: number): boolean {
+  return port !== PORT.any && port !== unset;
 }
 
 export function isReserved(port: number): boolean {

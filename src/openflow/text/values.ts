@@ -1,7 +1,6 @@
 /** How the value of a field is read and written, one entry a format (ovs-fields(7)). */
 import { addressBits, formatIpv4, formatIpv6, formatMac, prefixMask } from '../../address/index.ts';
-import { LONGEST_OPTION } from '../field.ts';
-import type { Field, FieldFormat } from '../fields.ts';
+import { LONGEST_OPTION, type Field, type FieldFormat } from '../fields.ts';
 import {
   CT_STATE_FLAGS,
   formatFlags,
@@ -147,7 +146,7 @@ const formatPacketType = ({ value }: Masked) =>
 
 /** The first of the numbers of 32 bits that stand for ports of 16. */
 const firstWide = 0xffff_ff00;
-const firstReserved10 = 0xfff8;
+const firstReserved10 = 0xfff7;
 
 /** A port as messages of OpenFlow 1.3 number it, from its 16 bits in OpenFlow 1.0. */
 export const portOf10 = (port: number): number =>

@@ -5,15 +5,14 @@
  */
 import { ETH_TYPE, IP_PROTO } from '../../openflow/build.ts';
 import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
-import type { Action, Flow, Subfield } from '../../openflow/flow.ts';
+import type { Flow, Subfield } from '../../openflow/flow.ts';
 import { readField, writeField } from '../../openflow/key.ts';
-import { actionSetList } from '../operations.ts';
+import type { ExecuteOptions } from '../execute.ts';
+import type { Operation, OperationOf } from '../operations.ts';
 import type { Execution, Step } from '../types.ts';
 import { AT, ethernetType, fragment, ipProtocol } from '../words.ts';
 import type { Masks } from './commit.ts';
 import { TableShape } from './lookup.ts';
-
-type ActionOf<K extends Action['kind']> = Extract<Action, { kind: K }>;
 
 const fields = {
   ethernetSource: field('eth_src'),
@@ -82,12 +81,21 @@ function hashed(mask: FlowKey, key: FlowKey, kind: string): void {
   }
 }
 
-type Look<K extends Action['kind']> = (mask: FlowKey, action: ActionOf<K>, key: FlowKey) => void;
+type Look<K extends Operation['kind']> = (
+  mask: FlowKey,
+  operation: OperationOf<K>,
+  key: FlowKey,
+) => void;
 
-const looks: { readonly [K in Action['kind']]?: Look<K> } = {
-  set_field: (mask, action) => writeField(mask, action.field, action.mask, action.mask),
-  load: (mask, { target }) => bits(mask, target),
-  move: (mask, { source, target }) => {
+const looks: { readonly [K in Operation['kind']]?: Look<K> } = {
+  set: (mask, { index, keep, needs }, key) => {
+    if (needs !== null && !needs(key)) return;
+    for (const [at, word] of index.entries()) {
+      mask[word] = ((mask[word] ?? 0) | ~(keep[at] ?? 0)) >>> 0;
+    }
+  },
+  move: (mask, { action: { source, target }, needs }, key) => {
+    if (!needs.every((holds) => holds(key))) return;
     bits(mask, source);
     bits(mask, target);
   },
@@ -100,34 +108,13 @@ const looks: { readonly [K in Action['kind']]?: Look<K> } = {
   learn: (mask, { specs }) => {
     for (const spec of specs) if ('field' in spec.source) bits(mask, spec.source);
   },
-  write_actions: (mask, { actions }, key) => look(mask, actions, key),
-  ct: (mask, { zone, exec }, key) => {
-    if (typeof zone !== 'number') bits(mask, zone);
-    look(mask, exec, key);
-  },
 };
-
-function look(mask: FlowKey, actions: readonly Action[], key: FlowKey): void {
-  for (const action of actions) {
-    const handle = looks[action.kind] as
-      | ((mask: FlowKey, action: Action, key: FlowKey) => void)
-      | undefined;
-    handle?.(mask, action, key);
-  }
-}
 
 type GroupStep = Extract<Step, { kind: 'group' }>;
 
 function hashedByGroup(mask: FlowKey, { group }: GroupStep, key: FlowKey): void {
   if (typeof group === 'number' || group.type !== 'select') return;
   if (group.selectionMethod === undefined) hashed(mask, key, 'symmetric_l4');
-}
-
-function bucketActions({ group, buckets }: GroupStep): readonly Action[] {
-  if (typeof group === 'number') return [];
-  return group.buckets
-    .filter(({ id }) => buckets.includes(id))
-    .flatMap(({ actions }) => actionSetList(actions));
 }
 
 const isIp = (key: FlowKey): boolean =>
@@ -173,117 +160,93 @@ function asLookedUp(key: FlowKey): FlowKey {
   return blind;
 }
 
-/**
- * The bits looked at in a pass up to a step.
- * @param steps Where the steps of the pass stand in the execution, in order.
- * @param isTunnel Whether an output to the port wraps the packet, which takes over its ECN.
- */
-export function examined(
-  execution: Execution,
-  steps: readonly number[],
-  shapes: TableShapes,
-  isTunnel: (port: number) => boolean,
-): (step: number) => Masks {
-  return (until) => {
+/** What one operation looked at or wrote, before the step at `at`. */
+interface Glance {
+  readonly at: number;
+  readonly mask: FlowKey;
+}
+
+/** Runs the same packet the same way again, under the eyes of `witness`. */
+export type Replay = (witness: NonNullable<ExecuteOptions['witness']>) => void;
+
+/** What each pass looked at, found out by a second run when it is asked for. */
+export class Examined {
+  readonly #execution: Execution;
+  readonly #shapes: TableShapes;
+  readonly #replay: Replay;
+  readonly #isTunnel: (port: number) => boolean;
+  #operations: Map<number, Glance[]> | undefined;
+
+  /** @param isTunnel Whether an output to the port wraps the packet, which takes over its ECN. */
+  constructor(
+    execution: Execution,
+    shapes: TableShapes,
+    replay: Replay,
+    isTunnel: (port: number) => boolean,
+  ) {
+    this.#execution = execution;
+    this.#shapes = shapes;
+    this.#replay = replay;
+    this.#isTunnel = isTunnel;
+  }
+
+  /**
+   * The bits looked at in a pass up to a step.
+   * @param steps Where the steps of the pass stand in the execution, in order.
+   */
+  until(pass: number, steps: readonly number[], step: number): Masks {
     let mask: FlowKey | undefined;
     return (target) => {
-      mask ??= gather(execution, steps, until, shapes, isTunnel);
+      mask ??= this.#gather(pass, steps, step);
       return readField(mask, target);
     };
-  };
-}
-
-/** A list of actions on its way: how far it has been run. */
-interface List {
-  readonly depth: number;
-  readonly actions: readonly Action[];
-  at: number;
-}
-
-/** What a clone holds stands in its place: the order is that of execution. */
-function inOrder(actions: readonly Action[]): readonly Action[] {
-  return actions.flatMap((action) =>
-    action.kind === 'clone' ? inOrder(action.actions) : [action],
-  );
-}
-
-/** Actions of which steps of a kind come. */
-const SOURCES: Readonly<Partial<Record<Step['kind'], readonly Action['kind'][]>>> = {
-  table: ['resubmit', 'goto_table'],
-  group: ['group'],
-  output: ['output', 'output_subfield', 'bundle'],
-  suppressed: ['output', 'output_subfield', 'bundle'],
-  controller: ['controller', 'output', 'dec_ttl'],
-  conntrack: ['ct'],
-  ct_clear: ['ct_clear'],
-  meter: ['meter'],
-};
-
-/** Follows the lists of actions of one pass by its steps. */
-class Lists {
-  readonly #mask: FlowKey;
-  readonly #open: List[] = [];
-
-  constructor(mask: FlowKey) {
-    this.#mask = mask;
   }
 
-  /** Runs the list that `step` comes of up to the action that it comes of. */
-  reach(step: Step, key: FlowKey): void {
-    const sources = SOURCES[step.kind];
-    if (sources === undefined) return;
-    const depth = step.kind === 'table' ? step.depth - 1 : step.depth;
-    for (let list = this.#open.at(-1); list !== undefined; list = this.#open.at(-1)) {
-      // A goto_table leads on at the depth of its own list.
-      const leads = list.actions[list.actions.length - 1]?.kind === 'goto_table';
-      if (list.depth <= depth || (step.kind === 'table' && list.depth === step.depth && leads))
-        break;
-      this.#run(list, list.actions.length, key);
-      this.#open.pop();
+  #gather(pass: number, steps: readonly number[], until: number): FlowKey {
+    const { initial } = this.#execution;
+    let key = initial[pass] ?? new Uint32Array(0);
+    const mask: FlowKey = new Uint32Array(key.length);
+    const operations = this.#ofPass(pass);
+    let next = 0;
+    const run = (to: number) => {
+      for (; next < operations.length && (operations[next]?.at ?? 0) <= to; next += 1) {
+        const looked = operations[next]?.mask ?? mask;
+        for (let word = 0; word < mask.length; word += 1) {
+          mask[word] = (mask[word] ?? 0) | (looked[word] ?? 0);
+        }
+      }
+    };
+    for (const index of steps) {
+      const step = this.#execution.steps[index];
+      if (step === undefined || index > until) break;
+      run(index);
+      if ('key' in step) key = step.key;
+      if (step.kind === 'table') {
+        this.#shapes.table(step.table).look(asLookedUp(key), step.flow, mask);
+      } else if (step.kind === 'group') hashedByGroup(mask, step, key);
+      else if (step.kind === 'output' && this.#isTunnel(step.port) && isIp(key)) {
+        whole(mask, fields.ecn);
+      }
     }
-    const list = this.#open.at(-1);
-    if (list === undefined) return;
-    const at = list.actions.findIndex(
-      ({ kind }, index) => index >= list.at && sources.includes(kind),
-    );
-    if (at >= 0) this.#run(list, at + 1, key);
+    return mask;
   }
 
-  begin(depth: number, actions: readonly Action[]): void {
-    this.#open.push({ depth, actions: inOrder(actions), at: 0 });
+  #ofPass(pass: number): readonly Glance[] {
+    this.#operations ??= this.#witnessed();
+    return this.#operations.get(pass) ?? [];
   }
 
-  #run(list: List, to: number, key: FlowKey): void {
-    look(this.#mask, list.actions.slice(list.at, to), key);
-    list.at = to;
+  #witnessed(): Map<number, Glance[]> {
+    const operations = new Map<number, Glance[]>();
+    this.#replay((operation, key, pass, at) => {
+      const look = looks[operation.kind] as Look<Operation['kind']> | undefined;
+      if (look === undefined) return;
+      const mask: FlowKey = new Uint32Array(key.length);
+      look(mask, operation, key);
+      const known = operations.get(pass);
+      if (known === undefined) operations.set(pass, [{ at, mask }]);
+      else known.push({ at, mask });
+    });
+    return operations;
   }
-}
-
-function gather(
-  execution: Execution,
-  steps: readonly number[],
-  until: number,
-  shapes: TableShapes,
-  isTunnel: (port: number) => boolean,
-): FlowKey {
-  const first = execution.initial[0] ?? new Uint32Array(0);
-  const mask: FlowKey = new Uint32Array(first.length);
-  const lists = new Lists(mask);
-  let key = first;
-  for (const index of steps) {
-    const step = execution.steps[index];
-    if (step === undefined || index > until) break;
-    if ('key' in step) key = step.key;
-    lists.reach(step, key);
-    if (step.kind === 'table') {
-      shapes.table(step.table).look(asLookedUp(key), step.flow, mask);
-      lists.begin(step.depth, step.flow?.actions ?? []);
-    } else if (step.kind === 'group') {
-      hashedByGroup(mask, step, key);
-      lists.begin(step.depth + 1, bucketActions(step));
-    } else if (step.kind === 'output' && isTunnel(step.port) && isIp(key)) {
-      whole(mask, fields.ecn);
-    }
-  }
-  return mask;
 }

@@ -29,6 +29,8 @@ export interface ExecuteOptions {
   readonly imitate?: boolean;
   /** The bridges that patch ports lead to, by name. */
   readonly bridges?: ReadonlyMap<string, SimBridge>;
+  /** Told of each operation before it runs, with the packet, its pass and the number of steps so far. */
+  readonly witness?: (operation: Operation, key: FlowKey, pass: number, steps: number) => void;
   /** Whether to look for other flows that match with the same priority. Default: when not counting. */
   readonly ambiguity?: boolean;
 }

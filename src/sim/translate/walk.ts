@@ -175,6 +175,7 @@ export class Walk implements Execution {
       if (pass.failure !== null) return;
       if (pass.wasMpls && !pass.exit && looksUnderLabel(operation)) this.#readMpls(frame);
       if (pass.exit) return;
+      this.options.witness?.(operation, frame.packet.key, pass.number, this.steps.length);
       const handle = handlers[operation.kind] as Handler<Operation['kind']>;
       if (handle(this, operation, frame, operations, i) === true) {
         return;

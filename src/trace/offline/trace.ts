@@ -7,10 +7,11 @@ import { formatActions, formatMatch } from '../../openflow/text/index.ts';
 import { writeField } from '../../openflow/key.ts';
 import {
   datapathActions,
-  examined,
+  Examined,
   finalFlow,
   Recirculations,
   type DatapathView,
+  type Replay,
 } from '../../sim/datapath/index.ts';
 import { Conntrack, execute, type Execution, type Step } from '../../sim/index.ts';
 import type { LoadedBridge } from './bridge.ts';
@@ -129,13 +130,14 @@ function best(outcomes: readonly Outcome[]): Outcome {
   return OUTCOMES.find((outcome) => outcomes.includes(outcome)) ?? 'drop';
 }
 
-function sections(execution: Execution, bridge: LoadedBridge): Section {
+function sections(execution: Execution, bridge: LoadedBridge, replay: Replay): Section {
   const drafts = byPass(execution.steps, execution.initial.length);
   // Numbers are given out breadth first, as the forks are followed.
   const order = [0];
   for (const pass of order) order.push(...(drafts[pass]?.forks ?? []));
   const recirculations = new Recirculations(order);
   const isTunnel = (port: number): boolean => (bridge.port(port)?.tunnel ?? null) !== null;
+  const examined = new Examined(execution, bridge.shapes, replay, isTunnel);
   const actions = new Map(
     order.map((pass) => {
       const steps = drafts[pass]?.steps ?? [];
@@ -143,7 +145,7 @@ function sections(execution: Execution, bridge: LoadedBridge): Section {
         port: bridge.port,
         meter: bridge.meter,
         options: [],
-        masks: examined(execution, steps, bridge.shapes, isTunnel),
+        masks: (step) => examined.until(pass, steps, step),
       };
       return [pass, datapathActions(execution, pass, steps, view, recirculations)];
     }),
@@ -180,6 +182,9 @@ function sections(execution: Execution, bridge: LoadedBridge): Section {
   return sectionOf(0);
 }
 
+/** Where the states of the forks are given, no connections are looked up. */
+const NOT_ASKED = new Conntrack();
+
 /**
  * Follows `key` through the bridge as `ofproto/trace` of Open vSwitch 3.1 does.
  * @param ctNext ct_state of the forks, breadth first; `trk|new` for those beyond.
@@ -189,13 +194,11 @@ export function traceOffline(
   key: FlowKey,
   ctNext: readonly number[] = [],
 ): OfflineTrace {
-  const execution = execute(bridge.sim, key, {
-    conntrack: new Conntrack(),
-    now: 0,
-    ctNext,
-    imitate: true,
+  const options = { conntrack: NOT_ASKED, now: 0, ctNext, imitate: true };
+  const execution = execute(bridge.sim, key, options);
+  const section = sections(execution, bridge, (witness) => {
+    execute(bridge.sim, key, { ...options, witness });
   });
-  const section = sections(execution, bridge);
   return { section, execution };
 }
 

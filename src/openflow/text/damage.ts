@@ -7,9 +7,9 @@
 /** `[root@node1 ~]# …`, `user@node1:~$ …`, `$ …`, or a command of Open vSwitch by itself. */
 const prompt =
   /^\s*(?:\[\S+@[^\]]*\]\s*[#$]?|[\w.-]+@[\w.-]+[: ][^=#$]*[#$]|[$%]\s+\S|(?:sudo\s+)?ov[sn]-\w+(?:\s|$))/;
-/** `INPUT(table=0)`, `Table 10:`, a line of a drawing, a fence of Markdown. */
+/** `INPUT(table=0)`, `Table 10:`, what ovn-detrace says of a flow (`* Logical flow: …`), a ruler, a fence of Markdown. */
 const heading =
-  /^\s*(?:[A-Z][\w .-]*\(\s*\w+\s*=\s*\d+\s*\)|[Tt]able\s+#?\d+\b(?![^:]*=)|([-=*~`.])\1\1)/;
+  /^\s*(?:[A-Z][\w .-]*\(\s*\w+\s*=\s*\d+\s*\)|[Tt]able\s+#?\d+\b(?![^:]*=)|\*\s+\S|([-=*~`.])\1\1)/;
 /** Four words and more that end as sentences do. */
 const sentence = /^\s*(?:[^\s=]+\s+){3,}[^\s=]*[.:;!?…]\s*$/;
 /** Letters that the words of a flow do not have, outside quotes. */

@@ -56,7 +56,10 @@ type Settings = { -readonly [K in keyof Omit<Flow, 'match' | 'actions'>]: Flow[K
 
 function readTable(flow: Settings, value: Span): void {
   if (!/^\+?[0-9]+$/.test(value.text)) {
-    throw new TextError(value.at, `expected the number of a table, found "${value.text}"`);
+    throw new TextError(
+      value.at,
+      `expected the number of a table, found "${value.text}": names come from dumps without --no-names`,
+    );
   }
   const decimal = { text: String(Number(value.text)), at: value.at };
   const table = parseInteger(decimal, 'table', 0, anyTable);

@@ -132,6 +132,16 @@ describe('a record of a session', () => {
     });
   });
 
+  test('may be what ovn-detrace makes of a dump', () => {
+    const text = [
+      first,
+      '  * Logical datapath: "sw0" (8ac954a9-753e-481e-8b01-5a1f0d8d6f8e) [ingress]',
+      '  * Logical flow: table=0 (ls_in_acl), priority=50, match=(ip4 && inport == @web), actions=(next;)',
+      second,
+    ].join('\n');
+    expect(read(text)).toEqual({ flows: [firstPrinted, secondPrinted], errors: [], skipped: 2 });
+  });
+
   test.each([
     '[root@node-16 ~]# ovs-ofctl dump-flows br-int',
     'root@node1:~# ovs-vsctl show',

@@ -162,8 +162,8 @@ class Reader<T> {
         gap = true;
         continue;
       }
-      if (header.test(line) || isInterruption(line)) break;
       if (!this.#syntax.belongs(soFar, line, gap)) break;
+      if (header.test(line) || isInterruption(line)) break;
       if (line.length < narrowest) short += 1;
       if (short > mostShortPieces) break;
       pieces.push(next);

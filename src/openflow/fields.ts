@@ -16,6 +16,7 @@ export { tunnelOption } from './fields-tunnel.ts';
 
 export {
   KEY_WORDS,
+  LONGEST_OPTION,
   LONG_KEY_WORDS,
   PLACES,
   type Field,

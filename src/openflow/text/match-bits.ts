@@ -3,9 +3,10 @@
  * of other fields, what it leaves alone, and where bits of a value are dropped without a word.
  */
 import { ETH_TYPE, IP_PROTO, VLAN_PRESENT } from '../build.ts';
-import { field, PLACES, tunnelOption, type Field, type FlowKey } from '../fields.ts';
+import { field, tunnelOption, type Field, type FlowKey } from '../fields.ts';
 import { PORT, type Term } from '../flow.ts';
 import { addTerm, newKey, readField, writeField } from '../key.ts';
+import { optionIndex } from '../tunnel-options.ts';
 import { matchedField, parseSubfield } from './names.ts';
 import type { PortOptions } from './ports.ts';
 import { scanFieldNumber } from './scan.ts';
@@ -184,7 +185,7 @@ function putOption(
   key: Span,
   options: PortOptions,
 ) {
-  const index = PLACES.optionsPresent * 32 + 63 - (target.present ?? 0);
+  const index = optionIndex(target);
   if (bits.options.has(index)) throw new TextError(key.at, `${target.name} stands here twice`);
   const mapped = options.tunnelOptions?.get(index);
   if (options.tunnelOptions !== undefined && mapped === undefined) {

@@ -5,9 +5,10 @@
  * refused here.
  */
 import { VLAN_PRESENT } from '../build.ts';
-import { field, tunnelOption, type Field } from '../fields.ts';
+import { field, type Field } from '../fields.ts';
 import type { Match, Term } from '../flow.ts';
 import { compileMatch, readField, type CompiledMatch } from '../key.ts';
+import { optionIndex, placeOptions } from '../tunnel-options.ts';
 import { newBits, protocolWords, putItem, type Bits } from './match-bits.ts';
 import type { PortOptions } from './ports.ts';
 import { checkPrerequisite, layersOf, REQUIREMENTS, type Layers } from './prerequisites.ts';
@@ -138,27 +139,6 @@ function termsOf(bits: CompiledMatch, options: readonly Term[], refuse: Refuse |
   return [...terms, ...options];
 }
 
-/** Each option behind the one before, in the order of their numbers, where no TLV map places them. */
-function placed(bits: Bits): Term[] {
-  const sorted = [...bits.options].toSorted(([a], [b]) => a - b);
-  if (bits.mapped) return sorted.map(([, term]) => term);
-  let word = 0;
-  return sorted.map(
-    ([
-      index,
-      {
-        field: { bytes },
-        value,
-        mask,
-      },
-    ]) => {
-      const target = tunnelOption(index, bytes, word);
-      word += bytes / 4;
-      return { field: target, value, mask };
-    },
-  );
-}
-
 /**
  * The match that a switch makes of `bits`.
  * @throws {TextError} for what OpenFlow 1.3 cannot carry, or would not be taken.
@@ -178,7 +158,9 @@ export function matchOf(bits: Bits, at: number): Match {
       'OpenFlow 1.3 cannot match a VLAN priority without the tag (0x1000)',
     );
   }
-  const terms = termsOf(bits, placed(bits), ({ field: target }, layers) => {
+  const options = [...bits.options.values()];
+  const placed = bits.mapped ? options : placeOptions(options);
+  const terms = termsOf(bits, placed, ({ field: target }, layers) => {
     const wrong = bits.wrong.get(target);
     if (wrong !== undefined) throw wrong;
     if (checkPrerequisite(target.needs, layers)) return;
@@ -284,7 +266,9 @@ export function formatMatchItems(
 ): readonly string[] {
   const bits = compileMatch(match);
   const layers = layersOf(bits);
-  const options = match.filter(({ field: { present } }) => present !== undefined);
+  const options = match
+    .filter(({ field: { present } }) => present !== undefined)
+    .toSorted((a, b) => optionIndex(a.field) - optionIndex(b.field));
   const terms = new Map(termsOf(bits, [], null).map((term) => [term.field, term]));
   const print = (part: readonly Entry[]) =>
     part.flatMap(({ field: target }) => {

@@ -9,7 +9,7 @@ import {
   TUNNEL_FLAGS,
   type Flags,
 } from './flags.ts';
-import { formatPort, parsePort, type PortOptions } from './ports.ts';
+import { formatPort, isReserved, parsePort, type PortOptions } from './ports.ts';
 import { scanDecimal, scanFieldNumber, scanIpv4, scanIpv6, scanMac } from './scan.ts';
 import { slice, split, TextError, type Span } from './span.ts';
 
@@ -146,11 +146,11 @@ const formatPacketType = ({ value }: Masked) =>
 
 /** The first of the numbers of 32 bits that stand for ports of 16. */
 const firstWide = 0xffff_ff00;
-const firstReserved10 = 0xfff7;
+/** Ports of 16 bits from here on have numbers of 32; the last eight of them have names. */
+const firstNarrow = 0xff00;
 
 /** A port as messages of OpenFlow 1.3 number it, from its 16 bits in OpenFlow 1.0. */
-export const portOf10 = (port: number): number =>
-  port >= firstReserved10 ? port + 0xffff_0000 : port;
+export const portOf10 = (port: number): number => (port >= firstNarrow ? port + 0xffff_0000 : port);
 
 /** As an action's port, but any number that 16 bits hold may be matched. */
 function matchedPort(span: Span, options: PortOptions): number {
@@ -162,6 +162,16 @@ function matchedPort(span: Span, options: PortOptions): number {
     span.at,
     `port ${span.text} is outside 0 to 65535 and 0xffffff00 to 0xffffffff`,
   );
+}
+
+/** Of the numbers without names the 16 bits that OpenFlow 1.0 knows. */
+function formatPortValue(
+  { value }: Masked,
+  _field: Field,
+  unresolved?: ReadonlyMap<number, string>,
+): string {
+  const port = Number(value);
+  return formatPort(port >= firstWide && !isReserved(port) ? port - 0xffff_0000 : port, unresolved);
 }
 
 const decimal = (value: bigint) => value.toString();
@@ -198,8 +208,8 @@ const formats: Readonly<Record<FieldFormat, ValueFormat>> = {
   ipv6: addressFormat(6, formatV6),
   port: {
     parse: (span, _field, options) => ({ value: BigInt(matchedPort(span, options)) }),
-    inMatch: ({ value }, _field, unresolved) => formatPort(Number(value), unresolved),
-    inAction: ({ value }, _field, unresolved) => formatPort(Number(value), unresolved),
+    inMatch: formatPortValue,
+    inAction: formatPortValue,
   },
   ct_state: flagFormat(CT_STATE_FLAGS),
   tcp_flags: flagFormat(TCP_FLAGS),

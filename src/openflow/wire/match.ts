@@ -2,8 +2,9 @@
 import type { Reader, Writer } from '../../base/bytes.ts';
 import { FIELDS, type Field } from '../fields.ts';
 import type { Match, Term } from '../flow.ts';
+import { placeOptions } from '../tunnel-options.ts';
 import { malformed } from './malformed.ts';
-import { readMatchTerm, readTerm, writeTerm } from './oxm.ts';
+import { readKnownTerm, readTerm, writeTerm } from './oxm.ts';
 
 const OXM_MATCH = 1;
 const HEADER = 4;
@@ -16,13 +17,16 @@ const range = (prefix: string, count: number) =>
  * type, protocol, ICMPv6 type, ct_state) stands before it, which a switch insists on.
  */
 const order: readonly string[] = [
-  'dp_hash recirc_id conj_id in_port',
-  'eth_src eth_dst eth_type vlan_vid vlan_pcp vlan_tci',
+  'packet_type dp_hash recirc_id conj_id in_port actset_output',
+  'eth_src eth_dst eth_type vlan_vid vlan_pcp vlan_tci mpls_tc mpls_bos mpls_ttl mpls_label',
   'ip_src ip_dst ipv6_src ipv6_dst ip_frag ip_dscp nw_tos nw_ecn nw_ttl ipv6_label ip_proto',
   'tcp_src tcp_dst tcp_flags udp_src udp_dst sctp_src sctp_dst',
-  'icmp_type icmp_code icmpv6_type icmpv6_code nd_target nd_sll nd_tll',
+  'icmp_type icmp_code icmpv6_type icmpv6_code nd_reserved nd_target nd_options_type nd_sll nd_tll',
   'arp_op arp_spa arp_tpa arp_sha arp_tha',
-  'tun_id tun_src tun_dst tun_ipv6_src tun_ipv6_dst',
+  'tun_id tun_flags tun_src tun_dst tun_ipv6_src tun_ipv6_dst tun_gbp_id tun_gbp_flags',
+  ...range('tun_metadata', 64),
+  'tun_erspan_idx tun_erspan_ver tun_erspan_dir tun_erspan_hwid tun_gtpu_flags tun_gtpu_msgtype',
+  'nsh_flags nsh_ttl nsh_mdtype nsh_np nsh_spi nsh_si nsh_c1 nsh_c2 nsh_c3 nsh_c4',
   ...range('reg', 16),
   ...range('xreg', 8),
   ...range('xxreg', 4),
@@ -42,8 +46,10 @@ const ranks: number[] = [];
 export function writeTerms(w: Writer, match: Match): void {
   let count = 0;
   for (const term of match) {
-    if (term.mask === 0n) continue;
-    const rank = rankOf.get(term.field) ?? 0;
+    // That a packet has a tunnel option is matched without a bit of it.
+    const option = term.field.present !== undefined;
+    if (term.mask === 0n && !option) continue;
+    const rank = rankOf.get(term.field) ?? rankByName.get(term.field.name) ?? order.length;
     let at = count;
     for (; at > 0 && (ranks[at - 1] ?? 0) > rank; at -= 1) {
       ranks[at] = ranks[at - 1] ?? 0;
@@ -76,13 +82,18 @@ export function readMatch(r: Reader): Match {
   if (length < HEADER || length - HEADER > r.remaining) throw malformed(`match of ${length} bytes`);
   const terms: Term[] = [];
   const end = start + length;
-  while (r.at < end) {
-    const term = readMatchTerm(r);
-    if (term !== null) terms.push(term);
-  }
+  while (r.at < end) terms.push(readKnownTerm(r));
   if (r.at !== end) throw malformed('the last field of a match runs over its end');
   r.skip(-length & 7);
-  return terms;
+  return withPlaces(terms);
+}
+
+const isOption = ({ field }: Term) => field.present !== undefined;
+
+/** Without a TLV map tunnel options lie one behind the other. */
+function withPlaces(terms: Term[]): Term[] {
+  if (!terms.some(isOption)) return terms;
+  return [...terms.filter((term) => !isOption(term)), ...placeOptions(terms.filter(isOption))];
 }
 
 /** The terms in the rest of `r`, without those that are not known here. */

@@ -166,6 +166,26 @@ function readValue(r: Reader, bytes: number): bigint {
   }
 }
 
+/** A tunnel option is as long in a message as its field is. */
+function writeOption(w: Writer, { field, value, mask }: Term): void {
+  const { header, maskedHeader, bytes } = coding(forMatch, field);
+  const whole = mask === fieldMask(field);
+  w.u32(whole ? header - bytes + field.bytes : maskedHeader + (field.bytes - bytes) * 2);
+  writeBytes(w, value, field.bytes);
+  if (!whole) writeBytes(w, mask, field.bytes);
+}
+
+function readOption(r: Reader, field: Field, length: number, masked: boolean): Term {
+  const bytes = masked ? length / 2 : length;
+  if (!Number.isInteger(bytes) || bytes > LONGEST_OPTION) {
+    throw malformed(`${field.name} has ${length} bytes`);
+  }
+  const value = readBytes(r, bytes);
+  const target = tunnelOption(optionIndex(field), Math.max(4, Math.ceil(bytes / 4) * 4));
+  const mask = masked ? readBytes(r, bytes) : target.exact;
+  return { field: target, value: value & mask, mask };
+}
+
 function writeEntry(w: Writer, form: Coding, value: bigint, mask: bigint, whole: boolean): void {
   const { bytes, vendor } = form;
   w.u32(whole ? form.header : form.maskedHeader);
@@ -175,7 +195,12 @@ function writeEntry(w: Writer, form: Coding, value: bigint, mask: bigint, whole:
 }
 
 /** One term of a match. */
-export function writeTerm(w: Writer, { field, value, mask }: Term): void {
+export function writeTerm(w: Writer, term: Term): void {
+  const { field, value, mask } = term;
+  if (field.present !== undefined) {
+    writeOption(w, term);
+    return;
+  }
   const whole = !field.maskable || mask === fieldMask(field);
   writeEntry(w, coding(forMatch, field), value, mask, whole);
 }

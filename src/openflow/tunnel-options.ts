@@ -1,0 +1,44 @@
+/**
+ * Where tunnel options lie in a flow key. A switch places those that its TLV map names one behind the
+ * other; a match without a map does so with its own.
+ */
+import { tunnelOption, type Field } from './fields.ts';
+import type { Term } from './flow.ts';
+
+const BYTES_A_WORD = 4;
+
+/** A line of a TLV map, as far as a match is concerned: `len` and `tun_metadata<index>`. */
+export interface MappedLength {
+  readonly index: number;
+  /** In bytes, a multiple of 4. */
+  readonly length: number;
+}
+
+/** The fields of a TLV map by number, in the places that the order of its lines gives them. */
+export function mappedOptions(map: readonly MappedLength[]): ReadonlyMap<number, Field> {
+  let word = 0;
+  return new Map(
+    map.map(({ index, length }) => {
+      const target = tunnelOption(index, length, word);
+      word += length / BYTES_A_WORD;
+      return [index, target];
+    }),
+  );
+}
+
+/** Terms of tunnel options in the order of their numbers, each behind the one before. */
+export function placeOptions(options: readonly Term[]): Term[] {
+  let word = 0;
+  return options
+    .toSorted((a, b) => (b.field.present ?? 0) - (a.field.present ?? 0))
+    .map(({ field, value, mask }) => {
+      const placed = tunnelOption(optionIndex(field), field.bytes, word);
+      word += field.bytes / BYTES_A_WORD;
+      return { field: placed, value, mask };
+    });
+}
+
+/** N of `tun_metadataN`. */
+export function optionIndex(field: Field): number {
+  return Number(field.name.slice('tun_metadata'.length));
+}

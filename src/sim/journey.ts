@@ -17,6 +17,8 @@ import type {
 } from './nodes.ts';
 import type { SimPort, Step } from './types.ts';
 import {
+  addressOf,
+  crossing,
   entering,
   isWhole,
   outerDestination,
@@ -26,6 +28,7 @@ import {
   sourceOf,
   targetOf,
   tunnelDestination,
+  unfollowed,
   unwrap,
   wrap,
   type Frame,
@@ -98,7 +101,7 @@ export class Journey implements FabricRun {
       );
       if (peer === undefined) continue;
       this.crossings.push({ kind: 'patched', visit, node: node.name, port, bridge });
-      this.enter(node, bridge, entering(key, peer.ofport), passage);
+      this.enter(node, bridge, crossing(key, peer.ofport), passage);
       return;
     }
     const why = `no bridge of ${node.name} has the other end ${port.peer ?? ''} of ${port.name}`;
@@ -113,19 +116,19 @@ export class Journey implements FabricRun {
     { frame, origin }: Passage,
     visit: number,
   ): void {
-    const target = targetOf(port, key);
-    if (target === null || frame !== null) {
-      const what = frame === null ? `a ${port.tunnel?.type} tunnel` : 'a tunnel within a tunnel';
-      this.#lose(node, 'beyond', `${port.name} of ${node.name} is ${what}, which is not followed`);
+    const what = frame === null ? unfollowed(port, key) : 'a tunnel within a tunnel';
+    if (what !== null) {
+      this.#lose(node, 'beyond', `${port.name} of ${node.name} is ${what}`);
       return;
     }
+    const target = targetOf(port, key);
     const { destination, vni, type } = target;
     if (destination === '') {
       const why = `the packet has no tun_dst: ${port.name} sends it nowhere`;
       this.#lose(node, 'no_destination', why);
       return;
     }
-    if (origin !== 0n && tunnelDestination(key) === origin) {
+    if (origin !== 0n && destination === addressOf(origin)) {
       const why = `${destination} is where the packet came in: not tunnelled back to ourselves`;
       this.#lose(node, 'own_address', why);
       return;

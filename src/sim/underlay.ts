@@ -12,6 +12,7 @@ import {
   destinationPort,
   ethernetType,
   ipProtocol,
+  OPTION_WORDS,
   VLAN_PRESENT_BIT,
   vlanTci,
 } from './words.ts';
@@ -32,11 +33,13 @@ interface TunnelType {
   readonly port: number;
   /** Bytes around a packet: Ethernet, IPv4 and the tunnel's own header. */
   readonly overhead: number;
+  /** Whether it carries options: tun_metadata comes out as it went in. */
+  readonly options?: true;
 }
 
 const TUNNELS: Readonly<Record<string, TunnelType>> = {
   vxlan: { protocol: IP_PROTO.udp, port: 4789, overhead: 50 },
-  geneve: { protocol: IP_PROTO.udp, port: 6081, overhead: 50 },
+  geneve: { protocol: IP_PROTO.udp, port: 6081, overhead: 50, options: true },
   gre: { protocol: 47, port: 0, overhead: 42 },
   stt: { protocol: IP_PROTO.tcp, port: 7471, overhead: 72 },
 };
@@ -49,6 +52,7 @@ const F = {
   tunnelId: field('tun_id'),
   tunnelSource: field('tun_src'),
   tunnelDestination: field('tun_dst'),
+  tunnelIpv6Destination: field('tun_ipv6_dst'),
   ethernetSource: field('eth_src'),
   ethernetDestination: field('eth_dst'),
   ethernetType: field('eth_type'),
@@ -70,13 +74,24 @@ export const outerMac = (key: FlowKey): bigint => readField(key, F.ethernetDesti
 export function entering(key: FlowKey, inPort: number): FlowKey {
   const fresh = key.slice();
   fresh.fill(0, AT.registers, AT.ethernetSource);
+  fresh.fill(0, AT.ctTuple, AT.mpls);
+  fresh.fill(0, AT.optionsPresent, AT.options + OPTION_WORDS);
+  fresh[AT.actionSetOutput] = 0;
+  fresh[AT.priority] = 0;
   fresh[AT.inPort] = inPort;
+  return fresh;
+}
+
+/** As `entering` by a patch port: what the datapath itself bears stays (patch_port_output() in OVS). */
+export function crossing(key: FlowKey, inPort: number): FlowKey {
+  const fresh = entering(key, inPort);
+  for (const word of [AT.packetMark, AT.priority, AT.dpHash]) fresh[word] = key[word] ?? 0;
   return fresh;
 }
 
 export const optionsOf = ({ tunnel }: SimPort): TunnelOptions => tunnel ?? FLOW_VXLAN;
 
-/** Where a packet that leaves by a tunnel port goes; null: the port speaks no type that is simulated. */
+/** Where a packet that leaves by a tunnel port goes. */
 export interface Target {
   readonly type: string;
   readonly vni: bigint;
@@ -84,9 +99,16 @@ export interface Target {
   readonly destination: string;
 }
 
-export function targetOf(port: SimPort, key: FlowKey): Target | null {
+/** How the tunnel is one that is not followed; null: it is. */
+export function unfollowed(port: SimPort, key: FlowKey): string | null {
+  const { type, remote } = optionsOf(port);
+  if (TUNNELS[type] === undefined) return `a ${type} tunnel`;
+  const ipv6 = remote?.includes(':') ?? readField(key, F.tunnelIpv6Destination) !== 0n;
+  return ipv6 ? 'a tunnel over IPv6' : null;
+}
+
+export function targetOf(port: SimPort, key: FlowKey): Target {
   const { type, remote, outKey } = optionsOf(port);
-  if (TUNNELS[type] === undefined) return null;
   const told = tunnelDestination(key);
   return {
     type,
@@ -144,8 +166,11 @@ export function wrap(
 }
 
 /** What the frame carries, as it comes out of a tunnel port. */
-export function unwrap({ key, inner, vni }: Frame, ofport: number): FlowKey {
+export function unwrap({ key, inner, vni, type }: Frame, ofport: number): FlowKey {
   const arrived = entering(inner, ofport);
+  if (TUNNELS[type]?.options === true) {
+    arrived.set(inner.subarray(AT.optionsPresent, AT.options + OPTION_WORDS), AT.optionsPresent);
+  }
   writeField(arrived, F.tunnelId, vni);
   writeField(arrived, F.tunnelSource, readField(key, F.source));
   writeField(arrived, F.tunnelDestination, readField(key, F.destination));

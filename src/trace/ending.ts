@@ -83,8 +83,6 @@ function endOfStep(step: Step, visit: Visit, at: number, fabric: Fabric): Ending
     }
     case 'controller':
       return end('sent_to_agent');
-    case 'note':
-      return step.code === 'unknown' ? end('not_followed', step.message) : null;
     case 'error':
       return end('switch_error', step.message);
     default:
@@ -97,6 +95,25 @@ function endOfStep(step: Step, visit: Visit, at: number, fabric: Fabric): Ending
  * @param partial Nodes may be missing: one that nobody answers for may be alive.
  */
 export function endingOf(run: FabricRun, fabric: Fabric, partial = false): Ending | undefined {
+  return unknownIn(run, fabric) ?? lastOf(run, fabric, partial);
+}
+
+/**
+ * Where the way could not be told: what follows is one way of several. In a pipeline of ours the
+ * only such choice is that of the uplink, and every uplink leads to the same place.
+ */
+function unknownIn({ visits }: FabricRun, fabric: Fabric): Ending | undefined {
+  for (const { node, bridge, execution } of visits) {
+    if (fabric.nodes.get(node)?.foreign !== true) continue;
+    for (const step of execution.steps) {
+      if (step.kind !== 'note' || step.code !== 'unknown') continue;
+      return { code: 'not_followed', node, table: null, place: bridge, detail: step.message };
+    }
+  }
+  return undefined;
+}
+
+function lastOf(run: FabricRun, fabric: Fabric, partial: boolean): Ending | undefined {
   let last: Ending | undefined;
   for (const [index, visit] of run.visits.entries()) {
     let table = 0;

@@ -45,25 +45,32 @@ export class OfflineTracer {
     this.#io = io;
   }
 
-  /** @throws {Failure} for what is wrong with the request, a file or the packet. */
-  async trace(request: OfflineRequest): Promise<{ trace: OfflineTrace; bridge: LoadedBridge }> {
+  /**
+   * The answer in one line of JSON.
+   * @throws {Failure} for what is wrong with the request, a file or the packet.
+   */
+  async json(request: OfflineRequest): Promise<string> {
+    const { sectionText } = await this.#module();
+    const { trace } = await this.#trace(request, false);
+    return sectionText(trace.section);
+  }
+
+  /** The same for people. */
+  async text(request: OfflineRequest): Promise<string> {
+    const { renderOffline } = await this.#module();
+    const { trace, bridge } = await this.#trace(request, true);
+    return renderOffline(trace, bridge);
+  }
+
+  async #trace(
+    request: OfflineRequest,
+    ambiguity: boolean,
+  ): Promise<{ trace: OfflineTrace; bridge: LoadedBridge }> {
     const { parseCtState, traceOffline } = await this.#module();
     const states = (request.ctNext ?? []).map(parseCtState);
     const bridge = await this.#bridge(request);
     const key = await this.#packet(request, bridge);
-    return { trace: traceOffline(bridge, key, states), bridge };
-  }
-
-  async json(request: OfflineRequest): Promise<Json> {
-    const { sectionJson } = await this.#module();
-    const { trace } = await this.trace(request);
-    return sectionJson(trace.section);
-  }
-
-  async text(request: OfflineRequest): Promise<string> {
-    const { renderOffline } = await this.#module();
-    const { trace, bridge } = await this.trace(request);
-    return renderOffline(trace, bridge);
+    return { trace: traceOffline(bridge, key, states, { ambiguity }), bridge };
   }
 
   #module(): Promise<Offline> {

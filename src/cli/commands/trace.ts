@@ -112,7 +112,8 @@ async function batch(io: Io, client: Client, source: string): Promise<void> {
       const { id: given = null, proto, ...request } = parseRequest(line);
       id = given;
       if (request['flows'] !== undefined) {
-        io.out(JSON.stringify({ id, ...(await tracer.json(offlineRequest(request))) }));
+        const answer = await tracer.json(offlineRequest(request));
+        io.out(`{"id":${JSON.stringify(id)},${answer.slice(1)}`);
         continue;
       }
       answer ??= await answerer(io, client, source);
@@ -132,7 +133,10 @@ async function offlineOnce(io: Io, options: Options, flows: string): Promise<voi
   };
   const tracer = new OfflineTracer(io);
   const format = options.json === true ? 'json' : options.format;
-  if (format === 'json') io.out(JSON.stringify(await tracer.json(request), null, 2));
+  if (format === 'json') {
+    const answer: unknown = JSON.parse(await tracer.json(request));
+    io.out(JSON.stringify(answer, null, 2));
+  }
   else if (format === 'text') io.out(await tracer.text(request));
   else {
     const message = `--format is ${format}; a trace over dumps has the formats text and json`;

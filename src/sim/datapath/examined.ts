@@ -5,8 +5,8 @@
  */
 import { ETH_TYPE, IP_PROTO } from '../../openflow/build.ts';
 import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
-import type { Flow, Subfield } from '../../openflow/flow.ts';
-import { readField, writeField } from '../../openflow/key.ts';
+import type { Action, Flow, Subfield, Term } from '../../openflow/flow.ts';
+import { fieldMask, newKey, readField, writeField } from '../../openflow/key.ts';
 import type { ExecuteOptions } from '../execute.ts';
 import type { Operation, OperationOf } from '../operations.ts';
 import type { Execution, Step } from '../types.ts';
@@ -112,9 +112,14 @@ const looks: { readonly [K in Operation['kind']]?: Look<K> } = {
 
 type GroupStep = Extract<Step, { kind: 'group' }>;
 
+/** Only the method `hash` looks at the packet: the datapath computes the others' hash. */
 function hashedByGroup(mask: FlowKey, { group }: GroupStep, key: FlowKey): void {
-  if (typeof group === 'number' || group.type !== 'select') return;
-  if (group.selectionMethod === undefined) hashed(mask, key, 'symmetric_l4');
+  if (typeof group === 'number' || group.selectionMethod !== 'hash') return;
+  const { hashedFields = [] } = group;
+  if (hashedFields.length === 0) hashed(mask, key, 'symmetric_l4');
+  for (const { field: target, mask: under } of hashedFields) {
+    writeField(mask, target, under, under);
+  }
 }
 
 const isIp = (key: FlowKey): boolean =>
@@ -158,6 +163,42 @@ function asLookedUp(key: FlowKey): FlowKey {
   const blind = key.slice();
   blind[AT.ports] = 0;
   return blind;
+}
+
+function* writes(actions: readonly Action[]): Generator<Subfield | Term> {
+  for (const action of actions) {
+    switch (action.kind) {
+      case 'set_field':
+        yield action;
+        break;
+      case 'load':
+      case 'move':
+      case 'pop':
+        yield action.target;
+        break;
+      case 'clone':
+      case 'write_actions':
+        yield* writes(action.actions);
+        break;
+      default:
+    }
+  }
+}
+
+/** Whether a write leaves bits of the field's bytes as they are, as one of the DSCP does. */
+function isPartial(write: Subfield | Term): boolean {
+  const { field: target } = write;
+  const full = 'mask' in write ? write.mask === fieldMask(target) : write.bits === target.bits;
+  return !full || target.bits % 8 !== 0;
+}
+
+/** Bits of fields that some action writes in part: of all others a write is under no mask. */
+export function partlyWritten(lists: Iterable<readonly Action[]>): FlowKey {
+  const mask = newKey();
+  for (const actions of lists) {
+    for (const write of writes(actions)) if (isPartial(write)) whole(mask, write.field);
+  }
+  return mask;
 }
 
 /** What one operation looked at or wrote, before the step at `at`. */

@@ -1,6 +1,6 @@
 export { datapathActions } from './actions.ts';
 export type { DatapathPort, DatapathView, PassActions } from './actions.ts';
-export { Examined, TableShapes, type Replay } from './examined.ts';
+export { Examined, partlyWritten, TableShapes, type Replay } from './examined.ts';
 export { finalFlow, flowText } from './flow-text.ts';
 export { Recirculations } from './recirculations.ts';
 export type { TunnelOption, TunnelPort } from './tunnel.ts';

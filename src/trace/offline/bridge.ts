@@ -1,9 +1,10 @@
 /** One bridge as its dumps tell of it, ready to trace through. */
 import { Failure } from '../../base/failure.ts';
 import { parseFlows, parseGroups, type LineError } from '../../openflow/text/index.ts';
+import type { FlowKey } from '../../openflow/fields.ts';
 import { PORT, type Action, type Flow, type Group } from '../../openflow/flow.ts';
 import { SimBridge, type SimPort } from '../../sim/index.ts';
-import { TableShapes, type DatapathPort } from '../../sim/datapath/index.ts';
+import { partlyWritten, TableShapes, type DatapathPort } from '../../sim/datapath/index.ts';
 import { parsePorts, tunnelOf, type ShownBridge, type ShownPort } from './ports.ts';
 
 /** A text and where it is from, for messages. */
@@ -33,6 +34,8 @@ export interface LoadedBridge {
   port(ofport: number): DatapathPort | undefined;
   meter(id: number): number;
   readonly shapes: TableShapes;
+  /** Bits of fields that some action writes in part. */
+  readonly partlyWritten: FlowKey;
   /** Lines that were left out, as `FILE:LINE:COLUMN: what is wrong`. */
   readonly skipped: readonly string[];
   /** Whether it is known which ports there are. */
@@ -143,6 +146,7 @@ export function loadBridge(sources: BridgeSources): LoadedBridge {
       { number, tunnel: tunnels.get(ofport) ?? null },
     ]),
   );
+  let partly: FlowKey | undefined;
   let meters: ReadonlyMap<number, number> | undefined;
   return {
     sim,
@@ -152,6 +156,12 @@ export function loadBridge(sources: BridgeSources): LoadedBridge {
       (shown === null ? { number: ofport & 0xffff, tunnel: null } : undefined),
     meter: (id) => (meters ??= datapathMeters(flows.flows, groups?.groups ?? [])).get(id) ?? id,
     shapes: new TableShapes(() => flows.flows),
+    get partlyWritten() {
+      return (partly ??= partlyWritten([
+        ...flows.flows.map(({ actions }) => actions),
+        ...(groups?.groups ?? []).flatMap(({ buckets }) => buckets.map(({ actions }) => actions)),
+      ]));
+    },
     skipped,
     portsKnown: shown !== null,
   };

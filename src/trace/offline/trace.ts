@@ -4,7 +4,7 @@ import { CT_STATE } from '../../openflow/build.ts';
 import { field, type FlowKey } from '../../openflow/fields.ts';
 import type { Flow } from '../../openflow/flow.ts';
 import { formatActions, formatMatch } from '../../openflow/text/index.ts';
-import { writeField } from '../../openflow/key.ts';
+import { fieldMask, readField, writeField } from '../../openflow/key.ts';
 import {
   datapathActions,
   Examined,
@@ -145,7 +145,11 @@ function sections(execution: Execution, bridge: LoadedBridge, replay: Replay): S
         port: bridge.port,
         meter: bridge.meter,
         options: [],
-        masks: (step) => examined.until(pass, steps, step),
+        masks: (step) => {
+          const parts = examined.until(pass, steps, step);
+          return (target) =>
+            readField(bridge.partlyWritten, target) === 0n ? fieldMask(target) : parts(target);
+        },
       };
       return [pass, datapathActions(execution, pass, steps, view, recirculations)];
     }),
@@ -188,13 +192,15 @@ const NOT_ASKED = new Conntrack();
 /**
  * Follows `key` through the bridge as `ofproto/trace` of Open vSwitch 3.1 does.
  * @param ctNext ct_state of the forks, breadth first; `trk|new` for those beyond.
+ * @param options.ambiguity Whether to look for further flows that match with the same priority.
  */
 export function traceOffline(
   bridge: LoadedBridge,
   key: FlowKey,
   ctNext: readonly number[] = [],
+  { ambiguity = false }: { readonly ambiguity?: boolean } = {},
 ): OfflineTrace {
-  const options = { conntrack: NOT_ASKED, now: 0, ctNext, imitate: true };
+  const options = { conntrack: NOT_ASKED, now: 0, ctNext, imitate: true, ambiguity };
   const execution = execute(bridge.sim, key, options);
   const section = sections(execution, bridge, (witness) => {
     execute(bridge.sim, key, { ...options, witness });
@@ -202,14 +208,23 @@ export function traceOffline(
   return { section, execution };
 }
 
-/** A trace as `--json` prints it. */
-export function sectionJson(section: Section): Readonly<Record<string, unknown>> {
+const stepTexts = new WeakMap<PathStep, string>();
+
+function stepText(step: PathStep): string {
+  let text = stepTexts.get(step);
+  if (text === undefined) {
+    text = JSON.stringify(step);
+    stepTexts.set(step, text);
+  }
+  return text;
+}
+
+/** A trace as `--json` prints it, in one line: a flow's part is written once, however often it is met. */
+export function sectionText(section: Section): string {
   const { path, outcome, finalFlow: final, datapathActions: actions, recirculations } = section;
-  return {
-    path,
-    outcome,
-    finalFlow: final,
-    datapathActions: actions,
-    recirculations: recirculations.map(sectionJson),
-  };
+  return (
+    `{"path":[${path.map(stepText).join(',')}],"outcome":"${outcome}",` +
+    `"finalFlow":${JSON.stringify(final)},"datapathActions":${JSON.stringify(actions)},` +
+    `"recirculations":[${recirculations.map(sectionText).join(',')}]}`
+  );
 }

@@ -11,7 +11,7 @@ import type { FlowKey } from '../openflow/fields.ts';
 import type { Conntrack, Tracker } from './conntrack.ts';
 import { Journey } from './journey.ts';
 import type { FabricNode, FabricRun, SendOptions, Vtep } from './nodes.ts';
-import { entering } from './underlay.ts';
+import { entering, widened } from './underlay.ts';
 
 export type * from './nodes.ts';
 
@@ -55,7 +55,9 @@ export class Fabric<N extends FabricNode = FabricNode> {
     const sender = this.#node(node);
     if (sender.bridges[bridge] === undefined) throw new RangeError(`${node} has no ${bridge}`);
     const journey = new Journey(this, options);
-    journey.enter(sender, bridge, entering(key, ofport), { frame: null, origin: 0n });
+    // Only other clouds give meaning to tunnel options, which need their room in a key.
+    const roomy = sender.foreign === true ? widened(key) : key;
+    journey.enter(sender, bridge, entering(roomy, ofport), { frame: null, origin: 0n });
     return journey;
   }
 

@@ -173,7 +173,8 @@ export class Journey implements FabricRun {
       this.#lose(node, 'no_vtep', `no node answers for the VTEP ${destination}`);
       return;
     }
-    const frame = wrap(key, target, vtep, mac, routed);
+    // What the MAC would tell of an unknown interface, the address tells as well.
+    const frame = wrap(key, target, vtep, mac, routed || mac === '');
     if (vtep.at === null) this.#transmit(node, null, frame, visit);
     else this.enter(node, vtep.at.bridge, frame.key, { frame, origin: 0n });
   }

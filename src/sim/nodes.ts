@@ -8,7 +8,7 @@ import type { Execution, SimPort } from './types.ts';
 export interface Vtep {
   /** IPv4, in canonical form. */
   readonly address: string;
-  /** In lower case. */
+  /** In lower case; '' where it is not known. */
   readonly mac: string;
   /** The port that has the address, a bridge's LOCAL as a rule; null: an interface of no bridge. */
   readonly at: { readonly bridge: string; readonly ofport: number } | null;

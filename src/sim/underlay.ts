@@ -70,6 +70,13 @@ export const tunnelDestination = (key: FlowKey): bigint => readField(key, F.tunn
 export const outerDestination = (key: FlowKey): string => addressOf(readField(key, F.destination));
 export const outerMac = (key: FlowKey): bigint => readField(key, F.ethernetDestination);
 
+/** `key` with room for tunnel options. */
+export function widened(key: FlowKey): FlowKey {
+  const wide = newKey(true);
+  wide.set(key);
+  return wide;
+}
+
 /** The headers of `key` as a packet that enters a bridge by `inPort`: no register, no tunnel, untracked. */
 export function entering(key: FlowKey, inPort: number): FlowKey {
   const fresh = key.slice();
@@ -140,7 +147,7 @@ export function sourceOf(
   return { vtep, route: route ?? { source: vtep.address, gateway: null } };
 }
 
-/** `inner` as `vtep` sends it to the MAC `next`, from the port that it is on. */
+/** `inner` as `vtep` sends it to the MAC `next` ('' for one that is not known), from the port that it is on. */
 export function wrap(
   inner: FlowKey,
   { type, vni, destination }: Target,
@@ -151,8 +158,8 @@ export function wrap(
   const { protocol, port } = TUNNELS[type] ?? { protocol: 0, port: 0 };
   const outer = newKey();
   writeField(outer, F.inPort, BigInt(at?.ofport ?? 0));
-  writeField(outer, F.ethernetSource, parseMac(mac));
-  writeField(outer, F.ethernetDestination, parseMac(next));
+  if (mac !== '') writeField(outer, F.ethernetSource, parseMac(mac));
+  if (next !== '') writeField(outer, F.ethernetDestination, parseMac(next));
   writeField(outer, F.ethernetType, BigInt(ETH_TYPE.ip));
   writeField(outer, F.source, parseIp(address).value);
   writeField(outer, F.destination, parseIp(destination).value);

@@ -25,8 +25,7 @@ const SUPPRESSED: Readonly<
   down: 'link_down',
   // The error itself follows.
   error: null,
-  // What became of it stands with the tunnel.
-  tunnel: null,
+  tunnel: 'lost_in_underlay',
 };
 
 /** null: the steps of the last visit say more. */
@@ -79,7 +78,9 @@ function endOfStep(step: Step, visit: Visit, at: number, fabric: Fabric): Ending
     }
     case 'suppressed': {
       const code = SUPPRESSED[step.why];
-      return code === null ? null : end(code, `port ${step.port}`);
+      if (code === null) return null;
+      const back = `the tunnel port ${step.port} sends nothing to where it came from, nor to nowhere`;
+      return end(code, step.why === 'tunnel' ? back : `port ${step.port}`);
     }
     case 'controller':
       return end('sent_to_agent');

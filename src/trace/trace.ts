@@ -16,7 +16,7 @@ import { answerStopsOf, stopsOf, type Arrival } from './stops.ts';
 import type { Subject } from './subject.ts';
 import type { Leg, Reason, Stop, Trace } from './types.ts';
 
-const ETHERNET_SOURCE = field('eth_src');
+const ETHERNET = { source: field('eth_src'), destination: field('eth_dst') } as const;
 
 const UNKNOWN: NodeNumbers = {
   attachment: () => undefined,
@@ -323,9 +323,9 @@ export function trace(subject: Subject): Trace {
     destination: source,
     key: replyKey(
       probe,
-      macFor(receiver, back),
+      foreign ? readField(delivery.key, ETHERNET.destination) : macFor(receiver, back),
       delivery.key,
-      foreign && readField(delivery.key, ETHERNET_SOURCE),
+      foreign && readField(delivery.key, ETHERNET.source),
     ),
     // An echo comes back as long as it went.
     excess: (port) => (isEcho(probe) ? excess(topology, probe, port) : null),

@@ -1,6 +1,8 @@
 /** A node as its captured texts tell it. */
+import type { Field } from '../../openflow/fields.ts';
 import type { Flow } from '../../openflow/flow.ts';
 import { parseFlows, parseGroups } from '../../openflow/text/index.ts';
+import { mappedOptions } from '../../openflow/tunnel-options.ts';
 import { SimBridge } from '../../sim/bridge.ts';
 import { Conntrack } from '../../sim/conntrack.ts';
 import type { FabricNode, Vtep } from '../../sim/fabric.ts';
@@ -88,11 +90,24 @@ class Reader {
   }
 }
 
+/** A line of `dump-tlv-map`: class, type, length, field. */
+const OPTION = /^\s*0x[\da-f]+\s+0x[\da-f]+\s+(\d+)\s+tun_metadata(\d+)\s*$/gm;
+
+const readTlvMap = (text: string): ReadonlyMap<number, Field> =>
+  mappedOptions(
+    [...text.matchAll(OPTION)].map(([, length, index]) => ({
+      length: Number(length),
+      index: Number(index),
+    })),
+  );
+
 function readBridge(reader: Reader, at: string, name: string, ports: readonly CapturedPort[]) {
+  const tunnelOptions = readTlvMap(reader.text(BRIDGE_FILES.tlvMap, at, name));
   const numbers = new Map(ports.map((port) => [port.name, port.ofport]));
-  const flows = parseFlows(reader.text(BRIDGE_FILES.flows, at, name), { ports: numbers });
+  const options = { ports: numbers, ...(tunnelOptions.size === 0 ? {} : { tunnelOptions }) };
+  const flows = parseFlows(reader.text(BRIDGE_FILES.flows, at, name), options);
   reader.fault(`${at}/${BRIDGE_FILES.flows.name}`, flows.errors);
-  const groups = parseGroups(reader.text(BRIDGE_FILES.groups, at, name), { ports: numbers });
+  const groups = parseGroups(reader.text(BRIDGE_FILES.groups, at, name), options);
   reader.fault(`${at}/${BRIDGE_FILES.groups.name}`, groups.errors);
   const bridge = new SimBridge(name, ports);
   bridge.apply({ flows: flows.flows, groups: groups.groups, meters: [] });

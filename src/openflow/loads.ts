@@ -23,6 +23,14 @@ export function fitsLoad(field: Field): boolean {
   return !isExperimenter(field) && field.present === undefined;
 }
 
+/** Widths of values in messages. */
+const SIZES: ReadonlySet<number> = new Set([8, 16, 32, 48, 64, 128, 992]);
+
+/** Whether the value of the field has no bits to spare in a message: else a mask of all its bits is no exact match. */
+export function fillsBytes({ namedBits }: Field): boolean {
+  return SIZES.has(namedBits);
+}
+
 /** Ones where a subfield lies in its field. */
 export function subfieldMask({ first, bits }: Subfield): bigint {
   return ones(bits) << BigInt(first);

@@ -9,9 +9,6 @@ import { TextError, type Item, type Span } from './span.ts';
 /** The actions that hold others. */
 export type Holder = 'write_actions' | 'clone' | 'ct';
 
-/** A type of packet, `namespace << 16 | type`: 0 is Ethernet (OpenFlow 1.5.1 §7.2.3.11). */
-export const PACKET_TYPE = { ethernet: 0, unknown: 0xffff_ffff } as const;
-
 /** What an action needs to know of its surroundings while it is read. */
 export interface ActionContext {
   readonly options: PortOptions;
@@ -22,7 +19,6 @@ export interface ActionContext {
   layers: Layers | null;
   /** Whether the packet bears an outer and an inner VLAN tag, as far as match and actions so far tell. */
   tags: readonly [outer: boolean, inner: boolean];
-  packetType: number;
   /** The action whose list this is, null for the flow's own. */
   readonly holder: Holder | null;
   /** The actions of a nested list. */
@@ -78,11 +74,8 @@ type WordKind = {
 }[Kind];
 
 /** Whether packets at this point have what `needs` says; true where the match is not known. */
-export function holds(needs: Prerequisite, { layers, packetType }: ActionContext): boolean {
-  if (layers === null) return true;
-  const framed = needs === 'ethernet' || needs === 'vlan';
-  if (framed && packetType !== PACKET_TYPE.ethernet) return false;
-  return checkPrerequisite(needs, layers);
+export function holds(needs: Prerequisite, { layers }: ActionContext): boolean {
+  return layers === null || checkPrerequisite(needs, layers);
 }
 
 /**
@@ -138,8 +131,8 @@ export function requireShortNumber({ field }: Subfield, at: number): void {
 }
 
 /** Bits of a subfield as Open vSwitch counts them. */
-export function widthOf({ field, first, bits }: Subfield): number {
-  return first === 0 && bits === field.bits ? field.namedBits : bits;
+export function widthOf({ field, first, bits, counted }: Subfield): number {
+  return !counted && first === 0 && bits === field.bits ? field.namedBits : bits;
 }
 
 const WIDEST = 64;

@@ -24,10 +24,15 @@ const v6 = String.raw`([0-9a-f:.]*:[0-9a-f:.]*)`;
 const address = String.raw`(?:${v4}|${v6}(?![0-9a-f:.])|\[${v6}\])`;
 const rangeForm = new RegExp(String.raw`^${address}(?:-${address})?(?::(\d+)(?:-(\d+))?)?$`, 'i');
 
+/** What looks like an IPv6 address and is none: ovs-ofctl takes it for no range at all. */
+const noAddress = /^(?!\d+\.\d+\.\d+\.\d+)(?:[0-9a-f:.]{1,46}|\[[0-9a-f:.]{1,46}\])$/i;
+
 /** `FIRST[-LAST][:PORT[-PORT]]`; IPv6 in square brackets when ports follow. */
 function readRange(value: Span, context: ActionContext): Pick<NatSpec, 'address' | 'port'> {
   const wrong = () =>
     new TextError(value.at, `expected FIRST-LAST:PORT-PORT of addresses, found "${value.text}"`);
+  if (noAddress.test(value.text) && tryParseIp(value.text.replaceAll(/[[\]]/g, '')) === null)
+    return {};
   const parts = rangeForm.exec(value.text);
   if (parts === null) throw wrong();
   const [, a, b, c, d, e, f, low, high = low] = parts;

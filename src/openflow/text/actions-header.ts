@@ -4,7 +4,6 @@ import type { Action, EncapProperty } from '../flow.ts';
 import {
   declareAction,
   holds,
-  PACKET_TYPE,
   requireHeader,
   type ActionContext,
   type ActionDeclaration,
@@ -13,14 +12,13 @@ import {
 } from './action.ts';
 import { setTags } from './actions-rewrite.ts';
 import { leadingNumber } from './numbers.ts';
+import type { Layers } from './prerequisites.ts';
 import { items, parseInteger, TextError, type Item, type Span } from './span.ts';
 import { Tokens } from './tokens.ts';
 import { hex } from './values.ts';
 
-const MPLS = [0x8847, 0x8848];
+const MPLS: ReadonlySet<number> = new Set([0x8847, 0x8848]);
 const NSH = 0x894f;
-/** The namespace of Ethernet types in a packet type. */
-const ETHERTYPE = 1;
 
 const hex4 = (value: number) => `0x${value.toString(16).padStart(4, '0')}`;
 
@@ -62,10 +60,14 @@ function readPushVlan({ key, value }: Item, context: ActionContext): Action {
   return { kind: 'push_vlan', etherType };
 }
 
-function setEtherType(context: ActionContext, ethType: number, forgets: boolean): void {
-  const { layers } = context;
-  if (layers === null) return;
-  context.layers = { ...layers, ethType, ipProto: forgets ? 0 : layers.ipProto };
+/** What a header that came or went makes of the packet. */
+function setLayers(context: ActionContext, change: Partial<Layers>): void {
+  if (context.layers !== null) context.layers = { ...context.layers, ...change };
+}
+
+/** Of a packet without an Ethernet header its packet type alone says what it is. */
+function setEtherType(context: ActionContext, ethType: number): void {
+  if (context.layers?.unframed === false) setLayers(context, { ethType });
 }
 
 function requireMpls(item: Item, context: ActionContext): void {
@@ -73,18 +75,19 @@ function requireMpls(item: Item, context: ActionContext): void {
 }
 
 function requireEthernet(item: Item, context: ActionContext): void {
-  const met = context.packetType === PACKET_TYPE.ethernet;
-  requireHeader(met, item, 'an Ethernet packet', context);
+  requireHeader(context.layers?.unframed === false, item, 'an Ethernet packet', context);
 }
 
 function readPushMpls(item: Item, context: ActionContext): Action {
   const { value } = item;
   const etherType = parseInteger(value, 'Ethernet type', 0, 65535);
-  if (!MPLS.includes(etherType)) {
+  if (!MPLS.has(etherType)) {
     throw new TextError(value.at, `expected 0x8847 or 0x8848, found "${value.text}"`);
   }
   requireEthernet(item, context);
-  setEtherType(context, etherType, true);
+  // What lies under the label is opaque.
+  setLayers(context, { ipProto: 0 });
+  setEtherType(context, etherType);
   return { kind: 'push_mpls', etherType };
 }
 
@@ -92,7 +95,7 @@ function readPopMpls(item: Item, context: ActionContext): Action {
   const etherType = parseInteger(item.value, 'Ethernet type', 0, 65535);
   requireEthernet(item, context);
   requireMpls(item, context);
-  setEtherType(context, etherType, false);
+  setEtherType(context, etherType);
   return { kind: 'pop_mpls', etherType };
 }
 
@@ -115,11 +118,12 @@ function readDecTtl(item: Item, context: ActionContext): Action {
 
 type Header = ActionOf<'encap'>['header'];
 
-const headerTypes: Readonly<Record<Header, number>> = {
-  ethernet: PACKET_TYPE.ethernet,
-  nsh: (ETHERTYPE << 16) | NSH,
-  mpls: (ETHERTYPE << 16) | 0x8847,
-  mpls_mc: (ETHERTYPE << 16) | 0x8848,
+/** The Ethernet type that a header gives the packet; null: an Ethernet header, before which it is kept. */
+const headerTypes: Readonly<Record<Header, number | null>> = {
+  ethernet: null,
+  nsh: NSH,
+  mpls: 0x8847,
+  mpls_mc: 0x8848,
 };
 
 const isHeader = (name: string): name is Header => Object.hasOwn(headerTypes, name);
@@ -156,12 +160,9 @@ function readEncap({ value }: Item, context: ActionContext): Action {
     throw new TextError(first?.key.at ?? value.at, `expected a header, one of ${known}`);
   }
   const header = first.key.text;
-  const type = headerTypes[header];
-  context.packetType = type;
-  if (type >>> 16 === ETHERTYPE) setEtherType(context, type & 0xffff, false);
-  if (!holds('ip', context) && context.layers !== null) {
-    context.layers = { ...context.layers, ipProto: 0 };
-  }
+  const ethType = headerTypes[header];
+  setLayers(context, ethType === null ? { unframed: false } : { unframed: true, ethType });
+  if (!holds('ip', context)) setLayers(context, { ipProto: 0 });
   return { kind: 'encap', header, properties: readProperties(first.value, header) };
 }
 
@@ -185,14 +186,8 @@ function readDecap({ value }: Item, context: ActionContext): Action {
     throw new TextError(first.key.at, `expected packet_type, found "${first.key.text}"`);
   }
   const packetType = first === undefined ? null : readPacketType(first.value);
-  const { layers } = context;
-  if (context.packetType === PACKET_TYPE.ethernet) {
-    context.packetType = (ETHERTYPE << 16) | (layers?.ethType ?? 0);
-  } else {
-    // What follows may be anything: no field of a header can be relied on.
-    context.packetType = PACKET_TYPE.unknown;
-    if (layers !== null) context.layers = { ...layers, ethType: 0xffff };
-  }
+  // Under a header that is not Ethernet's may be anything: no field can be relied on.
+  setLayers(context, context.layers?.unframed ? { ethType: null } : { unframed: true });
   return { kind: 'decap', packetType };
 }
 

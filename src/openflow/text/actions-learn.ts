@@ -58,7 +58,8 @@ const learnKeys: Readonly<Record<string, (learn: LearnDraft, value: Span) => voi
   result_dst: (learn, value) => void (learn.resultTarget = readResult(value)),
 };
 
-const isWhole = ({ field, first, bits }: Subfield) => first === 0 && bits === field.bits;
+const isWhole = ({ field, first, bits, counted }: Subfield) =>
+  !counted && first === 0 && bits === field.bits;
 
 /** Whether the text begins with a field's name, as bits of one do. */
 const namesField = ({ text }: Span) => fieldByName(/^[^[-]*/.exec(text)?.[0] ?? '') !== undefined;
@@ -118,7 +119,7 @@ function checkSpec(spec: LearnSpec, { key }: Item, terms: Term[], context: Actio
     requireField(spec.source.field, key.at, context);
   }
   if (spec.kind === 'output' || context.layers === null) return;
-  const learned = { ...context, layers: layersOf(compileMatch(terms)), packetType: 0 };
+  const learned = { ...context, layers: layersOf(compileMatch(terms)) };
   if (spec.kind === 'load') {
     requireWritable(spec.target.field, key.at, learned);
     return;
@@ -215,7 +216,8 @@ function readConjunction({ value }: Item): Action {
   const parts = /^(\S+?)\s*,\s*(\d+)\s*\/\s*(\d+)\s*$/.exec(value.text);
   if (parts === null) throw new TextError(value.at, 'expected conjunction(ID,CLAUSE/CLAUSES)');
   const id = parseWrapped({ text: parts[1] ?? '', at: value.at }, 'conjunction id');
-  const [clause, clauses] = [Number(parts[2]), Number(parts[3])];
+  // ovs-ofctl keeps eight bits of each.
+  const [clause, clauses] = [Number(parts[2]) & 0xff, Number(parts[3]) & 0xff];
   if (clauses < 2 || clauses > 64 || clause < 1 || clause > clauses) {
     throw new TextError(value.at, 'a conjunction has 2 to 64 clauses, counted from 1');
   }

@@ -3,7 +3,8 @@ import { tryParseIp } from '../../address/index.ts';
 import { setField, VLAN_PRESENT } from '../build.ts';
 import { field, type Field } from '../fields.ts';
 import type { Action, Subfield } from '../flow.ts';
-import { fitsLoad, loadsOf, subfieldMask } from '../loads.ts';
+import { fillsBytes, fitsLoad, loadsOf, subfieldMask } from '../loads.ts';
+import { optionFor, optionIndex } from '../tunnel-options.ts';
 import {
   declareAction,
   holds,
@@ -19,7 +20,7 @@ import {
 } from './action.ts';
 import { formatSubfield, parseField, parseSubfield } from './names.ts';
 import { parseInteger, parseNumber, split, TextError, trim, type Item, type Span } from './span.ts';
-import { formatActionValue, hex, parseValue, type Masked } from './values.ts';
+import { formatActionValue, hex, parseValue, type Masked, parseRaw } from './values.ts';
 
 /** The two sides of `VALUE->FIELD`. */
 export function arrow(value: Span): [Span, Span] {
@@ -37,14 +38,29 @@ function noteTag({ field: target, first }: Subfield, value: bigint, context: Act
   setTags(context, [tagged, context.tags[1]]);
 }
 
+/** Where the match is not known nothing is followed: ovs-ofctl then pushes a tag for every `mod_vlan…`. */
 export function setTags(context: ActionContext, tags: ActionContext['tags']): void {
+  if (context.layers === null) return;
   context.tags = tags;
-  if (context.layers !== null) context.layers = { ...context.layers, tagged: tags[0] };
+  context.layers = { ...context.layers, tagged: tags[0] };
 }
 
-/** Whether a mask that was written out leaves bits of the last byte alone: then it is no exact value. */
+/** Whether a mask that was written out leaves spare bits of the value alone: then it is no exact value. */
 function isPartOfBytes(text: Span, target: Field): boolean {
-  return /[/+-]/.test(text.text) && target.namedBits % 8 !== 0;
+  return /[/+-]/.test(text.text) && !fillsBytes(target);
+}
+
+function requireTagFor(target: Field, at: number, context: ActionContext): void {
+  if (target.name !== 'vlan_vid' || context.layers === null || context.tags[0]) return;
+  throw new TextError(at, 'vlan_vid needs a VLAN tag: push_vlan first, or match one');
+}
+
+/** A tunnel option is as long as its value makes it, unless a TLV map says how long it is. */
+function sized(target: Field, text: Span, { options }: ActionContext): Field {
+  if (target.present === undefined) return target;
+  const index = optionIndex(target);
+  const { value, mask } = parseRaw(text, target, options);
+  return options.tunnelOptions?.get(index) ?? optionFor(index, value, mask);
 }
 
 function readSetField({ value }: Item, context: ActionContext): readonly Action[] {
@@ -52,18 +68,14 @@ function readSetField({ value }: Item, context: ActionContext): readonly Action[
   if (/^[A-Z]+_/.test(name.text)) {
     throw new TextError(name.at, `expected a field's own name, not "${name.text}"`);
   }
-  const target = parseField(name);
+  const target = sized(parseField(name), text, context);
   const whole = { field: target, first: 0, bits: target.bits };
   requireSettable(target, name.at, context);
   const masked = parseValue(text, target, context.options);
   const exact = masked.mask === target.exact && !isPartOfBytes(text, target);
-  if (target.name === 'vlan_vid') {
-    if (context.layers !== null && !context.tags[0]) {
-      throw new TextError(name.at, 'vlan_vid needs a VLAN tag: push_vlan first, or match one');
-    }
-    if (exact && (masked.value & BigInt(VLAN_PRESENT)) === 0n) {
-      throw new TextError(text.at, `vlan_vid needs the bit 0x1000, which ${text.text} lacks`);
-    }
+  requireTagFor(target, name.at, context);
+  if (target.name === 'vlan_vid' && exact && (masked.value & BigInt(VLAN_PRESENT)) === 0n) {
+    throw new TextError(text.at, `vlan_vid needs the bit 0x1000, which ${text.text} lacks`);
   }
   // OpenFlow keeps set_field from its own in_port.
   if (exact && target.nxm === 'OXM_OF_IN_PORT') {
@@ -96,6 +108,7 @@ function readLoad({ value }: Item, context: ActionContext): readonly Action[] {
   const [text, name] = arrow(value);
   const target = parseSubfield(name);
   requireSettable(target.field, name.at, context);
+  requireTagFor(target.field, name.at, context);
   // ovs-ofctl passes over what follows the number.
   const digits = { text: leading.exec(text.text)?.[1] ?? text.text, at: text.at };
   const number = parseNumber(digits, widthOf(target), target.field.name);
@@ -140,7 +153,7 @@ function writeLoad(
   const masked = { value: value << BigInt(target.first), mask: subfieldMask(target) };
   const { field: to } = target;
   const bits = widthOf(target);
-  if (format.version === 13 && bits === to.namedBits && bits % 8 !== 0) {
+  if (format.version === 13 && bits === to.namedBits && !fillsBytes(to)) {
     const text = formatActionValue({ ...masked, mask: to.exact }, to, format.unresolved);
     return `set_field:${text}/${hex((1n << BigInt(bits)) - 1n)}->${to.name}`;
   }

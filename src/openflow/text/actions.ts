@@ -8,7 +8,6 @@ import { outputActions, outputTo, parseOutputPort } from './actions-output.ts';
 import { rewriteActions } from './actions-rewrite.ts';
 import { stateActions } from './actions-state.ts';
 import {
-  PACKET_TYPE,
   type ActionContext,
   type ActionDeclaration,
   type ActionFormat,
@@ -197,7 +196,6 @@ export function parseActionsSpan(
       options,
       layers,
       tags: [layers?.tagged ?? false, false],
-      packetType: PACKET_TYPE.ethernet,
       holder: null,
     },
     0,

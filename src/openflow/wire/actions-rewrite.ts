@@ -3,7 +3,7 @@ import type { Reader, Writer } from '../../base/bytes.ts';
 import type { Field } from '../fields.ts';
 import type { Action, Subfield } from '../flow.ts';
 import { fieldMask } from '../key.ts';
-import { fitsLoad, loadsOf, subfieldMask } from '../loads.ts';
+import { fillsBytes, fitsLoad, loadsOf, subfieldMask } from '../loads.ts';
 import {
   declareWire,
   finish,
@@ -123,7 +123,7 @@ function readMove(r: Reader, gap: number): Action {
 /** A mask that is all of the field, of bits that fill no bytes, was written out: it makes a load. */
 function readLoad2(r: Reader): Action {
   const { field, value, mask } = readKnownTerm(r);
-  if (mask !== field.exact || field.namedBits % 8 === 0 || fitsLoad(field)) {
+  if (mask !== field.exact || fillsBytes(field) || fitsLoad(field)) {
     return { kind: 'set_field', field, value, mask };
   }
   return { kind: 'load', value, target: { field, first: 0, bits: field.bits } };

@@ -46,6 +46,12 @@ const inActions: readonly OxmClass[] = [
   'ERICOXM_OF',
 ];
 
+/** OpenFlow 1.5's copy_field prefers as a match does, but of Nicira's two the older. */
+const inCopies: readonly OxmClass[] = [
+  ...inMatches.filter((name) => name !== 'NXOXM_ET'),
+  'NXOXM_ET',
+];
+
 /** One way to write a field. */
 interface Coding {
   readonly field: Field;
@@ -84,6 +90,7 @@ function keyOf(header: number, vendor: number | null): number {
 const byKey = new Map<number, Coding>();
 const forMatch = new Map<Field, Coding>();
 const forAction = new Map<Field, Coding>();
+const forCopy = new Map<Field, Coding>();
 /** As `forMatch`, but of in_port, which a set_field may write in its old form only. */
 const forSetField = new Map<Field, Coding>();
 for (const field of FIELDS.values()) {
@@ -102,6 +109,7 @@ for (const field of FIELDS.values()) {
   };
   forMatch.set(field, first(inMatches));
   forAction.set(field, first(inActions));
+  forCopy.set(field, first(field.format === 'port' ? inActions : inCopies));
   forSetField.set(field, first(field.format === 'port' ? inActions : inMatches));
 }
 
@@ -205,8 +213,23 @@ export function writeTerm(w: Writer, term: Term): void {
   writeEntry(w, coding(forMatch, field), value, mask, whole);
 }
 
+/** An action sets no more bytes of a tunnel option than value and mask need. */
+function writeShortOption(w: Writer, field: Field, value: bigint, mask: bigint): void {
+  const { header, maskedHeader, bytes } = coding(forSetField, field);
+  const whole = mask === fieldMask(field);
+  const needed = whole ? value : value | mask;
+  const length = needed === 0n ? 0 : Math.ceil(needed.toString(2).length / 8);
+  w.u32(whole ? header - bytes + length : maskedHeader + (length - bytes) * 2);
+  writeBytes(w, value, length);
+  if (!whole) writeBytes(w, mask, length);
+}
+
 /** The field, value and mask that a set_field holds. */
 export function writeSetField(w: Writer, field: Field, value: bigint, mask: bigint): void {
+  if (field.present !== undefined) {
+    writeShortOption(w, field, value, mask);
+    return;
+  }
   writeEntry(w, coding(forSetField, field), value, mask, mask === fieldMask(field));
 }
 
@@ -251,16 +274,18 @@ export function readKnownTerm(r: Reader): Term {
  * @param standard Prefers OpenFlow's own number, as its own actions do.
  */
 export function writeName(w: Writer, { field }: Subfield, standard = false): void {
-  const { header, vendor, bytes } = coding(standard ? forSetField : forAction, field);
+  const { header, vendor, bytes } = coding(standard ? forCopy : forAction, field);
   // The longest that a tunnel option can be stands for any.
   w.u32(field.present === undefined ? header : header - bytes + field.namedBits / 8);
   if (vendor !== null) w.u32(vendor);
 }
 
 /** Bits of a subfield as a message counts them. */
-export function widthOf({ field, first, bits }: Subfield): number {
+export function widthOf({ field, first, bits, counted }: Subfield): number {
   const { namedBits } = field;
-  return first === 0 && bits === field.bits ? namedBits : Math.min(bits, namedBits - first);
+  return !counted && first === 0 && bits === field.bits
+    ? namedBits
+    : Math.min(bits, namedBits - first);
 }
 
 /** `(first << 6) | (bits - 1)`, as Nicira's actions pack a range of bits. */
@@ -283,10 +308,11 @@ export function subfieldOf(name: Coding | null, first: number, bits: number): Su
   if (name === null) throw malformed('an action names no field');
   const { field } = name;
   const width = first === 0 && bits === field.namedBits ? field.bits : bits;
-  if (bits === 0 || first + width > field.bits) {
+  if (bits === 0 || first + width > Math.max(field.bits, field.namedBits)) {
     throw malformed(`${bits} bits of ${field.name} from ${first} on`);
   }
-  return { field, first, bits: width };
+  const counted = field.present !== undefined && first === 0 && bits === field.bits;
+  return { field, first, bits: width, ...(counted && { counted }) };
 }
 
 /** A range as {@link packRange} made it. */

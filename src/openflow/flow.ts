@@ -18,6 +18,11 @@ export interface Subfield {
   readonly field: Field;
   readonly first: number;
   readonly bits: number;
+  /**
+   * These bits of a tunnel option were counted out; without it as many as {@link Field.bits} are the
+   * whole option, however long a TLV map makes it.
+   */
+  readonly counted?: true;
 }
 
 /** Reserved port numbers of OpenFlow 1.3.5 §7.2.1, 32 bits wide. */

@@ -38,6 +38,14 @@ export function placeOptions(options: readonly Term[]): Term[] {
     });
 }
 
+const bytesOf = (value: bigint): number => Math.ceil(value.toString(16).length / 2);
+
+/** The field `tun_metadata<index>` for an option as long as a value and its mask make it. */
+export function optionFor(index: number, value: bigint, mask: bigint | null): Field {
+  const length = Math.max(bytesOf(value), bytesOf(mask ?? 0n));
+  return tunnelOption(index, Math.max(1, Math.ceil(length / BYTES_A_WORD)) * BYTES_A_WORD);
+}
+
 /** N of `tun_metadataN`. */
 export function optionIndex(field: Field): number {
   return Number(field.name.slice('tun_metadata'.length));

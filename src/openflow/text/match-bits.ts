@@ -6,7 +6,7 @@ import { ETH_TYPE, IP_PROTO, VLAN_PRESENT } from '../build.ts';
 import { field, tunnelOption, type Field, type FlowKey } from '../fields.ts';
 import { PORT, type Term } from '../flow.ts';
 import { addTerm, newKey, readField, writeField } from '../key.ts';
-import { optionIndex } from '../tunnel-options.ts';
+import { optionFor, optionIndex } from '../tunnel-options.ts';
 import { matchedField, parseSubfield } from './names.ts';
 import type { PortOptions } from './ports.ts';
 import { scanFieldNumber } from './scan.ts';
@@ -173,7 +173,6 @@ const setters: ReadonlyMap<string, Setter> = new Map<string, Setter>([
   ].map((name) => [name, setOnesOnly(field(name))] as const),
 ]);
 
-const bytesOf = (value: bigint): number => Math.ceil(value.toString(16).length / 2);
 /** Room for tunnel options, in bytes. */
 const ALL_OPTIONS = 256;
 
@@ -192,8 +191,7 @@ function putOption(
     throw new TextError(key.at, `${target.name} is not in the TLV map`);
   }
   bits.mapped = mapped !== undefined;
-  const length = Math.max(bytesOf(value), bytesOf(mask ?? 0n));
-  const given = mapped ?? tunnelOption(index, Math.max(4, Math.ceil(length / 4) * 4));
+  const given = mapped ?? optionFor(index, value, mask);
   const under = mask === null ? given.exact : mask & given.exact;
   bits.options.set(index, { field: given, value: value & under, mask: under });
   const used = [...bits.options.values()].reduce((sum, term) => sum + term.field.bytes, 0);

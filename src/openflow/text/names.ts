@@ -62,12 +62,13 @@ export function parseSubfield(span: Span): Subfield {
     throw new TextError(span.at + written.length + 1, `bits ${first}..${last} run backwards`);
   }
   const bits = last - first + 1;
-  return first === 0 && bits === field.namedBits
-    ? { field, first, bits: field.bits }
-    : { field, first, bits };
+  if (first === 0 && bits === field.namedBits) return { field, first, bits: field.bits };
+  const counted = field.present !== undefined && first === 0 && bits === field.bits;
+  return { field, first, bits, ...(counted && { counted }) };
 }
 
-export function formatSubfield({ field, first, bits }: Subfield): string {
-  if (first === 0 && (bits === field.bits || bits === field.namedBits)) return `${field.nxm}[]`;
+export function formatSubfield({ field, first, bits, counted }: Subfield): string {
+  if (!counted && first === 0 && (bits === field.bits || bits === field.namedBits))
+    return `${field.nxm}[]`;
   return bits === 1 ? `${field.nxm}[${first}]` : `${field.nxm}[${first}..${first + bits - 1}]`;
 }

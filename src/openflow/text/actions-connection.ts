@@ -27,6 +27,12 @@ const rangeForm = new RegExp(String.raw`^${address}(?:-${address})?(?::(\d+)(?:-
 /** What looks like an IPv6 address and is none: ovs-ofctl takes it for no range at all. */
 const noAddress = /^(?!\d+\.\d+\.\d+\.\d+)(?:[0-9a-f:.]{1,46}|\[[0-9a-f:.]{1,46}\])$/i;
 
+/** An address; of each part of an IPv4 address ovs-ofctl keeps eight bits. */
+function readAddress(text: string): ReturnType<typeof tryParseIp> {
+  if (!/^\d+(\.\d+){3}$/.test(text)) return tryParseIp(text);
+  return tryParseIp(text.replaceAll(/\d+/g, (part) => String(BigInt.asUintN(8, BigInt(part)))));
+}
+
 /** `FIRST[-LAST][:PORT[-PORT]]`; IPv6 in square brackets when ports follow. */
 function readRange(value: Span, context: ActionContext): Pick<NatSpec, 'address' | 'port'> {
   const wrong = () =>
@@ -36,8 +42,8 @@ function readRange(value: Span, context: ActionContext): Pick<NatSpec, 'address'
   const parts = rangeForm.exec(value.text);
   if (parts === null) throw wrong();
   const [, a, b, c, d, e, f, low, high = low] = parts;
-  const from = tryParseIp(a ?? b ?? c ?? '');
-  const to = tryParseIp(d ?? e ?? f ?? a ?? b ?? c ?? '');
+  const from = readAddress(a ?? b ?? c ?? '');
+  const to = readAddress(d ?? e ?? f ?? a ?? b ?? c ?? '');
   if (from === null || to === null || from.version !== to.version || to.value < from.value) {
     throw wrong();
   }

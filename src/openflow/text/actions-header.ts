@@ -30,6 +30,9 @@ function requireTag(item: Item, context: ActionContext): void {
 function setsVlan(name: 'vlan_vid' | 'vlan_pcp', push: boolean): ActionReader['read'] {
   const [top, present] = name === 'vlan_vid' ? [4095, VLAN_PRESENT] : [7, 0];
   return ({ value, key }, context) => {
+    if (!holds('ethernet', context)) {
+      throw new TextError(key.at, `${key.text} needs an Ethernet packet`);
+    }
     const set = setField(name, parseInteger(value, name, 0, top) | present);
     const [tagged, inner] = context.tags;
     if (!tagged && !push && context.layers !== null) {
@@ -128,15 +131,21 @@ const headerTypes: Readonly<Record<Header, number | null>> = {
 
 const isHeader = (name: string): name is Header => Object.hasOwn(headerTypes, name);
 
-const optionForm = /^0x([0-9a-f]{1,4}),(\d{1,3}),0x([0-9a-f]{1,251})/i;
+const optionForm = /^0x([0-9a-f]+),(\d+),0x([0-9a-f]{1,251})/i;
 
 function readOption(value: Span): EncapProperty {
   const [, optionClass = '', type = '', digits = ''] = optionForm.exec(value.text) ?? [];
   const bytes = (digits.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16));
-  if (digits === '' || Number(type) > 255) {
+  if (digits === '') {
     throw new TextError(value.at, `expected 0xCLASS,TYPE,0xBYTES, found "${value.text}"`);
   }
-  return { kind: 'tlv', optionClass: Number.parseInt(optionClass, 16), type: Number(type), bytes };
+  // ovs-ofctl keeps 16 bits of the class and eight of the type.
+  return {
+    kind: 'tlv',
+    optionClass: Number(BigInt.asUintN(16, BigInt(`0x${optionClass}`))),
+    type: Number(BigInt.asUintN(8, BigInt(type))),
+    bytes,
+  };
 }
 
 const properties: Readonly<Record<string, (value: Span) => EncapProperty>> = {

@@ -23,6 +23,8 @@ describe('actions', () => {
     ['ip,actions=ct(commit,nat(src,hash))', 'ip actions=ct(commit,nat(src))'],
     ['ip,actions=decap,dec_ttl', 'ip actions=decap(),dec_ttl'],
     ['actions=group:4294967297', 'actions=group:1'],
+    ['actions=encap(nsh(tlv(0x77a03,125,0x1e)))', 'actions=encap(nsh(tlv(0x7a03,125,0x1e)))'],
+    ['ip,actions=ct(commit,nat(src=1.2.1277.9))', 'ip actions=ct(commit,nat(src=1.2.253.9))'],
     ['actions=conjunction(7,19/557)', 'actions=conjunction(7,19/45)'],
     ['actions=resubmit(,1', 'actions=resubmit(,1)'],
     ['actions=debug_recirc,debug_slow', 'actions=debug_recirc,debug_slow'],
@@ -49,6 +51,7 @@ describe('actions', () => {
     ['actions=goto_table:5,output:1', 22],
     ['actions=set_field:5->in_port_oxm', 22],
     ['actions=nat', 9],
+    ['actions=write_actions(encap(nsh),mod_vlan_vid:7)', 34],
   ])('%s is refused', (given, column) => {
     expect(parseFlows(given).errors).toMatchObject([{ line: 1, column }]);
   });

@@ -86,14 +86,14 @@ const captureOf = (nodes: Readonly<Record<string, NodeTexts>>): Capture =>
 
 const dpif = (bridges: Readonly<Record<string, readonly string[]>>): string =>
   [
-    'system@ovs-system: hit:0 missed:0',
-    ...Object.entries(bridges).flatMap(([bridge, ports]) => [
-      `  ${bridge}:`,
-      `    ${bridge} 65534/1: (internal)`,
-      ...ports.map((port) => `    ${port}`),
-    ]),
-    '',
-  ].join('\n');
+    'system@ovs-system: hit:0 missed:0\n',
+    ...Object.entries(bridges).map(([bridge, ports]) =>
+      [`  ${bridge}:`, `    ${bridge} 65534/1: (internal)`]
+        .concat(ports.map((port) => `    ${port}`))
+        .map((line) => `${line}\n`)
+        .join(''),
+    ),
+  ].join('');
 
 const route = (address: string, device: string, more = '') =>
   `Route Table:\nCached: ${address}/32 dev ${device} SRC ${address} local\nCached: 192.0.2.0/24 dev ${device}${more} SRC ${address}\n`;

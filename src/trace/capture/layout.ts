@@ -84,14 +84,14 @@ export const BRIDGE_FILES = {
 } as const satisfies Readonly<Record<string, CapturedFile>>;
 
 /** Files whose absence is worth a word: without the others a trace says the same in most clouds. */
-const WANTED: readonly CapturedFile[] = [
+const WANTED: ReadonlySet<CapturedFile> = new Set<CapturedFile>([
   NODE_FILES.interfaces,
   NODE_FILES.routes,
   NODE_FILES.conntrack,
   BRIDGE_FILES.flows,
   BRIDGE_FILES.groups,
   BRIDGE_FILES.ports,
-];
+]);
 
 /** Texts of a capture by their path within it, parts joined by `/`. */
 export type Texts = ReadonlyMap<string, string>;
@@ -114,7 +114,7 @@ export interface Gap {
 
 /** The gap that `file` leaves in the folder `at`; none for what a trace seldom needs. */
 export function gapOf(file: CapturedFile, at: string, bridge = ''): Gap | null {
-  if (!WANTED.includes(file)) return null;
+  if (!WANTED.has(file)) return null;
   const command = file.command.replace('BRIDGE', bridge);
   return { file: `${at}/${file.name}`, lost: file.lost, command };
 }

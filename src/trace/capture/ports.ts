@@ -145,19 +145,27 @@ export function readPorts(bridge: string, text: string, sources: PortSources): C
         });
   const names = new Set([...known, ...opened].map(({ name }) => name));
   const underlay = [...names].some((name) => sources.devices.has(name));
-  return known.map(({ ofport, name: short, mac, up }) => {
-    const open = opened.find((port) => port.ofport === ofport);
-    const row = rowOf(sources.rows, open?.name ?? short, ofport);
-    const name = row?.text('name') || open?.name || short;
-    const type = row === undefined ? (open?.type ?? '') : row.text('type');
-    const options = row === undefined ? (open?.options ?? new Map()) : row.map('options');
-    const ids = row?.map('external_ids') ?? new Map<string, string>();
-    const base = { ofport, name, up, mac, ids };
-    if (ofport === PORT.local) return { ...base, kind: 'local', up: true };
-    if (type === 'patch') return { ...base, kind: 'patch', peer: options.get('peer') ?? '' };
-    if (!PLAIN.has(type)) return { ...base, kind: 'tunnel', ...tunnelOf(type, options) };
-    if (ids.has('iface-id')) return { ...base, kind: 'vm' };
-    if (type === 'internal') return { ...base, kind: 'internal' };
-    return { ...base, kind: underlay ? 'uplink' : 'vm' };
-  });
+  return known.map((port) => complete(port, opened, sources.rows, underlay));
+}
+
+/** A port with its kind, by what its type and its keys are. */
+function complete(
+  { ofport, name: short, mac, up }: Described,
+  opened: readonly Opened[],
+  rows: readonly Row[],
+  underlay: boolean,
+): CapturedPort {
+  const open = opened.find((port) => port.ofport === ofport);
+  const row = rowOf(rows, open?.name ?? short, ofport);
+  const name = row?.text('name') || open?.name || short;
+  const type = row === undefined ? (open?.type ?? '') : row.text('type');
+  const options = row === undefined ? (open?.options ?? new Map()) : row.map('options');
+  const ids = row?.map('external_ids') ?? new Map<string, string>();
+  const base = { ofport, name, up, mac, ids };
+  if (ofport === PORT.local) return { ...base, kind: 'local', up: true };
+  if (type === 'patch') return { ...base, kind: 'patch', peer: options.get('peer') ?? '' };
+  if (!PLAIN.has(type)) return { ...base, kind: 'tunnel', ...tunnelOf(type, options) };
+  if (ids.has('iface-id')) return { ...base, kind: 'vm' };
+  if (type === 'internal') return { ...base, kind: 'internal' };
+  return { ...base, kind: underlay ? 'uplink' : 'vm' };
 }

@@ -171,7 +171,7 @@ function ipv4(key: FlowKey, rest: Rest): Internet | null {
   if (rest.left < 20) return null;
   const length = (rest.u8(0) & 0xf) * 4;
   const total = rest.u16(2);
-  if (rest.u8(0) >>> 4 !== 4 || length < 20 || length > rest.left) return null;
+  if (length < 20 || length > rest.left) return null;
   if (total > rest.left || length > total) return null;
   const offset = rest.u16(6);
   const later = (offset & 0x1fff) !== 0;
@@ -186,7 +186,7 @@ function ipv4(key: FlowKey, rest: Rest): Internet | null {
 }
 
 function ipv6(key: FlowKey, rest: Rest): Internet | null {
-  if (rest.left < 40 || rest.u8(0) >>> 4 !== 6) return null;
+  if (rest.left < 40) return null;
   const payload = rest.u16(4);
   if (payload + 40 > rest.left) return null;
   const first = rest.u32(0);

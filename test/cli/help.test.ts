@@ -99,7 +99,6 @@ describe('wrong usage', () => {
 
 describe('what is not built', () => {
   test.each([
-    [['trace', '--flows', 'file', '--packet', 'in_port=1', '--json'], 'not built yet'],
     [['server', '--store', 'zk://127.0.0.1:2181/tianchi'], 'ZooKeeper store is not built yet'],
     [['server', '--auth', 'keystone', '--keystone-url', 'http://x'], 'not built yet'],
   ])('%j says so and ends with 1', async (args, words) => {

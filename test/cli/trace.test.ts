@@ -173,7 +173,7 @@ test('--batch answers each request with its id, in order, and goes on after a ba
     { id: null, error: words('null; it must be an object') },
     { id: 3, error: words('from "nobody"') },
     { id: 4, error: words('colour') },
-    { id: 5, error: words('not built yet') },
+    { id: 5, error: words("cannot read 'file'") },
     expect.objectContaining({ id: 6, verdict: 'dropped' }),
   ]);
 });

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { inNamespace } from '../../src/lab/index.ts';
+import { encodePcap } from '../../src/packet/index.ts';
 import type { Heard, Order, Outcome, Target, Transport } from './prober.ts';
 
 export interface Done {
@@ -174,25 +175,6 @@ export class Prober {
   }
 }
 
-const PCAP_HEADER = 24;
-const PCAP_RECORD = 16;
-
-function pcap(frames: readonly Uint8Array[]): Buffer {
-  const header = Buffer.alloc(PCAP_HEADER);
-  header.writeUInt32LE(0xa1b2c3d4, 0);
-  header.writeUInt16LE(2, 4);
-  header.writeUInt16LE(4, 6);
-  header.writeUInt32LE(65_535, 16);
-  header.writeUInt32LE(1, 20);
-  const records = frames.flatMap((frame) => {
-    const record = Buffer.alloc(PCAP_RECORD);
-    record.writeUInt32LE(frame.length, 8);
-    record.writeUInt32LE(frame.length, 12);
-    return [record, Buffer.from(frame)];
-  });
-  return Buffer.concat([header, ...records]);
-}
-
 export interface SendOptions {
   readonly device?: string;
   /** Frames a second; as fast as it goes when left out. */
@@ -210,7 +192,7 @@ export async function sendFrames(
   const dir = mkdtempSync(join(tmpdir(), 'tianchi-frames-'));
   try {
     const file = join(dir, 'frames.pcap');
-    writeFileSync(file, pcap(frames));
+    writeFileSync(file, encodePcap(frames));
     const speed = rate === undefined ? '--topspeed' : `--pps=${rate}`;
     const options = ['-q', '-i', device, speed, `--loop=${times}`, '--preload-pcap'];
     const { status, err } = await runIn(netns, ['tcpreplay', ...options, file]);

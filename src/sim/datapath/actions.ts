@@ -122,13 +122,14 @@ class Composer {
 
   controller(step: StepOf<'controller'>, index: number): void {
     this.commit(step.key, index);
-    const { flow, meterId } = step;
+    const { flow, meterId, userdata } = step;
+    const state = `controller ${flow?.table} ${userdata.join()}`;
     const cookie = flow?.cookie ?? 0n;
     const parts = [
       `reason=${reasonOf(step)}`,
       'dont_send=1',
       'continuation=0',
-      `recirc_id=${this.#recirculations.aside(step.key, `controller ${step.userdata.join()}`)}`,
+      `recirc_id=${this.#recirculations.aside(step.key, state)}`,
       `rule_cookie=${cookie === 0n ? '0' : `0x${cookie.toString(16)}`}`,
       `controller_id=${step.controllerId}`,
       `max_len=${step.maxLength}`,

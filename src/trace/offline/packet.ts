@@ -1,13 +1,14 @@
 /** The packet to trace: in the words of a match, as bytes in hex, or out of a capture. */
 import { Failure } from '../../base/failure.ts';
-import { field, type FlowKey } from '../../openflow/fields.ts';
+import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
 import { PORT } from '../../openflow/flow.ts';
 import { writeField } from '../../openflow/key.ts';
 import { parsePacket } from '../../openflow/text/index.ts';
+import { fieldByName } from '../../openflow/text/names.ts';
 import { tryParsePort } from '../../openflow/text/ports.ts';
 import { decodePcapFile, Malformed } from '../../packet/index.ts';
 import { flowKeyOf } from '../../sim/frame.ts';
-import { AT } from '../../sim/words.ts';
+import { AT, ethernetType } from '../../sim/words.ts';
 
 type PortNumbers = ReadonlyMap<string, number>;
 
@@ -41,6 +42,19 @@ export function parseInPort(text: string, ports: PortNumbers): number {
   );
 }
 
+/** Fields that stand above the Ethernet header need a protocol that they are of. */
+function checkLayers(text: string, key: FlowKey): void {
+  if (ethernetType(key) !== 0) return;
+  for (const [, name = ''] of text.matchAll(/(?:^|[,\s])([^=:(,\s]+)[=:(]/g)) {
+    const target = fieldByName(name);
+    if (target === undefined || IN_ANY_PACKET.has(target.needs)) continue;
+    const message = `packet has ${name}, but no protocol that it is of: write tcp, udp, icmp, arp … too`;
+    throw new Failure('invalid', 'InvalidPacket', message, { field: name, value: text });
+  }
+}
+
+const IN_ANY_PACKET = new Set<Field['needs']>(['none', 'ethernet', 'vlan', 'ct']);
+
 function ofFrame(frame: Uint8Array, inPort: number | null): FlowKey {
   const key = flowKeyOf(frame);
   writeField(key, IN_PORT, BigInt(inPort ?? PORT.any));
@@ -56,6 +70,7 @@ export function readPacket(text: string, ports: PortNumbers, inPort: number | nu
   const digits = hexForm.exec(text)?.[1]?.replaceAll(/\s+/g, '');
   if (digits === undefined || digits.length < LEAST_DIGITS) {
     const key = parsePacket(text, { ports });
+    checkLayers(text, key);
     if (inPort !== null) writeField(key, IN_PORT, BigInt(inPort));
     return entered(key);
   }

@@ -67,19 +67,22 @@ describe('a trace over a capture says what the live one says', () => {
     const dir = await capture();
     const args = [VM1.name, to, protocol];
     expect(await traced(dir, ...args)).toEqual(await here.cloud.trace(...args));
-    for (const format of ['text', 'markdown', 'html', 'svg']) {
+    for (const format of ['text', 'markdown']) {
       const live = await here.cloud.ok('trace', ...args, '--format', format);
       const said = await over(dir, ...args, '--format', format);
       expect(said).toMatchObject({ status: 0, err: '' });
       // Text breaks where the line is full, and a folder's name is as long as it is.
       const whole = (text: string) => text.replace(/\s+/g, ' ');
-      const wording = whole(said.out).replace(
-        `by the flows of ${dir}`,
-        'by the flows in the switches',
-      );
-      if (format !== 'svg' && format !== 'html') expect(wording === whole(live)).toBe(true);
-      else expect(said.out.length).toBeGreaterThan(1000);
+      const by = 'by the flows in the switches';
+      expect(whole(said.out).replace(`by the flows of ${dir}`, by) === whole(live)).toBe(true);
     }
+  });
+
+  test('as a picture, too', async () => {
+    await here.allow(...everyone);
+    const dir = await capture();
+    const { out } = await over(dir, VM1.name, VM3.name, '--format', 'html');
+    for (const word of ['<svg', 'dpdk_phy', 'VPC_FORWARD', dir]) expect(out).toContain(word);
   });
 
   test('the VM is named as live, and in a batch too', async () => {

@@ -53,7 +53,7 @@ export function tryParsePort(text: string, options: PortOptions): number | null 
 
 /** The name in quotes, whose escapes are JSON's; null: there are none. */
 function unquote(text: string): string | null {
-  if (!/^".*"$/s.test(text)) return null;
+  if (!/^"(?:[^"\\]|\\.)*"$/s.test(text)) return null;
   if (!text.includes('\\')) return text.slice(1, -1);
   try {
     const name: unknown = JSON.parse(text);

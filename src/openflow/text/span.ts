@@ -51,7 +51,7 @@ function valueEnd(span: Span, from: number, closing: boolean): number {
   for (let index = from; index < text.length; index += 1) {
     const char = text[index];
     if (char === '"') {
-      const end = text.indexOf('"', index + 1);
+      const end = closingQuote(text, index);
       if (end > 0) index = end;
     } else if (char === '(') depth += 1;
     else if (char === ')') {
@@ -60,6 +60,13 @@ function valueEnd(span: Span, from: number, closing: boolean): number {
     } else if (depth === 0 && !closing && isGap(char)) return index;
   }
   return text.length;
+}
+
+/** Where the quote that opens at `from` closes, -1 nowhere; a backslash shields a quote within. */
+function closingQuote(text: string, from: number): number {
+  let end = text.indexOf('"', from + 1);
+  while (end > 0 && text[end - 1] === '\\') end = text.indexOf('"', end + 1);
+  return end;
 }
 
 /** The items of a list, in order. */

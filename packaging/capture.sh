@@ -53,6 +53,7 @@ connections() {
 collect interfaces.json ovs-vsctl --format=json \
   --columns=name,type,ofport,mac_in_use,link_state,options,external_ids list Interface
 collect bridges.json ovs-vsctl --format=json --columns=name,datapath_type,external_ids list Bridge
+collect ports.json ovs-vsctl --format=json --columns=name,tag,trunks,vlan_mode list Port
 collect dpif.txt ovs-appctl dpif/show
 collect routes.txt ovs-appctl ovs/route/show
 collect neighbours.txt ovs-appctl tnl/neigh/show

@@ -13,6 +13,15 @@ export interface TunnelOptions {
   readonly inKey: bigint | null;
 }
 
+/** The VLANs of a port, which NORMAL alone goes by (ovs-vswitchd.conf.db(5), Port vlan_mode). */
+export interface PortVlans {
+  readonly mode: 'access' | 'trunk' | 'native-tagged' | 'native-untagged';
+  /** 0 for a trunk. */
+  readonly tag: number;
+  /** Empty: all. */
+  readonly trunks: readonly number[];
+}
+
 export interface SimPort {
   readonly ofport: number;
   readonly name: string;
@@ -24,6 +33,8 @@ export interface SimPort {
   readonly tunnel?: TunnelOptions;
   /** patch: the name of the port at the other end. */
   readonly peer?: string;
+  /** Absent: a trunk of all. */
+  readonly vlans?: PortVlans;
   /** The MAC, for local and internal ports. */
   readonly mac?: string;
 }

@@ -53,18 +53,21 @@ const guest = (index: number, network: number): Guest => ({
   network,
 });
 const [A, B, C, D] = [guest(1, 1), guest(2, 1), guest(3, 1), guest(4, 2)];
+/** On a network without a firewall: br-int leaves it to NORMAL and the VLAN of the port. */
+const [E, F] = [guest(5, 3), guest(6, 3)];
+const plain = ({ network }: Guest): boolean => network === 3;
 const ONE: Compute = {
   name: 'compute1',
   vtep: '198.51.100.1',
   mac: 'aa:00:00:00:00:01',
-  guests: [A, B],
+  guests: [A, B, E],
   vlan: (network) => network,
 };
 const TWO: Compute = {
   name: 'compute2',
   vtep: '198.51.100.2',
   mac: 'aa:00:00:00:00:02',
-  guests: [C, D],
+  guests: [C, D, F],
   vlan: (network) => network + 4,
 };
 const VNI = (network: number): number => 0x500 + network;
@@ -77,7 +80,7 @@ const LOADED = ({ ofport }: Guest, vlan: number): string =>
 function integration(node: Compute): string[] {
   const flows = [
     'table=0,priority=0 actions=resubmit(,60)',
-    'table=60,priority=3 actions=drop',
+    'table=60,priority=3 actions=NORMAL',
     'table=71,priority=10,ct_state=-trk actions=drop',
     'table=72,priority=50,ct_state=+inv+trk actions=drop',
     'table=72,priority=40,ct_state=+est actions=resubmit(,94)',
@@ -91,6 +94,7 @@ function integration(node: Compute): string[] {
     const vlan = node.vlan(it.network);
     const here = `reg5=${hex(ofport)}`;
     const zone = 'zone=NXM_NX_REG6[0..15]';
+    if (plain(it)) continue;
     flows.push(
       `table=60,priority=100,in_port=${ofport} actions=${LOADED(it, vlan)},resubmit(,71)`,
       `table=60,priority=90,dl_vlan=${vlan},dl_dst=${mac} actions=${LOADED(it, vlan)},strip_vlan,resubmit(,81)`,
@@ -162,6 +166,7 @@ describeOvs('a cloud in the shape of Neutron', () => {
         `external_ids:attached-mac="${it.mac}"`,
       ];
       ovs.vsctl('set', 'interface', it.name, ...ids);
+      ovs.vsctl('set', 'port', it.name, `tag=${node.vlan(it.network)}`);
     }
     ovs.appctl('netdev-dummy/ip4addr', 'br-ex', `${node.vtep}/24`);
     ovs.appctl('ovs/route/add', '198.51.100.0/24', 'br-ex');
@@ -231,13 +236,14 @@ describeOvs('a cloud in the shape of Neutron', () => {
     ['what no rule lets in', A, C, tcp(80), 'tcp/80', 'dropped'],
     ['what no rule lets in on its own node', B, A, tcp(80), 'tcp/80', 'dropped'],
     ['another network', A, D, PING, 'icmp', 'dropped'],
+    ['a network that is left to NORMAL', E, F, tcp(80), 'tcp/80', 'delivered'],
     ['the other way', C, B, tcp(22), 'tcp/22', 'delivered'],
   ] as const)('%s', async (_what, from, to, packet, protocol, verdict) => {
-    const trace = await traced(
-      `${from === C ? 'compute2' : 'compute1'}:${from.name}`,
-      to.mac,
-      protocol,
-    );
+    const node = from === C ? TWO : ONE;
+    // Where nothing guards against spoofing, nothing tells whose an address is.
+    const told = ({ ip }: Guest) => (plain(from) ? `,ip=${ip}` : '');
+    const ends = [`${node.name}:${from.name}${told(from)}`, `${to.mac}${told(to)}`] as const;
+    const trace = await traced(...ends, protocol);
     expect(trace.verdict).toBe(verdict);
     const due = verdict === 'delivered';
     expect(await arrives(from, to, packet, due ? 5000 : 300)).toBe(due);

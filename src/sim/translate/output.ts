@@ -9,6 +9,7 @@ import { AT, ethernetType, OPTION_WORDS, packetType, VLAN_PRESENT_BIT, vlanTci }
 import { floodOrder } from './flood.ts';
 import { isLast, type Frame } from './pass.ts';
 import { tunnelled } from './tunnel.ts';
+import { carries, tagFor, vlanBehind } from './vlans.ts';
 import type { Handlers, Walk } from './walk.ts';
 
 /** An output in its circumstances. */
@@ -91,17 +92,29 @@ function normal(walk: Walk, outlet: Outlet): void {
     walk.note(frame, 'dropped', `NORMAL drops a packet with ${why}`);
     return;
   }
-  const others = [...bridge.ports.keys()].filter((port) => port !== inPort);
+  const vid = vlanBehind(bridge.port(inPort), packet);
+  if (vid === null) {
+    walk.note(frame, 'dropped', `NORMAL takes no packet of its VLAN from port ${inPort}`);
+    return;
+  }
+  const others = [...bridge.ports.values()].filter(
+    (port) => port.ofport !== inPort && carries(port, vid),
+  );
   if (others.length > 1) {
     walk.note(
       frame,
       'unknown',
       'NORMAL floods a MAC that the switch has not learnt; to one that it has it takes one port',
-      others.map((port) => `only to port ${port}`),
+      others.map(({ ofport }) => `only to port ${ofport}`),
     );
   }
   const floods = { ...outlet, last: false };
-  for (const port of others) emit(walk, port, floods);
+  for (const port of others) {
+    const restore = remember(packet);
+    tagFor(port, vid, packet);
+    emit(walk, port.ofport, floods);
+    restore();
+  }
 }
 
 function emit(walk: Walk, port: number, outlet: Outlet): void {

@@ -13,6 +13,8 @@ interface NodeTexts {
   readonly ids?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly flows: Readonly<Record<string, readonly string[]>>;
   readonly down?: readonly string[];
+  /** name, tag, trunks and vlan_mode of ports that have any. */
+  readonly vlans?: readonly (readonly unknown[])[];
 }
 
 const MAC = { a: 'fa:16:3e:00:00:0a', b: 'fa:16:3e:00:00:0b' } as const;
@@ -32,7 +34,7 @@ const TLV_MAP = `NXT_TLV_TABLE_REPLY (xid=0x2):
 
 /** `name ofport (type: options)` for each port, of each bridge. */
 function textsOf(name: string, node: NodeTexts): [string, string][] {
-  const { dpif, routes, neighbours, conntrack, flows, ids = {}, down = [] } = node;
+  const { dpif, routes, neighbours, conntrack, flows, ids = {}, down = [], vlans = [] } = node;
   const pairs = (map: Readonly<Record<string, string>>) => ['map', Object.entries(map)];
   const headings = [
     'name',
@@ -68,6 +70,10 @@ function textsOf(name: string, node: NodeTexts): [string, string][] {
   const texts: [string, string | undefined][] = [
     [`${name}/${NODE_FILES.interfaces.name}`, JSON.stringify({ headings, data })],
     [`${name}/${NODE_FILES.bridges.name}`, JSON.stringify(bridges)],
+    [
+      `${name}/${NODE_FILES.ports.name}`,
+      JSON.stringify({ headings: ['name', 'tag', 'trunks', 'vlan_mode'], data: vlans }),
+    ],
     [`${name}/${NODE_FILES.dpif.name}`, dpif],
     [`${name}/${NODE_FILES.routes.name}`, routes],
     [`${name}/${NODE_FILES.neighbours.name}`, neighbours],
@@ -287,6 +293,48 @@ describe('patch ports', () => {
     );
     expect(reason).toMatchObject({ code: 'not_followed' });
     expect(reason?.message).toContain('gone');
+  });
+});
+
+describe('NORMAL', () => {
+  const none = ['set', []];
+  const normal = (...vlans: readonly (readonly unknown[])[]) =>
+    captureOf({
+      n1: {
+        dpif: dpif({
+          'br-a': ['t 1/none: (patch: peer=u)', 'tapa 10/3: (system)'],
+          'br-b': ['u 1/none: (patch: peer=t)', 'tapb 10/4: (system)'],
+        }),
+        ids: { tapa: ENDS.a, tapb: ENDS.b },
+        vlans,
+        flows: { 'br-a': ['actions=NORMAL'], 'br-b': ['actions=NORMAL'] },
+      },
+    });
+  const ask = (...vlans: readonly (readonly unknown[])[]) =>
+    traced(normal(...vlans), { from: MAC.a, to: MAC.b }).verdict;
+
+  it.each([
+    ['one VLAN', ['tapa', 5, none, none], ['tapb', 5, none, none], 'delivered'],
+    ['two VLANs', ['tapa', 5, none, none], ['tapb', 6, none, none], 'dropped'],
+    [
+      'a VLAN and none',
+      ['tapa', 5, none, none],
+      ['tapb', none, ['set', [6, 7]], 'trunk'],
+      'dropped',
+    ],
+    ['a native one', ['tapa', 5, none, 'native-untagged'], ['tapb', 5, none, none], 'delivered'],
+  ] as const)('of %s', (_what, a, b, verdict) => {
+    expect(ask(a, b)).toBe(verdict);
+  });
+
+  it('goes by the trunks between', () => {
+    const guests = [
+      ['tapa', 5, none, none],
+      ['tapb', 5, none, none],
+    ] as const;
+    expect(ask(...guests, ['t', none, ['set', [5, 6]], none])).toBe('delivered');
+    expect(ask(...guests, ['t', none, ['set', [6, 7]], none])).toBe('dropped');
+    expect(ask(...guests, ['u', none, 6, none])).toBe('dropped');
   });
 });
 

@@ -17,6 +17,13 @@ export class Row {
     return typeof value === 'string' ? value : '';
   }
 
+  /** The members of a set; a set of one is printed as its member. */
+  set(column: string): readonly string[] {
+    const value = this.#columns.get(column);
+    if (typeof value === 'string') return value === '' ? [] : [value];
+    return Array.isArray(value) ? value : [];
+  }
+
   map(column: string): ReadonlyMap<string, string> {
     const value = this.#columns.get(column);
     return value instanceof Map ? value : new Map();

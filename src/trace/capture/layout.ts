@@ -33,6 +33,11 @@ export const NODE_FILES = {
     command: 'ovs-vsctl --format=json --columns=name,datapath_type,external_ids list Bridge',
     lost: "the node's own numbers of VPCs",
   },
+  ports: {
+    name: 'ports.json',
+    command: 'ovs-vsctl --format=json --columns=name,tag,trunks,vlan_mode list Port',
+    lost: 'which VLANs NORMAL takes a port to be in',
+  },
   dpif: {
     name: 'dpif.txt',
     command: 'ovs-appctl dpif/show',

@@ -155,6 +155,7 @@ export function readNode(texts: Texts, name: string): CapturedNode {
   const reader = new Reader(texts);
   const rows = reader.rows(NODE_FILES.interfaces, name);
   const bridgeRows = reader.rows(NODE_FILES.bridges, name);
+  const portRows = reader.rows(NODE_FILES.ports, name);
   const opened = readOpened(reader.text(NODE_FILES.dpif, name));
   const table = readRoutes(reader.text(NODE_FILES.routes, name));
   const devices = readDevices(reader.text(NODE_FILES.addresses, name));
@@ -169,7 +170,7 @@ export function readNode(texts: Texts, name: string): CapturedNode {
   for (const bridge of reader.bridges(name)) {
     const at = `${name}/${BRIDGES}/${bridge}`;
     const text = reader.text(BRIDGE_FILES.ports, at, bridge);
-    const own = readPorts(bridge, text, { rows, opened, devices: holding });
+    const own = readPorts(bridge, text, { rows, portRows, opened, devices: holding });
     ports.push(...own.map((port) => ({ bridge, port })));
     if (!reader.has(BRIDGE_FILES.flows, at)) blank.add(bridge);
     const sim = readBridge(reader, at, bridge, own);

@@ -1,7 +1,7 @@
 /** The ports of a captured bridge, put together from what its tools say of them. */
 import { formatIp, tryParseIp } from '../../address/index.ts';
 import { PORT } from '../../openflow/flow.ts';
-import type { SimPort, TunnelOptions } from '../../sim/types.ts';
+import type { PortVlans, SimPort, TunnelOptions } from '../../sim/types.ts';
 import type { Row } from './database.ts';
 
 /** A port as OpenFlow tells it: its name cut to 15 characters. */
@@ -123,9 +123,22 @@ function tunnelOf(type: string, options: ReadonlyMap<string, string>): Partial<S
   return localIp === null ? { tunnel } : { tunnel, localIp };
 }
 
+const MODES = ['access', 'trunk', 'native-tagged', 'native-untagged'] as const;
+
+/** null: a trunk of all, as a port is that nothing is said of. */
+function vlansOf(row: Row | undefined): PortVlans | null {
+  const tag = Number(row?.text('tag') ?? '');
+  const trunks = (row?.set('trunks') ?? []).map(Number);
+  const told = MODES.find((mode) => mode === row?.text('vlan_mode'));
+  const mode = told ?? (tag === 0 ? 'trunk' : 'access');
+  return mode === 'trunk' && trunks.length === 0 ? null : { mode, tag, trunks };
+}
+
 /** What else is known of a node when its ports are read. */
 export interface PortSources {
   readonly rows: readonly Row[];
+  /** Of the table Port. */
+  readonly portRows: readonly Row[];
   readonly opened: ReadonlyMap<string, readonly Opened[]>;
   /** Devices that have an address: a bridge that is one lies under tunnels. */
   readonly devices: ReadonlySet<string>;
@@ -145,14 +158,14 @@ export function readPorts(bridge: string, text: string, sources: PortSources): C
         });
   const names = new Set([...known, ...opened].map(({ name }) => name));
   const underlay = [...names].some((name) => sources.devices.has(name));
-  return known.map((port) => complete(port, opened, sources.rows, underlay));
+  return known.map((port) => complete(port, opened, sources, underlay));
 }
 
 /** A port with its kind, by what its type and its keys are. */
 function complete(
   { ofport, name: short, mac, up }: Described,
   opened: readonly Opened[],
-  rows: readonly Row[],
+  { rows, portRows }: PortSources,
   underlay: boolean,
 ): CapturedPort {
   const open = opened.find((port) => port.ofport === ofport);
@@ -161,7 +174,8 @@ function complete(
   const type = row === undefined ? (open?.type ?? '') : row.text('type');
   const options = row === undefined ? (open?.options ?? new Map()) : row.map('options');
   const ids = row?.map('external_ids') ?? new Map<string, string>();
-  const base = { ofport, name, up, mac, ids };
+  const vlans = vlansOf(portRows.find((port) => port.text('name') === name));
+  const base = { ofport, name, up, mac, ids, ...(vlans === null ? {} : { vlans }) };
   if (ofport === PORT.local) return { ...base, kind: 'local', up: true };
   if (type === 'patch') return { ...base, kind: 'patch', peer: options.get('peer') ?? '' };
   if (!PLAIN.has(type)) return { ...base, kind: 'tunnel', ...tunnelOf(type, options) };

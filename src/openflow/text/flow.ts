@@ -8,17 +8,7 @@ import { formatMatchItems, matchOf, newBits, parseMatchSpan, putItem } from './m
 import type { PortOptions } from './ports.ts';
 import { layersOf } from './prerequisites.ts';
 import { fieldByName } from './names.ts';
-import { compileMatch } from '../key.ts';
-import {
-  items,
-  parseInteger,
-  parseNumber,
-  slice,
-  split,
-  TextError,
-  type Item,
-  type Span,
-} from './span.ts';
+import { items, parseInteger, parseNumber, slice, split, TextError, type Span } from './span.ts';
 
 export interface FormatOptions {
   /** Names for the numbers that `PortOptions.unresolved` gathered. */
@@ -38,7 +28,7 @@ const flagWords = [
   'no_byte_counts',
 ];
 /** Words of a dump, or of other versions, that a flow of OpenFlow 1.3 does not hold. */
-const passedOver = new Set([
+const counters = [
   'duration',
   'n_packets',
   'n_bytes',
@@ -46,9 +36,9 @@ const passedOver = new Set([
   'n_offload_bytes',
   'idle_age',
   'hard_age',
-]);
+];
 /** Words that ovs-ofctl takes, with or without a value, and does nothing with. */
-const ignored = new Set(['no_readonly_table', 'allow_hidden_fields']);
+const ignored = ['no_readonly_table', 'allow_hidden_fields'];
 /** What a line of add-flows can begin with beside `add`. */
 const otherCommands = new Set(['modify', 'modify_strict', 'delete', 'delete_strict']);
 
@@ -66,47 +56,58 @@ function readTable(flow: Settings, value: Span): void {
   flow.table = table === anyTable ? 0 : table;
 }
 
-const settings: Readonly<Record<string, (flow: Settings, value: Span) => void>> = {
-  table: readTable,
-  table_id: readTable,
-  priority: (flow, value) => {
-    flow.priority = parseInteger(value, 'priority', 0, 65535);
-  },
-  cookie: (flow, value) => {
-    const [, mask] = split(value, '/');
-    if (mask !== undefined) {
-      throw new TextError(value.at, 'a flow has a whole cookie: a mask searches for flows');
-    }
-    // -1 stands for no cookie.
-    flow.cookie = value.text === '-1' ? 0n : parseNumber(value, 64, 'cookie');
-    if (flow.cookie === lastCookie) flow.cookie = 0n;
-  },
-  idle_timeout: (flow, value) => {
-    flow.idleTimeout = parseInteger(value, 'idle_timeout', 0, 65535);
-  },
-  hard_timeout: (flow, value) => {
-    flow.hardTimeout = parseInteger(value, 'hard_timeout', 0, 65535);
-  },
-  // OpenFlow 1.3 leaves it out.
-  importance: (_flow, value) => {
-    parseInteger(value, 'importance', 0, 65535);
-  },
-};
-
-/** Reads an item that is no part of the match; false when it has no meaning here. */
-function readSetting(flow: Settings, { key, value }: Item): boolean {
-  const name = key.text;
-  if (flagWords.includes(name)) {
-    flow.flags = flagWords.filter((flag) => flag === name || flow.flags?.includes(flag));
-    return true;
+function readCookie(flow: Settings, value: Span): void {
+  if (value.text.includes('/')) {
+    throw new TextError(value.at, 'a flow has a whole cookie: a mask searches for flows');
   }
-  if (ignored.has(name)) return true;
-  const read = Object.hasOwn(settings, name) ? settings[name] : undefined;
-  if (read === undefined && !passedOver.has(name)) return false;
-  if (value.text === '') throw new TextError(key.at, `${name} has no value`);
-  read?.(flow, value);
-  return true;
+  // -1 stands for no cookie.
+  const cookie = value.text === '-1' ? lastCookie : parseNumber(value, 64, 'cookie');
+  flow.cookie = cookie === lastCookie ? 0n : cookie;
 }
+
+type SettingReader = (flow: Settings, value: Span, key: Span) => void;
+
+/** A setting that has a value. */
+const valued =
+  (read: (flow: Settings, value: Span) => void): SettingReader =>
+  (flow, value, key) => {
+    if (value.text === '') throw new TextError(key.at, `${key.text} has no value`);
+    read(flow, value);
+  };
+
+const settings: ReadonlyMap<string, SettingReader> = new Map([
+  ['table', valued(readTable)],
+  ['table_id', valued(readTable)],
+  [
+    'priority',
+    valued((flow, value) => {
+      flow.priority = parseInteger(value, 'priority', 0, 65535);
+    }),
+  ],
+  ['cookie', valued(readCookie)],
+  [
+    'idle_timeout',
+    valued((flow, value) => {
+      flow.idleTimeout = parseInteger(value, 'idle_timeout', 0, 65535);
+    }),
+  ],
+  [
+    'hard_timeout',
+    valued((flow, value) => {
+      flow.hardTimeout = parseInteger(value, 'hard_timeout', 0, 65535);
+    }),
+  ],
+  // OpenFlow 1.3 leaves it out.
+  ['importance', valued((_flow, value) => void parseInteger(value, 'importance', 0, 65535))],
+  ...counters.map((name): [string, SettingReader] => [name, valued(() => {})]),
+  ...ignored.map((name): [string, SettingReader] => [name, () => {}]),
+  ...flagWords.map((name): [string, SettingReader] => [
+    name,
+    (flow) => {
+      flow.flags = flagWords.filter((flag) => flag === name || flow.flags?.includes(flag));
+    },
+  ]),
+]);
 
 /**
  * Where the actions begin: ovs-ofctl takes the first `action` wherever it stands, and what follows the
@@ -138,14 +139,17 @@ function parseFlowSpan(line: Span, options: PortOptions): Flow {
         throw new TextError(item.whole.at, message);
       }
     }
-    if (readSetting(flow, item) || putItem(bits, item, options)) continue;
-    throw new TextError(
-      item.key.at,
-      `expected a field, a protocol or a setting of the flow, found "${item.key.text}"`,
-    );
+    const setting = settings.get(item.key.text);
+    if (setting !== undefined) setting(flow, item.value, item.key);
+    else if (!putItem(bits, item, options)) {
+      throw new TextError(
+        item.key.at,
+        `expected a field, a protocol or a setting of the flow, found "${item.key.text}"`,
+      );
+    }
   }
   const match = matchOf(bits, head.at);
-  const actions = parseActionsSpan(list, options, layersOf(compileMatch(match)), true);
+  const actions = parseActionsSpan(list, options, layersOf(bits), true);
   const onward = actions.find((action) => action.kind === 'goto_table');
   if (onward !== undefined && onward.table <= flow.table) {
     throw new TextError(
@@ -158,14 +162,7 @@ function parseFlowSpan(line: Span, options: PortOptions): Flow {
 
 const protocol = /^(?:(?:ip|tcp|udp|sctp|icmp)(?:v?[46])?|r?arp|mplsm?|eth)$/;
 
-function isFlowWord(word: string): boolean {
-  return (
-    Object.hasOwn(settings, word) ||
-    passedOver.has(word) ||
-    flagWords.includes(word) ||
-    fieldByName(word) !== undefined
-  );
-}
+const isFlowWord = (word: string) => settings.has(word) || fieldByName(word) !== undefined;
 
 /** Of the table that ovs-vswitchd keeps for itself, as `ovs-appctl bridge/dump-flows` shows it. */
 const ofSwitch = /^\s*table_id=254,/;

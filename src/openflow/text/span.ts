@@ -38,8 +38,28 @@ export function trim(span: Span): Span {
   return { text: span.text.trim(), at: span.at + lead };
 }
 
-const isGap = (char: string | undefined) => char === ',' || isSpace(char);
-const isSpace = (char: string | undefined) => char !== undefined && ' \t\r\n'.includes(char);
+/** Codes of the characters that part a line; a dump has millions of them. */
+const CODE = {
+  tab: 9,
+  newline: 10,
+  return: 13,
+  space: 32,
+  quote: 34,
+  open: 40,
+  close: 41,
+  comma: 44,
+  colon: 58,
+  equals: 61,
+} as const;
+
+const isGap = (code: number) =>
+  code === CODE.comma ||
+  code === CODE.space ||
+  code === CODE.tab ||
+  code === CODE.newline ||
+  code === CODE.return;
+/** What ends a name, beside a gap. */
+const isMark = (code: number) => code === CODE.equals || code === CODE.colon || code === CODE.open;
 
 /**
  * The offset where the value that begins at `from` ends: before a gap, or before the `)` that closes it.
@@ -49,15 +69,15 @@ function valueEnd(span: Span, from: number, closing: boolean): number {
   const { text } = span;
   let depth = 0;
   for (let index = from; index < text.length; index += 1) {
-    const char = text[index];
-    if (char === '"') {
+    const code = text.charCodeAt(index);
+    if (code === CODE.quote) {
       const end = closingQuote(text, index);
       if (end > 0) index = end;
-    } else if (char === '(') depth += 1;
-    else if (char === ')') {
+    } else if (code === CODE.open) depth += 1;
+    else if (code === CODE.close) {
       if (depth === 0 && closing) return index;
       depth = Math.max(depth - 1, 0);
-    } else if (depth === 0 && !closing && isGap(char)) return index;
+    } else if (depth === 0 && !closing && isGap(code)) return index;
   }
   return text.length;
 }
@@ -74,30 +94,31 @@ export function* items(span: Span): Generator<Item> {
   const { text } = span;
   let index = 0;
   while (index < text.length) {
-    if (isGap(text[index])) {
+    if (isGap(text.charCodeAt(index))) {
       index += 1;
       continue;
     }
     const start = index;
-    if (text[index] === '"') index = valueEnd(span, index, false);
-    while (index < text.length && !isGap(text[index]) && !':=('.includes(text[index] ?? '')) {
+    if (text.charCodeAt(index) === CODE.quote) index = valueEnd(span, index, false);
+    let code = text.charCodeAt(index);
+    while (index < text.length && !isGap(code) && !isMark(code)) {
       index += 1;
+      code = text.charCodeAt(index);
     }
     const key = slice(span, start, index);
-    const mark = text[index];
-    if (mark === undefined || isGap(mark)) {
+    if (index >= text.length || isGap(code)) {
       yield { key, value: slice(span, index, index), form: 'word', whole: key };
       continue;
     }
-    if (key.text === '') throw new TextError(key.at, `expected a name before "${mark}"`);
-    let end = valueEnd(span, index + 1, mark === '(');
+    if (key.text === '') throw new TextError(key.at, `expected a name before "${text[index]}"`);
+    const called = code === CODE.open;
+    let end = valueEnd(span, index + 1, called);
     // `name(VALUE)->FIELD` is one item, whose value is all of `VALUE)->FIELD`.
-    const arrow = mark === '(' && text.startsWith(')->', end);
+    const arrow = called && text.startsWith(')->', end);
     if (arrow) end = valueEnd(span, end + 1, false);
     const value = slice(span, index + 1, end);
-    index = mark === '(' && !arrow ? end + 1 : end;
-    const form = mark === '(' ? 'call' : 'value';
-    yield { key, value, form, whole: slice(span, start, index) };
+    index = called && !arrow ? end + 1 : end;
+    yield { key, value, form: called ? 'call' : 'value', whole: slice(span, start, index) };
   }
 }
 

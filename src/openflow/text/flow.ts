@@ -184,6 +184,13 @@ function beginsFlow(line: string): boolean {
   return mark !== '' || isFlowWord(name) || protocol.test(name) || counted.test(line);
 }
 
+/** `actions=goto_table:130  to the peers`: somebody's words on flows, without what a dump counts. */
+function isRemark(line: string, at: number): boolean {
+  return (
+    !dumpStart.test(line) && !counted.test(line) && /actions?=.*\S\s{2,}$/.test(line.slice(0, at))
+  );
+}
+
 /** Whether a line may go on with a flow: as long as its actions, or a bracket, are still to come. */
 function belongsToFlow(soFar: string, line: string, gap: boolean): boolean {
   if (dumpStart.test(line)) return false;
@@ -221,6 +228,7 @@ export function parseFlows(text: string, options: PortOptions = {}): ParsedFlows
     begins: beginsFlow,
     ignores: (line) => ofSwitch.test(line),
     belongs: belongsToFlow,
+    isRemark,
   });
   return { flows: values, errors, skipped, unresolved };
 }

@@ -121,15 +121,25 @@ describe('a record of a session', () => {
     const text = [
       '入流表:',
       second.replace('set_field:0x170b->reg14', '0x170b->reg14'),
-      'dl_src=02:00:00:00:00:01 actions=goto_table:130  DIRECT  自定义路由',
+      'dl_src=02:00:00:00:00:01 actions=goto_table:130 DIRECT',
       'tabel=1,actions=drop',
       'table=1,priority=5,ip',
     ].join('\n');
     expect(read(text)).toEqual({
       flows: [],
-      errors: [`2:${second.indexOf('set_field') + 1}`, '3:50', '4:1', '5:22'],
+      errors: [`2:${second.indexOf('set_field') + 1}`, '3:49', '4:1', '5:22'],
       skipped: 1,
     });
+  });
+
+  test('has notes on flows, which are none', () => {
+    const note = 'dl_src=02:00:00:00:00:01 actions=goto_table:130  DIRECT  自定义路由';
+    expect(read(`入流表:\n${note}\n${second}  DIRECT`)).toEqual({
+      flows: [],
+      errors: [`3:${second.length + 3}`],
+      skipped: 2,
+    });
+    expect(read(`${note}\n${second}`).errors).toEqual(['1:50']);
   });
 
   test('may be what ovn-detrace makes of a dump', () => {

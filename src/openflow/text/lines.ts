@@ -23,6 +23,8 @@ export interface Syntax<T> {
   begins(line: string): boolean;
   /** A line that goes on with the entry before it, in every dump. */
   continues?(line: string): boolean;
+  /** Whether what stands in a bad line from an offset on only remarks on it, so that the line is a note. */
+  isRemark?(line: string, at: number): boolean;
   /** Whether a line that begins no entry can only go on with one. */
   readonly greedy?: boolean;
   /** A line of a dump that is of no use, and counts as skipped. */
@@ -253,7 +255,8 @@ export function readLines<T>(text: string, syntax: Syntax<T>): ReadLines<T> {
   const values: T[] = [];
   const errors: LineError[] = [];
   let skipped = 0;
-  let record: boolean | undefined;
+  let known: boolean | undefined;
+  const record = () => (known ??= isRecord(lines, (candidate) => syntax.begins(candidate)));
   for (let index = 0; index < lines.length;) {
     const line = reader.text(index);
     if (line.trim() === '' || header.test(line)) {
@@ -266,18 +269,20 @@ export function readLines<T>(text: string, syntax: Syntax<T>): ReadLines<T> {
       continue;
     }
     const begins = syntax.begins(line);
-    if (!begins) {
-      record ??= isRecord(lines, (candidate) => syntax.begins(candidate));
-      if (record) {
-        skipped += 1;
-        index += 1;
-        continue;
-      }
+    if (!begins && record()) {
+      skipped += 1;
+      index += 1;
+      continue;
     }
     const found = begins ? reader.entry(index) : reader.alone(index);
-    index += found.lines;
     if (found.ok) values.push(found.value);
-    else errors.push({ line: found.line, column: found.column, message: found.message });
+    else {
+      const { line: at, column, message } = found;
+      const remark = at === index + 1 && syntax.isRemark?.(line, column - 1) === true;
+      if (remark && record()) skipped += found.lines;
+      else errors.push({ line: at, column, message });
+    }
+    index += found.lines;
   }
   return { values, errors, skipped };
 }

@@ -175,6 +175,10 @@ export class Prober {
   }
 }
 
+/** Of the stream that tcpdump writes, of which the end is still to come. */
+const PCAP_HEADER = 24;
+const PCAP_RECORD = 16;
+
 export interface SendOptions {
   readonly device?: string;
   /** Frames a second; as fast as it goes when left out. */

@@ -87,7 +87,7 @@ export class OfflineTracer {
     if (pcap !== undefined) {
       return packetOfCapture({ name: pcap, bytes: await this.#file(pcap) }, frame, port);
     }
-    if (packet !== undefined) return readPacket(packet, bridge.portNumbers, port);
+    if (packet !== undefined) return readPacket(packet, bridge.textOptions, port);
     throw usage(
       "no packet: give --packet 'in_port=1,tcp,nw_dst=10.0.0.2' or --pcap FILE",
       'packet',

@@ -6,6 +6,7 @@ import type { FlowKey } from '../../openflow/fields.ts';
 import type { Execution, Step } from '../types.ts';
 import { commit, type Masks } from './commit.ts';
 import { conntrackAction } from './conntrack.ts';
+import type { Pending } from './layers.ts';
 import type { Recirculations } from './recirculations.ts';
 import { ownTunnelEnd, tunnelAction, type TunnelOption, type TunnelPort } from './tunnel.ts';
 
@@ -23,8 +24,10 @@ export interface DatapathView {
   /** The datapath's number of an OpenFlow meter. */
   meter(id: number): number;
   readonly options: readonly TunnelOption[];
-  /** Bits that the datapath's flow matches when `step` is reached. */
+  /** Bits under which a field is written when `step` is reached. */
   masks(step: number): Masks;
+  /** Bits that were looked at by then, of fields that are written as a whole too. */
+  looked(step: number): Masks;
 }
 
 /** What the datapath does with the packet of one pass. */
@@ -78,6 +81,7 @@ class Composer {
   #base: FlowKey;
   /** The tunnel header that the datapath's packet has. */
   #tunnel = '';
+  readonly #pending: Pending = { encap: null, decap: false };
   readonly #nested: Nested[] = [];
   readonly #ownEnd: string;
   readonly #view: DatapathView;
@@ -97,7 +101,9 @@ class Composer {
 
   commit(key: FlowKey, index: number): void {
     const written: string[] = [];
-    commit(this.#base, key, this.#view.masks(index), written);
+    const masks = this.#view.masks(index);
+    const looked = this.#view.looked(index);
+    commit(this.#base, key, { masks, looked, pending: this.#pending }, written);
     this.#into.push(...written);
   }
 
@@ -159,6 +165,16 @@ class Composer {
     this.recirculate(this.#recirculations.aside(key, cause));
   }
 
+  encap({ action, key }: StepOf<'encap'>, index: number): void {
+    this.commit(key, index);
+    this.#pending.encap = action;
+  }
+
+  decap({ key }: StepOf<'decap'>, index: number): void {
+    this.commit(key, index);
+    this.#pending.decap = true;
+  }
+
   meter(id: number): void {
     this.put(`meter(${this.#view.meter(id)})`);
   }
@@ -217,6 +233,8 @@ const handlers: {
   meter: (composer, { meter }) => composer.meter(meter),
   ct_clear: (composer) => composer.put('ct_clear'),
   commit: (composer, { key }, index) => composer.commit(key, index),
+  encap: (composer, step, index) => composer.encap(step, index),
+  decap: (composer, step, index) => composer.decap(step, index),
   recirculate: (composer, step, index) => {
     composer.commit(step.key, index);
     if (step.cause !== 'pause') composer.hash(step);

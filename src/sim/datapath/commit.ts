@@ -7,7 +7,8 @@ import { ETH_TYPE, IP_PROTO } from '../../openflow/build.ts';
 import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
 import { fieldMask, readField, writeField } from '../../openflow/key.ts';
 import { formatV6 } from '../../openflow/text/values.ts';
-import { ethernetType, ipProtocol } from '../words.ts';
+import { AT, ethernetType, ipProtocol } from '../words.ts';
+import { areEthernet, layerActions, nshAction, NSH_WORDS, type Pending } from './layers.ts';
 import { isMpls, labelActions, LABEL_WORDS } from './labels.ts';
 import { vlanActions, VLAN_WORDS } from './vlans.ts';
 
@@ -175,12 +176,22 @@ function setBeside(base: FlowKey, key: FlowKey, masks: Masks, into: string[]): v
   }
 }
 
+/** What is to be known beside the two packets. */
+export interface Writing {
+  readonly masks: Masks;
+  /** Bits that were looked at, of fields that are written as a whole too. */
+  readonly looked: Masks;
+  readonly pending: Pending;
+}
+
 /** Every word that a difference may lie in. */
 const WORDS = [
   ...new Set([
     ...[ETHERNET, IPV4, IPV6, ARP, ND, ICMP, ...PORTS.values()].flatMap(({ words }) => words),
     ...VLAN_WORDS,
     ...LABEL_WORDS,
+    ...NSH_WORDS,
+    AT.packetType,
     ...BESIDE.map(([, target]) => target.at >>> 5),
   ]),
 ].sort((a, b) => a - b);
@@ -194,12 +205,19 @@ function differs(base: FlowKey, key: FlowKey): boolean {
  * Appends the actions that make the datapath's packet `base` the packet `key`, in the order of
  * Open vSwitch, and notes in `base` what was written.
  */
-export function commit(base: FlowKey, key: FlowKey, masks: Masks, into: string[]): void {
-  if (!differs(base, key)) return;
-  setHeader(ETHERNET, base, key, masks, into);
+export function commit(
+  base: FlowKey,
+  key: FlowKey,
+  { masks, looked, pending }: Writing,
+  into: string[],
+): void {
+  if (pending.encap === null && !pending.decap && !differs(base, key)) return;
+  layerActions(base, key, pending, into);
+  if (areEthernet(base, key)) setHeader(ETHERNET, base, key, masks, into);
   const bared = isMpls(ethernetType(base)) && !isMpls(ethernetType(key));
   // What lies under labels can be written only after they are gone.
   if (bared) labelActions(base, key, into);
+  nshAction(base, key, looked, into);
   setNetwork(base, key, masks, into);
   setTransport(base, key, masks, into);
   if (!bared) labelActions(base, key, into);

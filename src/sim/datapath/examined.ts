@@ -22,13 +22,16 @@ const fields = {
   ipv6Source: field('ipv6_src'),
   ipv6Destination: field('ipv6_dst'),
   ttl: field('nw_ttl'),
+  tos: field('nw_tos'),
   ecn: field('nw_ecn'),
   source: field('tcp_src'),
   destination: field('tcp_dst'),
+  priority: field('skb_priority'),
 } as const;
 
 function whole(mask: FlowKey, target: Field): void {
-  writeField(mask, target, target.exact, target.exact);
+  const all = fieldMask(target);
+  writeField(mask, target, all, all);
 }
 
 function bits(mask: FlowKey, { field: target, first, bits: width }: Subfield): void {
@@ -102,9 +105,20 @@ const looks: { readonly [K in Operation['kind']]?: Look<K> } = {
   push: (mask, { source }) => bits(mask, source),
   pop: (mask, { target }) => bits(mask, target),
   output_subfield: (mask, { source }) => bits(mask, source),
+  set_queue: (mask) => whole(mask, fields.priority),
+  pop_queue: (mask) => whole(mask, fields.priority),
+  mod_nw_ttl: (mask) => whole(mask, fields.ttl),
+  mod_tp_src: (mask) => whole(mask, fields.source),
+  mod_tp_dst: (mask) => whole(mask, fields.destination),
   dec_ttl: (mask) => whole(mask, fields.ttl),
-  multipath: (mask, { fields: kind }, key) => hashed(mask, key, kind),
-  bundle: (mask, { fields: kind }, key) => hashed(mask, key, kind),
+  multipath: (mask, { fields: kind, target }, key) => {
+    hashed(mask, key, kind);
+    bits(mask, target);
+  },
+  bundle: (mask, { fields: kind, algorithm, members, target }, key) => {
+    if (algorithm === 'hrw' && members.length > 1) hashed(mask, key, kind);
+    if (target !== null) bits(mask, target);
+  },
   learn: (mask, { specs }) => {
     for (const spec of specs) if ('field' in spec.source) bits(mask, spec.source);
   },
@@ -124,6 +138,10 @@ function hashedByGroup(mask: FlowKey, { group }: GroupStep, key: FlowKey): void 
 
 const isIp = (key: FlowKey): boolean =>
   ethernetType(key) === ETH_TYPE.ip || ethernetType(key) === ETH_TYPE.ipv6;
+
+/** Whether the packet came out of a tunnel that met congestion (RFC 6040). */
+const toldOfCongestion = (key: FlowKey): boolean =>
+  ((key[AT.tunnelFlags] ?? 0) & 3) === 3 && key[AT.tunnelDestination] !== 0 && isIp(key);
 
 function byTable(flows: readonly Flow[]): Map<number, Flow[]> {
   const tables = new Map<number, Flow[]>();
@@ -195,6 +213,8 @@ function isPartial(write: Subfield | Term): boolean {
 /** Bits of fields that some action writes in part: of all others a write is under no mask. */
 export function partlyWritten(lists: Iterable<readonly Action[]>): FlowKey {
   const mask = newKey();
+  // Tunnels and queues write parts of it on their own.
+  whole(mask, fields.tos);
   for (const actions of lists) {
     for (const write of writes(actions)) if (isPartial(write)) whole(mask, write.field);
   }
@@ -247,6 +267,8 @@ export class Examined {
     const { initial } = this.#execution;
     let key = initial[pass] ?? new Uint32Array(0);
     const mask: FlowKey = new Uint32Array(key.length);
+    // Congestion that the tunnel met is told to the packet, so its own is looked at.
+    if (toldOfCongestion(key)) whole(mask, fields.ecn);
     const operations = this.#ofPass(pass);
     let next = 0;
     const run = (to: number) => {

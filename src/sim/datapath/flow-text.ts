@@ -159,6 +159,11 @@ const TUNNEL = {
   gtpuMessage: field('tun_gtpu_msgtype'),
 } as const;
 
+const KEY_FLAG = 8n;
+const TUNNEL_FLAGS = ['oam', 'df', 'csum', 'key'] as const;
+const tunnelFlags = (flags: bigint): string =>
+  TUNNEL_FLAGS.filter((_name, bit) => (flags >> BigInt(bit)) & 1n).join('|') || '0';
+
 const OPTIONS: readonly Field[] = [...FIELDS.values()].filter(
   ({ present }) => present !== undefined,
 );
@@ -173,7 +178,8 @@ function tunnel(key: FlowKey, into: Items, options: readonly Field[]): void {
   }
   const read = (target: Field) => readField(key, target);
   const version = read(TUNNEL.erspanVersion);
-  if (id !== 0n) into.push(`tun_id=${hex(id)}`);
+  // Text sets no flag that says there is a key, so a switch prints none.
+  if (read(TUNNEL.flags) & KEY_FLAG) into.push(`tun_id=${hex(id)}`);
   into.push(
     `tun_src=${formatIpv4(read(TUNNEL.source))}`,
     `tun_dst=${formatIpv4(destination)}`,
@@ -193,7 +199,7 @@ function tunnel(key: FlowKey, into: Items, options: readonly Field[]): void {
   into.push(
     `gtpu_flags=${hex(read(TUNNEL.gtpuFlags))}`,
     `gtpu_msgtype=${read(TUNNEL.gtpuMessage)}`,
-    `tun_flags=${(read(TUNNEL.flags) & 1n) === 0n ? '0' : 'oam'}`,
+    `tun_flags=${tunnelFlags(read(TUNNEL.flags))}`,
   );
   for (const option of options) {
     if (hasOption(key, option)) into.push(`${option.name}=${hex(readField(key, option))}`);
@@ -212,7 +218,22 @@ function vlans(key: FlowKey, into: Items): void {
   if (outer !== 0) vlanTag((key[PLACES.innerVlan] ?? 0) >>> 16, '1', into);
 }
 
-const NSH_FIELDS = [formatted('nsh_flags'), formatted('nsh_ttl')] as const;
+const CONTEXT = [1, 2, 3, 4].map((index) => field(`nsh_c${index}`));
+/** Whose packets have four words of context. */
+const NSH_TYPE_1 = 1;
+
+function serviceHeader(key: FlowKey, into: Items): void {
+  const header = key[AT.nsh] ?? 0;
+  const path = key[AT.nshPath] ?? 0;
+  const type = (header >>> 8) & 0xff;
+  into.push(`nsh_flags=${header >>> 24}`, `nsh_ttl=${(header >>> 16) & 0xff}`);
+  into.push(`nsh_mdtype=${type}`, `nsh_np=${header & 0xff}`);
+  into.push(`nsh_spi=0x${(path >>> 8).toString(16)}`, `nsh_si=${path & 0xff}`);
+  if (type !== NSH_TYPE_1) return;
+  for (const context of CONTEXT) {
+    into.push(`${context.name}=0x${readField(key, context).toString(16)}`);
+  }
+}
 
 const ETHER = { source: field('eth_src'), destination: field('eth_dst') } as const;
 const IPV6 = {
@@ -291,7 +312,12 @@ function transport(key: FlowKey, type: number, into: Items): void {
   const part = fragment(key) & 3;
   into.push(`nw_tos=${tos & 0xfc}`, `nw_ecn=${tos & 3}`, `nw_ttl=${timeToLive(key)}`);
   into.push(`nw_frag=${FRAGMENTS[part] ?? ''}`);
-  if ((part & LATER_FRAGMENT) === 0 && WITH_PORTS.has(protocol)) {
+  // Whether it is Neighbour Discovery was looked up, so type and code show of a later fragment too.
+  const looked = type === ETH_TYPE.ipv6 && protocol === IP_PROTO.icmp6;
+  if (looked && (part & LATER_FRAGMENT) !== 0) {
+    if (destinationPort(key) === 0) into.push(`icmp_type=${sourcePort(key)}`);
+    into.push(`icmp_code=${destinationPort(key)}`);
+  } else if ((part & LATER_FRAGMENT) === 0 && WITH_PORTS.has(protocol)) {
     const icmp =
       protocol === (type === ETH_TYPE.ip ? IP_PROTO.icmp : IP_PROTO.icmp6) ? 'icmp' : null;
     const names =
@@ -347,8 +373,8 @@ export function flowText(key: FlowKey, options: readonly Field[] = OPTIONS): str
     if (word === undefined) into.push(`dl_type=${padded(type, 4)}`);
   }
   network(key, type, into);
-  if (type === NSH) for (const print of NSH_FIELDS) print(key, into);
-  if (type === ETH_TYPE.ip || type === ETH_TYPE.ipv6) {
+  if (type === NSH) serviceHeader(key, into);
+  if (type === ETH_TYPE.ip || type === ETH_TYPE.ipv6 || type === NSH) {
     if (PROTOCOL_WORDS.get(type)?.has(ipProtocol(key)) !== true || !ethernet) {
       into.push(`nw_proto=${ipProtocol(key)}`);
     }

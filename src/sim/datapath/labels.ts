@@ -13,16 +13,16 @@ export const isMpls = (type: number): boolean => type === MPLS || type === MPLS_
 /** Words of a key that labels lie in. */
 export const LABEL_WORDS = [PLACES.mpls, PLACES.mpls + 1, PLACES.mpls + 2] as const;
 
-/** The label stack, outermost first. */
+/** The label stack, outermost first; where no entry is the bottom, as many as are not zero. */
 function labelsOf(key: FlowKey): number[] {
   const labels: number[] = [];
   if (!isMpls(ethernetType(key))) return labels;
   for (let index = 0; index < MOST_LABELS; index += 1) {
     const label = key[PLACES.mpls + index] ?? 0;
     labels.push(label);
-    if ((label & BOTTOM) !== 0) break;
+    if ((label & BOTTOM) !== 0) return labels;
   }
-  return labels;
+  return labels.slice(0, labels.filter((label) => label !== 0).length);
 }
 
 /** One label stack entry as the datapath prints it. */

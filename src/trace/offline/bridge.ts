@@ -1,10 +1,23 @@
 /** One bridge as its dumps tell of it, ready to trace through. */
+import { formatIp } from '../../address/ip.ts';
 import { Failure } from '../../base/failure.ts';
-import { parseFlows, parseGroups, type LineError } from '../../openflow/text/index.ts';
+import {
+  parseFlows,
+  parseGroups,
+  type LineError,
+  type PortOptions,
+} from '../../openflow/text/index.ts';
 import type { FlowKey } from '../../openflow/fields.ts';
 import { PORT, type Action, type Flow, type Group } from '../../openflow/flow.ts';
+import { mappedOptions } from '../../openflow/tunnel-options.ts';
 import { SimBridge, type SimPort } from '../../sim/index.ts';
-import { partlyWritten, TableShapes, type DatapathPort } from '../../sim/datapath/index.ts';
+import {
+  partlyWritten,
+  TableShapes,
+  type DatapathPort,
+  type TunnelOption,
+  type TunnelPort,
+} from '../../sim/datapath/index.ts';
 import { parsePorts, tunnelOf, type ShownBridge, type ShownPort } from './ports.ts';
 
 /** A text and where it is from, for messages. */
@@ -31,6 +44,10 @@ export interface LoadedBridge {
   readonly sim: SimBridge;
   /** OpenFlow port numbers by name. */
   readonly portNumbers: ReadonlyMap<string, number>;
+  /** What texts about this bridge are read with: names of ports, tunnel options. */
+  readonly textOptions: PortOptions;
+  /** What the TLV map names, in the order of the map. */
+  readonly tunnelOptions: readonly TunnelOption[];
   port(ofport: number): DatapathPort | undefined;
   meter(id: number): number;
   readonly shapes: TableShapes;
@@ -86,11 +103,23 @@ function chooseBridge(bridges: readonly ShownBridge[], wanted: string | undefine
 
 const KINDS: Readonly<Record<string, SimPort['kind']>> = { patch: 'patch', internal: 'internal' };
 
-function simPort(port: ShownPort, isTunnel: boolean): SimPort {
+function simPort(port: ShownPort, tunnel: TunnelPort | null): SimPort {
   const { ofport, name, type } = port;
-  const kind = ofport === PORT.local ? 'local' : isTunnel ? 'tunnel' : (KINDS[type] ?? 'vm');
+  const kind = ofport === PORT.local ? 'local' : tunnel ? 'tunnel' : (KINDS[type] ?? 'vm');
   const peer = port.options.get('peer');
-  return { ofport, name, kind, up: true, ...(peer !== undefined && { peer }) };
+  const common = { ofport, name, kind, up: true, ...(peer !== undefined && { peer }) };
+  if (tunnel === null) return common;
+  const { local, remote, outKey } = tunnel;
+  return {
+    ...common,
+    ...(local !== null && local !== 'flow' && { localIp: formatIp(local) }),
+    tunnel: {
+      type,
+      remote: remote === 'flow' ? null : formatIp(remote),
+      outKey: outKey === 'flow' ? null : (outKey ?? 0n),
+      inKey: null,
+    },
+  };
 }
 
 function* metersOf(actions: readonly Action[]): Generator<number> {
@@ -127,7 +156,9 @@ export function loadBridge(sources: BridgeSources): LoadedBridge {
   const { name, ports } =
     shown === null ? { name: '', ports: [] } : chooseBridge(shown.bridges, sources.bridge);
   const portNumbers = new Map(ports.map((port) => [port.name, port.ofport]));
-  const options = { ports: portNumbers };
+  const tlvMap = shown?.tlvMap ?? [];
+  const tunnelOptions = mappedOptions(tlvMap);
+  const options = { ports: portNumbers, ...(tlvMap.length > 0 && { tunnelOptions }) };
   const flows = parseFlows(sources.flows.text, options);
   const groups = sources.groups === undefined ? null : parseGroups(sources.groups.text, options);
   const skipped = [
@@ -137,9 +168,12 @@ export function loadBridge(sources: BridgeSources): LoadedBridge {
   if (skipped.length > 0 && sources.skipBad !== true) throw badLines(skipped);
 
   const tunnels = new Map(ports.map((port) => [port.ofport, tunnelOf(port)]));
-  const simPorts = ports.map((port) => simPort(port, (tunnels.get(port.ofport) ?? null) !== null));
+  const simPorts = ports.map((port) => simPort(port, tunnels.get(port.ofport) ?? null));
   const sim = shown === null ? new AnyPortBridge(name) : new SimBridge(name, simPorts);
-  sim.apply({ flows: flows.flows, groups: groups?.groups ?? [], meters: [] });
+  const meterNumbers = datapathMeters(flows.flows, groups?.groups ?? []);
+  // A switch takes no flow with a meter that it does not have; what they limit does not matter here.
+  const meters = [...meterNumbers.keys()].map((id) => ({ id, unit: 'pktps', rate: 1 }) as const);
+  sim.apply({ flows: flows.flows, groups: groups?.groups ?? [], meters });
   const datapath = new Map<number, DatapathPort>(
     ports.map(({ ofport, datapath: number }) => [
       ofport,
@@ -147,14 +181,13 @@ export function loadBridge(sources: BridgeSources): LoadedBridge {
     ]),
   );
   let partly: FlowKey | undefined;
-  let meters: ReadonlyMap<number, number> | undefined;
   return {
     sim,
     portNumbers,
     port: (ofport) =>
       datapath.get(ofport) ??
       (shown === null ? { number: ofport & 0xffff, tunnel: null } : undefined),
-    meter: (id) => (meters ??= datapathMeters(flows.flows, groups?.groups ?? [])).get(id) ?? id,
+    meter: (id) => meterNumbers.get(id) ?? id,
     shapes: new TableShapes(() => flows.flows),
     get partlyWritten() {
       return (partly ??= partlyWritten([
@@ -164,5 +197,10 @@ export function loadBridge(sources: BridgeSources): LoadedBridge {
     },
     skipped,
     portsKnown: shown !== null,
+    textOptions: options,
+    tunnelOptions: tlvMap.flatMap(({ optionClass, type, index }) => {
+      const target = tunnelOptions.get(index);
+      return target === undefined ? [] : [{ optionClass, type, field: target }];
+    }),
   };
 }

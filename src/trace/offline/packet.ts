@@ -3,7 +3,7 @@ import { Failure } from '../../base/failure.ts';
 import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
 import { PORT } from '../../openflow/flow.ts';
 import { writeField } from '../../openflow/key.ts';
-import { parsePacket } from '../../openflow/text/index.ts';
+import { parsePacket, type PortOptions } from '../../openflow/text/index.ts';
 import { fieldByName } from '../../openflow/text/names.ts';
 import { tryParsePort } from '../../openflow/text/ports.ts';
 import { decodePcapFile, Malformed } from '../../packet/index.ts';
@@ -66,10 +66,10 @@ function ofFrame(frame: Uint8Array, inPort: number | null): FlowKey {
  * @param inPort For bytes, which do not say where they come in.
  * @throws {Failure} `invalid`, with the column in the message.
  */
-export function readPacket(text: string, ports: PortNumbers, inPort: number | null): FlowKey {
+export function readPacket(text: string, options: PortOptions, inPort: number | null): FlowKey {
   const digits = hexForm.exec(text)?.[1]?.replaceAll(/\s+/g, '');
   if (digits === undefined || digits.length < LEAST_DIGITS) {
-    const key = parsePacket(text, { ports });
+    const key = parsePacket(text, options);
     checkLayers(text, key);
     if (inPort !== null) writeField(key, IN_PORT, BigInt(inPort));
     return entered(key);

@@ -137,6 +137,7 @@ function sections(execution: Execution, bridge: LoadedBridge, replay: Replay): S
   for (const pass of order) order.push(...(drafts[pass]?.forks ?? []));
   const recirculations = new Recirculations(order);
   const isTunnel = (port: number): boolean => (bridge.port(port)?.tunnel ?? null) !== null;
+  const optionFields = bridge.tunnelOptions.map((option) => option.field);
   const examined = new Examined(execution, bridge.shapes, replay, isTunnel);
   const actions = new Map(
     order.map((pass) => {
@@ -144,7 +145,8 @@ function sections(execution: Execution, bridge: LoadedBridge, replay: Replay): S
       const view: DatapathView = {
         port: bridge.port,
         meter: bridge.meter,
-        options: [],
+        options: bridge.tunnelOptions,
+        looked: (step) => examined.until(pass, steps, step),
         masks: (step) => {
           const parts = examined.until(pass, steps, step);
           return (target) =>
@@ -177,7 +179,7 @@ function sections(execution: Execution, bridge: LoadedBridge, replay: Replay): S
       finalFlow:
         initial === undefined || final === undefined
           ? 'unchanged'
-          : finalFlow(bear(initial), bear(final)),
+          : finalFlow(bear(initial), bear(final), optionFields),
       datapathActions: done?.text ?? 'drop',
       recirculations: inner,
       origin: { pass, steps },

@@ -1,0 +1,188 @@
+/**
+ * Traces over dumped text against Open vSwitch's own ofproto/trace on the very switch that was
+ * dumped, by one lasting connection to its control socket: the record's pipeline, and a table of
+ * 100,000 flows. And reading those flows against `ovs-ofctl parse-flows`.
+ */
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { formatFlow, formatGroup, formatMeter, parseFlows } from '../src/openflow/text/index.ts';
+import { compileAll } from '../src/pipeline/compiler.ts';
+import { Unixctl, controlSocket } from '../src/net/unixctl.ts';
+import {
+  loadBridge,
+  readPacket,
+  sectionText,
+  traceOffline,
+  type LoadedBridge,
+} from '../src/trace/offline/index.ts';
+import { ovsAvailable, startOvs, type Sandbox } from '../test/support/ovs.ts';
+import { VMS, walkthroughNode, walkthroughTopology } from '../test/support/walkthrough.ts';
+import { median, rate, round, timed } from './measure.ts';
+
+const SECONDS = 3;
+const FLOWS = 100_000;
+/** Packets that are traced in turn, so that no lookup is the last one's. */
+const PACKETS = 1000;
+const READINGS = 5;
+const [vm1, vm2] = VMS;
+
+/** Null where Open vSwitch is not installed. */
+export type OfflineFigures = {
+  readonly recordTracesPerSecond: number;
+  readonly recordOfprotoTracesPerSecond: number;
+  readonly recordRatio: number;
+  readonly flows: number;
+  readonly tableTracesPerSecond: number;
+  readonly tableOfprotoTracesPerSecond: number;
+  readonly tableRatio: number;
+  readonly parseMs: number;
+  readonly ofctlParseMs: number;
+  readonly parseRatio: number;
+} | null;
+
+const lines = (texts: readonly string[]): string => texts.map((text) => `${text}\n`).join('');
+
+const address = (index: number): string =>
+  `10.${(index >>> 16) & 255}.${(index >>> 8) & 255}.${index & 255}`;
+
+/** Shaped like a large cloud's: hosts, services on hosts, pairs of subnets, and registers beside. */
+function largeTable(): string[] {
+  const texts: string[] = [];
+  for (let index = 0; texts.length < FLOWS - 1; index += 1) {
+    const host = address(index);
+    const actions = `set_field:0x${index.toString(16)}->reg1,goto_table:1`;
+    texts.push(
+      `priority=100,ip,reg0=0x1,nw_dst=${host},actions=${actions}`,
+      `priority=200,tcp,reg0=0x1,nw_dst=${host},tp_dst=${1 + (index % 1024)},actions=${actions}`,
+      `priority=50,ip,nw_src=${address(index << 8)}/24,nw_dst=${address((index * 7) << 8)}/24,actions=drop`,
+      `priority=150,ip,in_port=${1 + (index % 2)},dl_src=02:00:00:00:${((index >> 8) & 255).toString(16)}:${(index & 255).toString(16)},nw_src=${host},actions=${actions}`,
+    );
+  }
+  return [...texts.slice(0, FLOWS - 1), 'table=1,priority=0,actions=output:2'];
+}
+
+const largePacket = (index: number): string =>
+  `in_port=1,tcp,reg0=0x1,dl_src=0a:00:00:00:00:01,dl_dst=0a:00:00:00:00:02,` +
+  `nw_src=192.168.0.1,nw_dst=${address(index * 17)},nw_ttl=64,tp_src=40000,tp_dst=${1 + ((index * 17) % 1024)}`;
+
+interface Case {
+  readonly bridge: LoadedBridge;
+  readonly name: string;
+  readonly packets: readonly string[];
+}
+
+async function dumped(sandbox: Sandbox, unixctl: Unixctl, name: string): Promise<LoadedBridge> {
+  const dump = (what: string, version: string) =>
+    sandbox.ofctl(['-O', version, '--no-names', what, name]);
+  return loadBridge({
+    flows: { name: 'flows', text: dump('dump-flows', 'OpenFlow13') },
+    groups: { name: 'groups', text: dump('dump-groups', 'OpenFlow15') },
+    ports: { name: 'ports', text: await unixctl.call('dpif/show') },
+    bridge: name,
+  });
+}
+
+async function recordCase(sandbox: Sandbox, unixctl: Unixctl): Promise<Case> {
+  const { flows, groups, meters } = compileAll(walkthroughTopology(), walkthroughNode('node1'))[
+    'br-int'
+  ];
+  sandbox.addBridge('br-int');
+  sandbox.addPort('br-int', 'vf', 1, 'vxlan', 'options:remote_ip=flow', 'options:key=flow');
+  for (const vm of [vm1, vm2]) sandbox.addPort('br-int', `vhu${vm.ofport}`, vm.ofport);
+  for (const meter of meters) {
+    sandbox.ofctl(['-O', 'OpenFlow13', 'add-meter', 'br-int', formatMeter(meter)]);
+  }
+  const groupLines = lines(groups.map((group) => formatGroup(group)));
+  sandbox.ofctl(['-O', 'OpenFlow15', 'add-groups', 'br-int', '-'], groupLines);
+  const flowLines = lines(flows.map((flow) => formatFlow(flow)));
+  sandbox.ofctl(['-O', 'OpenFlow13', 'add-flows', 'br-int', '-'], flowLines);
+  const packet =
+    `icmp,in_port=${vm1.ofport},dl_src=${vm1.mac},dl_dst=fe:ff:ff:ff:ff:ff,` +
+    `nw_src=${vm1.ip},nw_dst=${vm2.ip},nw_ttl=64,icmp_type=8,icmp_code=0`;
+  return { bridge: await dumped(sandbox, unixctl, 'br-int'), name: 'br-int', packets: [packet] };
+}
+
+async function tableCase(
+  sandbox: Sandbox,
+  unixctl: Unixctl,
+  texts: readonly string[],
+): Promise<Case> {
+  sandbox.addBridge('br0');
+  for (const port of [1, 2]) sandbox.addPort('br0', `p${port}`, port);
+  sandbox.ofctl(['--bundle', 'add-flows', 'br0', '-'], lines(texts));
+  const packets = Array.from({ length: PACKETS }, (_, index) => largePacket(index));
+  return { bridge: await dumped(sandbox, unixctl, 'br0'), name: 'br0', packets };
+}
+
+/** Ours: from the text of a packet to that of the answer. */
+function ours({ bridge, packets }: Case): Promise<number> {
+  let next = 0;
+  return rate(SECONDS, () => {
+    const packet = packets[next % packets.length] ?? '';
+    next += 1;
+    const { section } = traceOffline(bridge, readPacket(packet, bridge.textOptions, null));
+    return sectionText(section).length;
+  });
+}
+
+function theirs({ name, packets }: Case, unixctl: Unixctl): Promise<number> {
+  let next = 0;
+  return rate(SECONDS, () => {
+    const packet = packets[next % packets.length] ?? '';
+    next += 1;
+    return unixctl.call('ofproto/trace', name, packet);
+  });
+}
+
+function ofctlMs(file: string): number {
+  return timed(() => {
+    const { status, stderr } = spawnSync('ovs-ofctl', ['-O', 'OpenFlow13', 'parse-flows', file], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(stderr);
+  });
+}
+
+export async function benchOffline(): Promise<OfflineFigures> {
+  if (!ovsAvailable) return null;
+  const sandbox = await startOvs();
+  const unixctl = new Unixctl(controlSocket(sandbox.dir));
+  try {
+    const texts = largeTable();
+    const file = path.join(sandbox.dir, 'flows.txt');
+    const text = lines(texts);
+    writeFileSync(file, text);
+    const record = await recordCase(sandbox, unixctl);
+    const table = await tableCase(sandbox, unixctl, texts);
+    const times = { ours: [] as number[], ofctl: [] as number[] };
+    for (let turn = 0; turn < READINGS; turn += 1) {
+      times.ours.push(timed(() => parseFlows(text)));
+      times.ofctl.push(ofctlMs(file));
+    }
+    const parseMs = median(times.ours);
+    const ofctlParseMs = median(times.ofctl);
+    const figures = {
+      record: await ours(record),
+      recordPeer: await theirs(record, unixctl),
+      table: await ours(table),
+      tablePeer: await theirs(table, unixctl),
+    };
+    return {
+      recordTracesPerSecond: round(figures.record),
+      recordOfprotoTracesPerSecond: round(figures.recordPeer),
+      recordRatio: round(figures.record / figures.recordPeer),
+      flows: FLOWS,
+      tableTracesPerSecond: round(figures.table),
+      tableOfprotoTracesPerSecond: round(figures.tablePeer),
+      tableRatio: round(figures.table / figures.tablePeer),
+      parseMs: round(parseMs),
+      ofctlParseMs: round(ofctlParseMs),
+      parseRatio: round(parseMs / ofctlParseMs),
+    };
+  } finally {
+    unixctl.close();
+    sandbox.stop();
+  }
+}

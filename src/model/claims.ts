@@ -171,15 +171,29 @@ function parentOf<K extends Kind>(kind: K, object: Objects[K], topology: Topolog
   return undefined;
 }
 
-/** All nodes of an object, its own first; those below others come after them. */
+/** An object's own node. */
+export function ownNode<K extends Kind>(
+  kind: K,
+  object: Objects[K],
+  topology: TopologyReader,
+): Claim {
+  return claim(pathOf(kind, object, topology), object, parentOf(kind, object, topology));
+}
+
+/** The nodes that an object claims beside its own; those below others come after them. */
+export function claimsOf<K extends Kind>(
+  kind: K,
+  object: Objects[K],
+  topology: TopologyReader,
+): readonly Claim[] {
+  return CLAIMS[kind](object, topology, pathOf(kind, object, topology));
+}
+
+/** All nodes of an object, its own first. */
 export function nodesOf<K extends Kind>(
   kind: K,
   object: Objects[K],
   topology: TopologyReader,
 ): readonly Claim[] {
-  const path = pathOf(kind, object, topology);
-  return [
-    claim(path, object, parentOf(kind, object, topology)),
-    ...CLAIMS[kind](object, topology, path),
-  ];
+  return [ownNode(kind, object, topology), ...claimsOf(kind, object, topology)];
 }

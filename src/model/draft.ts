@@ -1,5 +1,5 @@
 import type { TreeOp } from '../base/tree.ts';
-import { nodesOf, type Claim } from './claims.ts';
+import { claimsOf, nodesOf, ownNode, type Claim } from './claims.ts';
 import type { Kind, Objects } from './objects.ts';
 import type { Topology } from './topology.ts';
 import { pathOf, prefixesPath } from './tree.ts';
@@ -55,15 +55,15 @@ export class Draft {
   /** @param before The object as it stands in the topology; nothing happens if it is `after`. */
   update<K extends Kind>(kind: K, before: Objects[K], after: Objects[K]): void {
     if (before === after) return;
-    const [own, ...had] = nodesOf(kind, before, this.topology);
-    const [now, ...has] = nodesOf(kind, after, this.topology);
-    if (own === undefined || now === undefined) return;
+    const had = claimsOf(kind, before, this.topology);
+    const has = claimsOf(kind, after, this.topology);
     const same = (a: Claim, b: Claim) => a.path === b.path && a.value === b.value;
     const gone = had.filter((claim) => !has.some((other) => same(claim, other)));
     const added = has.filter((claim) => !had.some((other) => same(claim, other)));
     for (const claim of gone.toReversed()) this.#ops.push({ op: 'delete', path: claim.path });
     for (const claim of added) this.#create(claim);
-    this.#ops.push({ op: 'set', path: now.path, value: now.value, ...this.#version(now.path) });
+    const { path, value } = ownNode(kind, after, this.topology);
+    this.#ops.push({ op: 'set', path, value, ...this.#version(path) });
   }
 
   delete<K extends Kind>(kind: K, object: Objects[K]): void {

@@ -208,25 +208,21 @@ export function redraftPort(draft: Draft, before: Port, patch: PortPatch): Port 
         pair.mac_address === before.mac_address ? { ...pair, mac_address: mac } : pair,
       )
     : undefined;
-  const after = revised(
-    before,
-    {
-      ...patch,
-      mac_address: mac,
-      fixed_ips:
-        patch.fixed_ips || moved
-          ? fixedIpsFor(draft, owner, patch.fixed_ips ?? before.fixed_ips)
-          : undefined,
-      allowed_address_pairs: patch.allowed_address_pairs
-        ? addressPairs(patch.allowed_address_pairs, mac)
-        : pairs,
-      security_groups: patch.security_groups && groupsGiven(topology, patch.security_groups),
-      'binding:host_id': host === undefined ? undefined : (host ?? ''),
-      'binding:profile': profileOf(patch['binding:profile']),
-      status: statusOf(before, patch),
-    },
-    context,
-  );
+  const settled = {
+    mac_address: mac,
+    fixed_ips:
+      patch.fixed_ips || moved
+        ? fixedIpsFor(draft, owner, patch.fixed_ips ?? before.fixed_ips)
+        : undefined,
+    allowed_address_pairs: patch.allowed_address_pairs
+      ? addressPairs(patch.allowed_address_pairs, mac)
+      : pairs,
+    security_groups: patch.security_groups && groupsGiven(topology, patch.security_groups),
+    'binding:host_id': host === undefined ? undefined : (host ?? ''),
+    'binding:profile': profileOf(patch['binding:profile']),
+    status: statusOf(before, patch),
+  };
+  const after = revised(before, { ...patch, ...settled }, context);
   checkSecurity(after, patch);
   checkFloating(topology, after);
   draft.update('port', before, after);

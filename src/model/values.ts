@@ -160,12 +160,9 @@ export function revised<T extends { readonly revision_number: number }>(
       value !== undefined && JSON.stringify(value) !== JSON.stringify(before[name as keyof T]),
   );
   if (changed.length === 0) return before;
-  return {
-    ...before,
-    ...Object.fromEntries(changed),
-    updated_at: context.now,
-    revision_number: before.revision_number + 1,
-  };
+  // As entries: V8 takes a hundred times as long for attributes that follow a spread.
+  const revision = { updated_at: context.now, revision_number: before.revision_number + 1 };
+  return { ...before, ...Object.fromEntries(changed), ...revision };
 }
 
 /** The ids in the order of their objects' creation. */

@@ -10,9 +10,11 @@ import { formatIp, parseIp } from '../address/index.ts';
 import { Failure } from '../base/failure.ts';
 import type { AgentMessage, AgentQuery, Plugged, ServerMessage } from '../model/stream.ts';
 import { nodeName } from '../model/nodes.ts';
+import type { Change } from '../model/objects.ts';
 import { Topology, indexKey } from '../model/topology.ts';
 import type { DependencyKey } from '../model/topology.ts';
 import { BRIDGES, Compiler } from '../pipeline/compiler.ts';
+import { attachmentKey } from '../pipeline/local.ts';
 import type { Deltas } from '../pipeline/compiler.ts';
 import type { LocalReader } from '../pipeline/local.ts';
 import type { Connect } from '../api/hub/link.ts';
@@ -122,7 +124,8 @@ class Agent implements RunningAgent {
   /** null: to be made anew from the whole topology. */
   #compiler: Compiler | null = null;
   readonly #touched = new Set<DependencyKey>();
-  #interfacesMoved = true;
+  /** Ports whose interface is to be looked for anew; null: all. */
+  #unplaced: Set<string> | null = null;
   #identityMoved = false;
   /** Somebody else changed what the switch held. */
   #drifted = false;
@@ -136,8 +139,12 @@ class Agent implements RunningAgent {
   #reportDue = false;
   /** Milliseconds of the monotonic clock. */
   #reportedAt = 0;
+  /** Of the numbers; -1: whatever is kept may be wrong. */
   #keptChanges = -1;
   #reportedChanges = -1;
+  /** Ports whose attachment has moved since it was kept, or reported; null: any. */
+  #unkept: Set<string> | null = null;
+  #unreported: Set<string> | null = null;
 
   constructor(options: AgentOptions, local: NodeNumbers, connect: Connect) {
     this.node = options.node;
@@ -179,7 +186,7 @@ class Agent implements RunningAgent {
   }
 
   #noteEvent(event: DatapathEvent): void {
-    if (event === 'interfaces') this.#interfacesMoved = true;
+    if (event === 'interfaces') this.#unplaced = null;
     else if (event === 'identity') this.#identityMoved = true;
     else if (event === 'drift') this.#drifted = true;
     else this.#unsure = true;
@@ -189,6 +196,7 @@ class Agent implements RunningAgent {
   #hello(): AgentMessage {
     this.#updated = false;
     this.#reportable = false;
+    this.#unreported = null;
     this.#reportedChanges = -1;
     return {
       type: 'hello',
@@ -234,7 +242,7 @@ class Agent implements RunningAgent {
     if (this.#received === null) return false;
     return (
       this.#inbox.length > 0 ||
-      this.#interfacesMoved ||
+      this.#unplaced?.size !== 0 ||
       this.#identityMoved ||
       this.#drifted ||
       this.#unsure
@@ -245,15 +253,14 @@ class Agent implements RunningAgent {
     if (this.#identityMoved) await this.#reopen();
     if (this.#drifted) await this.#repair();
     this.#takeInbox();
-    if (this.#touched.has(indexKey('port.by_host', this.node))) this.#interfacesMoved = true;
-    if (this.#interfacesMoved) await this.#plug();
+    if (this.#unplaced?.size !== 0) await this.#plug();
     const vpcs = this.#unsure
-      ? Object.keys(this.local.kept().networkIds)
+      ? Object.keys(this.local.networkIds())
       : vpcsTouched(this.#touched, this.node);
     await this.#program();
     this.#releaseNetworks(vpcs);
     await this.#keep();
-    // A report lists every port here; while more is to be done it can wait.
+    // While more is to be done, one report can be for all of it.
     if (!this.#workDue || performance.now() - this.#reportedAt > REPORT_MS) this.#report();
   }
 
@@ -263,29 +270,39 @@ class Agent implements RunningAgent {
     for (const update of updates) {
       const changes =
         update.type === 'snapshot' ? difference(this.topology, update.changes) : update.changes;
-      for (const change of changes) {
-        for (const key of this.topology.apply(change)) this.#touched.add(key);
-      }
+      for (const change of changes) this.#follow(change);
       this.#revision = update.revision;
       this.#reportDue = true;
     }
     this.#reportable = this.#updated;
   }
 
+  #follow(change: Change): void {
+    const touched = this.topology.apply(change);
+    for (const key of touched) this.#touched.add(key);
+    if (touched.has(indexKey('port.by_host', this.node))) this.#unplaced?.add(change.id);
+  }
+
   /** Makes the attachments those of the interfaces that carry a port bound here. */
   async #plug(): Promise<void> {
-    this.#interfacesMoved = false;
+    const only = this.#unplaced;
+    this.#unplaced = new Set();
     try {
       const bound = this.topology.find('port.by_host', this.node);
-      await this.#datapath.ensurePlugged(new Set(bound));
-      const { touched, fresh } = replug(this.local, await this.#datapath.interfaces(), bound);
-      for (const key of touched) this.#touched.add(key);
+      await this.#datapath.ensurePlugged(bound);
+      const interfaces = await this.#datapath.interfaces();
+      const { moved, fresh } = replug(this.local, interfaces, bound, only);
+      for (const id of moved) {
+        this.#touched.add(attachmentKey(id));
+        this.#unkept?.add(id);
+        this.#unreported?.add(id);
+      }
       await Promise.all([
         fresh.length === 0 ? undefined : this.#datapath.flush(fresh),
         this.#keep(),
       ]);
     } catch (error) {
-      this.#interfacesMoved = true;
+      this.#unplaced = null;
       throw error;
     }
   }
@@ -303,7 +320,8 @@ class Agent implements RunningAgent {
       }
       // A bridge that was made again has kept nothing and holds nothing.
       this.#keptChanges = -1;
-      this.#interfacesMoved = true;
+      this.#unkept = null;
+      this.#unplaced = null;
       this.#unsure = true;
     } catch (error) {
       this.#identityMoved = true;
@@ -382,8 +400,9 @@ class Agent implements RunningAgent {
   async #keep(): Promise<void> {
     const { changes } = this.local;
     if (changes === this.#keptChanges) return;
-    await this.#datapath.keep(this.local.state());
+    await this.#datapath.keep(this.local.state(), this.#unkept);
     this.#keptChanges = changes;
+    this.#unkept = new Set();
   }
 
   /** Gives back the numbers of those VPCs that left, now that no flow bears them. */
@@ -402,21 +421,25 @@ class Agent implements RunningAgent {
       type: 'applied',
       revision: this.#revision,
       epoch: this.local.identity.epoch,
-      ...(changes === this.#reportedChanges
-        ? {}
-        : { plugged: this.#plugged(), networkIds: this.local.kept().networkIds }),
+      ...(changes === this.#reportedChanges ? {} : this.#numbers()),
     });
     this.#reportDue = false;
     this.#reportedAt = performance.now();
     this.#reportedChanges = changes;
+    this.#unreported = new Set();
     this.#settleStart?.resolve();
     this.#settleStart = null;
   }
 
-  #plugged(): Plugged[] {
-    return [...this.local.attached()].flatMap((port_id) => {
+  /** What is plugged, and the numbers of networks, as far as it is news to the server. */
+  #numbers(): Partial<Extract<AgentMessage, { type: 'applied' }>> {
+    const plugged: Plugged[] = [];
+    const unplugged: string[] = [];
+    for (const port_id of this.#unreported ?? this.local.attached()) {
       const attachment = this.local.attachment(port_id);
-      return attachment === undefined ? [] : [{ port_id, ...attachment }];
-    });
+      if (attachment === undefined) unplugged.push(port_id);
+      else plugged.push({ port_id, ...attachment });
+    }
+    return { plugged, unplugged, networkIds: this.local.networkIds() };
   }
 }

@@ -89,7 +89,8 @@ export interface Datapath {
   /** Forgets the connections of these conntrack zones: the vids are about to be given out anew. */
   flush(zones: readonly number[]): Promise<void>;
   kept(): Promise<KeptState>;
-  keep(state: KeptState): Promise<void>;
+  /** @param moved The only ports whose vids may be others than those kept; null: all. */
+  keep(state: KeptState, moved: ReadonlySet<string> | null): Promise<void>;
   /** What a bridge holds now. */
   program(bridge: BridgeName): Promise<BridgeProgram>;
   /** Applies a delta: meters and groups first, then flows, deletions last. */

@@ -38,7 +38,7 @@ function concerned(flow: Flow, topology: TopologyReader, local: NodeNumbers): Pa
   const { epoch, vid, module, networkId } = decodeCookie(flow.cookie);
   if (epoch !== local.identity.epoch) return {};
   const port = [...local.attached()].find((id) => local.attachment(id)?.vid === vid);
-  const networks = Object.entries(local.kept().networkIds);
+  const networks = Object.entries(local.networkIds());
   const vpc = networks.find(([, number]) => number === networkId)?.[0];
   const name = moduleNames.get(module);
   return {

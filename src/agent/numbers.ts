@@ -43,9 +43,10 @@ export class NodeNumbers extends LocalState {
     return super.attach(portId, plugged);
   }
 
-  override detach(portId: string): void {
-    this.#changes += 1;
-    super.detach(portId);
+  override detach(portId: string): boolean {
+    const known = super.detach(portId);
+    if (known) this.#changes += 1;
+    return known;
   }
 
   override networkId(vpcId: string): number {

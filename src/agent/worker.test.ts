@@ -26,11 +26,13 @@ function working(outcomes: readonly ('done' | 'fails')[]) {
 
 const LONG = 60_000;
 
-test('takes turns one after the other until nothing is due', async () => {
+test('takes turns one after the other until nothing is due, and gathers between them', async () => {
   const { worker, log } = working(['done', 'done', 'done']);
   worker.go();
   worker.go();
   await vi.advanceTimersByTimeAsync(0);
+  expect(log).toEqual(['turn']);
+  await vi.advanceTimersByTimeAsync(LONG);
   expect(log).toEqual(['turn', 'turn', 'turn']);
 });
 

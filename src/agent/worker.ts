@@ -1,7 +1,14 @@
 /** Work that is done in turns, one at a time, as long as there is any. */
 
+/**
+ * Between a turn and one that is due as it ends: a turn costs a switch more than a change within it,
+ * so what comes in quick succession is gathered.
+ */
+const GATHER_MS = 20;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 2000;
+
+const gathering = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, GATHER_MS));
 
 interface Work {
   /** Whether there is something to do. */
@@ -56,6 +63,7 @@ export class Worker {
     while (this.#due) {
       await this.#work.turn();
       this.#retry = FIRST_RETRY_MS;
+      if (this.#due) await gathering();
     }
   }
 

@@ -24,11 +24,16 @@ export type AgentMessage =
       /** The `store` of the welcome that `revision` belongs to, null when it has none. */
       readonly store: string | null;
     }
-  /** The switch holds all of `revision`; `plugged` is the whole list, sent when it changed. */
+  /**
+   * The switch holds all of `revision`. `plugged` are the ports that are plugged anew or differently
+   * since the last report, `unplugged` those that no longer are; the first report on a link tells of
+   * all that are plugged.
+   */
   | {
       readonly type: 'applied';
       readonly revision: number;
       readonly plugged?: readonly Plugged[];
+      readonly unplugged?: readonly string[];
       readonly networkIds?: Readonly<Record<string, number>>;
       readonly epoch: number;
     }

@@ -125,12 +125,22 @@ export class LocalState implements LocalReader {
     return vid;
   }
 
-  /** Unplugs a port; its vid goes to the end of the queue. */
-  detach(portId: string): void {
+  /**
+   * Unplugs a port; its vid goes to the end of the queue.
+   * @returns whether it was plugged, or awaited since a restart.
+   */
+  detach(portId: string): boolean {
     const vid = this.#attachments.get(portId)?.vid ?? this.#awaited.get(portId);
-    if (vid !== undefined) this.#vids.give(vid);
+    if (vid === undefined) return false;
+    this.#vids.give(vid);
     this.#attachments.delete(portId);
     this.#awaited.delete(portId);
+    return true;
+  }
+
+  /** The ports that have a vid: plugged, or awaited since a restart. */
+  known(): string[] {
+    return [...this.#attachments.keys(), ...this.#awaited.keys()];
   }
 
   attachment(portId: string): Attachment | undefined {
@@ -160,10 +170,15 @@ export class LocalState implements LocalReader {
     return id;
   }
 
+  /** By VPC. */
+  networkIds(): Record<string, number> {
+    return Object.fromEntries(this.#networkIds);
+  }
+
   /** What to keep across a restart. */
   kept(): KeptNumbers {
     const vids: Record<string, number> = Object.fromEntries(this.#awaited);
     for (const [portId, attachment] of this.#attachments) vids[portId] = attachment.vid;
-    return { networkIds: Object.fromEntries(this.#networkIds), vids };
+    return { networkIds: this.networkIds(), vids };
   }
 }

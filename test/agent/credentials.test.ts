@@ -144,16 +144,16 @@ test("an agent's report moves no port of another node", async () => {
         const message = JSON.parse(text) as { type: string; revision?: number };
         said.push(message.type);
         if (message.revision === undefined) return;
-        for (const ports of [[active.id, absent.id], []]) {
-          const plugged = ports.map((port_id, index) => ({
-            port_id,
-            vid: index + 1,
-            ofport: index + 2,
-            interface: 'vhu',
-          }));
-          link.send(
-            JSON.stringify({ type: 'applied', revision: message.revision, epoch: 1, plugged }),
-          );
+        const unplugged = [active.id, absent.id];
+        const plugged = unplugged.map((port_id, index) => ({
+          port_id,
+          vid: index + 1,
+          ofport: index + 2,
+          interface: 'vhu',
+        }));
+        for (const news of [{ plugged }, { unplugged }]) {
+          const { revision } = message;
+          link.send(JSON.stringify({ type: 'applied', revision, epoch: 1, ...news }));
         }
         link.send(JSON.stringify({ type: 'answer', id: 1, result: { generation: 0, text: 'x' } }));
       },

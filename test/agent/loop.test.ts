@@ -317,7 +317,7 @@ test('a vid that is given out anew comes with an empty conntrack zone', async ()
   expect(flushed).toEqual([1]);
   one.datapath.inner.replug(mine.id);
   await becomes(() => status(mine.id) === 'ACTIVE');
-  while (server.hub.plugged('node1')?.[0]?.vid !== 2) await server.hub.settled();
+  await expect.poll(() => server.hub.plugged('node1')?.[0]?.vid).toBe(2);
   expect(flushed).toEqual([1, 2]);
   await expectRight(one);
 });

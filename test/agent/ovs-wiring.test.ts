@@ -61,7 +61,7 @@ const keep = (state: KeptState): Promise<void> =>
   wiring().transact(() => {
     const bridge = tables.bridge('br-int');
     if (bridge === null) throw new Error('no br-int');
-    return keptWrites(tables, bridge, state);
+    return keptWrites(tables, bridge, state, null);
   });
 
 requireOrSkip('Open vSwitch', ovsAvailable)('the wiring of a node', { timeout: 60_000 }, () => {
@@ -116,7 +116,10 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the wiring of a node', { timeout: 6
     await ovs.killSwitch();
     await ovs.startSwitch();
     expect(await wiring().open(true)).toEqual(wired);
-    expect(ovs.ofctl(['show', 'br-int'])).toContain(` ${wired.tunnel.ofport}(vf-10.163.133.4)`);
+    // Its control socket is there before those of its bridges.
+    await expect
+      .poll(() => ovs.ofctl(['show', 'br-int']))
+      .toContain(` ${wired.tunnel.ofport}(vf-10.163.133.4)`);
   });
 
   function plugEarly(): void {

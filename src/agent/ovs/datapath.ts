@@ -213,7 +213,7 @@ export class OvsDatapath implements Datapath {
 
   async flush(zones: readonly number[]): Promise<void> {
     const channel = await this.#channel('br-int');
-    await Promise.all(zones.map((zone) => channel.flushZone(zone)));
+    await channel.flushZones(zones);
   }
 
   kept(): Promise<KeptState> {
@@ -221,11 +221,11 @@ export class OvsDatapath implements Datapath {
   }
 
   /** @throws {Failure} `unavailable` while there is no br-int, or no OVSDB. */
-  async keep(state: KeptState): Promise<void> {
+  async keep(state: KeptState, moved: ReadonlySet<string> | null): Promise<void> {
     await this.#wiring.transact(() => {
       const bridge = this.#tables.bridge('br-int');
       if (bridge === null) throw new Failure('unavailable', 'BridgeMissing', 'br-int is not there');
-      return keptWrites(this.#tables, bridge, state);
+      return keptWrites(this.#tables, bridge, state, moved);
     });
   }
 

@@ -74,7 +74,11 @@ function bridgeWrites(bridge: BridgeRow, state: KeptState): Operation<unknown>[]
   return mutations.length === 0 ? [] : [mutate('Bridge', byUuid(bridge.uuid), mutations)];
 }
 
-function interfaceWrites(tables: SwitchTables, state: KeptState): Operation<unknown>[] {
+function interfaceWrites(
+  tables: SwitchTables,
+  { vids }: KeptState,
+  moved: ReadonlySet<string> | null,
+): Operation<unknown>[] {
   const { interfaces, rivals } = pluggedInterfaces(tables);
   const write = (uuid: string, vid: number | null): Operation<unknown> => {
     const put = new Map(vid === null ? [] : [[VID_KEY, String(vid)] as const]);
@@ -82,19 +86,24 @@ function interfaceWrites(tables: SwitchTables, state: KeptState): Operation<unkn
     return mutate('Interface', byUuid(uuid), mutations);
   };
   const operations: Operation<unknown>[] = [];
-  for (const { uuid, port_id, vid } of interfaces.values()) {
-    const wanted = state.vids[port_id] ?? null;
-    if (wanted !== vid) operations.push(write(uuid, wanted));
+  for (const port of moved ?? interfaces.keys()) {
+    const held = interfaces.get(port);
+    const wanted = vids[port] ?? null;
+    if (held !== undefined && wanted !== held.vid) operations.push(write(held.uuid, wanted));
   }
   for (const { uuid, vid } of rivals) if (vid !== null) operations.push(write(uuid, null));
   return operations;
 }
 
-/** What makes the database keep `state`; nothing when it does. */
+/**
+ * What makes the database keep `state`; nothing when it does.
+ * @param moved The ports whose interfaces are to be looked at; null: all.
+ */
 export function keptWrites(
   tables: SwitchTables,
   bridge: BridgeRow,
   state: KeptState,
+  moved: ReadonlySet<string> | null,
 ): Operation<unknown>[] {
-  return [...bridgeWrites(bridge, state), ...interfaceWrites(tables, state)];
+  return [...bridgeWrites(bridge, state), ...interfaceWrites(tables, state, moved)];
 }

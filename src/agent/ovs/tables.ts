@@ -1,7 +1,7 @@
 /** The rows of the switch's database that an agent reads, joined and typed. */
 import type { OvsdbClient } from '../../net/ovsdb/index.ts';
 import { optionalNumber, optionalText, text, textMap, texts } from '../../ovsdb/index.ts';
-import type { Row } from '../../ovsdb/index.ts';
+import type { Change, Row } from '../../ovsdb/index.ts';
 
 /** What is monitored. Columns that change by themselves (statistics, link state) are left out. */
 export const MONITORED = {
@@ -88,13 +88,18 @@ function readOnce<T extends {}>(read: (uuid: string, row: Row) => T): typeof rea
   };
 }
 
-/** Interfaces in the order of their ports' rows, and by name. */
+/** Interfaces in the order of their ports' rows, and the place of each by uuid and by name. */
 interface Joined {
-  readonly all: readonly InterfaceRow[];
-  readonly byName: ReadonlyMap<string, InterfaceRow>;
+  all: readonly InterfaceRow[];
+  readonly byUuid: ReadonlyMap<string, number>;
+  readonly byName: ReadonlyMap<string, number>;
 }
 
-/** Always what the replica holds at the moment; joined once for each change of it. */
+/** Whether rows are joined as before; an interface's name never changes. */
+const joinsAlike = ({ table, before, after }: Change): boolean =>
+  table === 'Interface' && before !== null && after !== null;
+
+/** Always what the replica holds at the moment; joined anew when rows come, go or are put together differently. */
 export class SwitchTables {
   readonly #replica: Replica;
   readonly #readBridge = readOnce(readBridge);
@@ -105,7 +110,10 @@ export class SwitchTables {
 
   constructor(replica: Replica) {
     this.#replica = replica;
-    replica.onChange(() => this.#joined.clear());
+    replica.onChange((changes) => {
+      if (changes.every(joinsAlike)) this.#take(changes);
+      else this.#joined.clear();
+    });
   }
 
   /** The one row of Open_vSwitch; null before `ovs-vsctl init` made it. */
@@ -128,7 +136,8 @@ export class SwitchTables {
 
   /** An interface of a bridge by its name. */
   interfaceOf(bridge: BridgeRow, name: string): InterfaceRow | null {
-    return this.#join(bridge).byName.get(name) ?? null;
+    const { all, byName } = this.#join(bridge);
+    return all[byName.get(name) ?? -1] ?? null;
   }
 
   #table(name: TableName): ReadonlyMap<string, Row> {
@@ -148,8 +157,22 @@ export class SwitchTables {
         if (found !== undefined) all.push(this.#readInterface(id, found));
       }
     }
-    const joined = { all, byName: new Map(all.map((it) => [it.name, it])) };
+    const byUuid = new Map(all.map((it, at) => [it.uuid, at]));
+    const byName = new Map(all.map(({ name }, at) => [name, at]));
+    const joined = { all, byUuid, byName };
     this.#joined.set(uuid, joined);
     return joined;
+  }
+
+  /** Puts interfaces that changed in the places of what they were, in a list of its own. */
+  #take(changes: readonly Change[]): void {
+    for (const joined of this.#joined.values()) {
+      const all = [...joined.all];
+      for (const { uuid, after } of changes) {
+        const at = joined.byUuid.get(uuid);
+        if (at !== undefined && after !== null) all[at] = this.#readInterface(uuid, after);
+      }
+      joined.all = all;
+    }
   }
 }

@@ -48,7 +48,12 @@ class Puppet {
     });
   }
 
-  applied(revision: number, plugged?: readonly string[]): void {
+  /** The newest revision that it was told. */
+  get told(): number {
+    return Math.max(-1, ...this.got.map((it) => ('revision' in it ? it.revision : -1)));
+  }
+
+  applied(revision: number, plugged?: readonly string[], unplugged?: readonly string[]): void {
     this.say({
       type: 'applied',
       revision,
@@ -61,6 +66,7 @@ class Puppet {
           interface: 'vhu',
         })),
       }),
+      ...(unplugged && { unplugged }),
     });
   }
 
@@ -226,7 +232,7 @@ describe('the status of a port', () => {
   test('waits 1 s at most for another node', async () => {
     await update('port', mine.id, { 'binding:host_id': 'a' });
     await quiet();
-    a.applied(runtime.revision, [mine.id]);
+    a.applied(a.told, [mine.id]);
     await vi.advanceTimersByTimeAsync(999);
     expect(status(mine.id)).toBe('DOWN');
     await vi.advanceTimersByTimeAsync(1);
@@ -237,7 +243,7 @@ describe('the status of a port', () => {
     await puppet('c', '192.0.2.3');
     await update('port', mine.id, { 'binding:host_id': 'a' });
     await quiet();
-    a.applied(runtime.revision, [mine.id]);
+    a.applied(a.told, [mine.id]);
     await quiet();
     expect(status(mine.id)).toBe('DOWN');
     b.close();
@@ -249,13 +255,13 @@ describe('the status of a port', () => {
     b.close();
     await update('port', mine.id, { 'binding:host_id': 'a' });
     await quiet();
-    a.applied(runtime.revision, [mine.id]);
+    a.applied(a.told, [mine.id]);
     await quiet();
     expect(status(mine.id)).toBe('ACTIVE');
-    a.applied(runtime.revision, []);
+    a.applied(a.told, [], [mine.id]);
     await quiet();
     expect(status(mine.id)).toBe('DOWN');
-    a.applied(runtime.revision, [mine.id]);
+    a.applied(a.told, [mine.id]);
     await quiet();
     expect(status(mine.id)).toBe('ACTIVE');
     a.close();
@@ -270,21 +276,62 @@ describe('the status of a port', () => {
     b.close();
     await update('port', mine.id, { 'binding:host_id': 'a' });
     await quiet();
-    a.applied(runtime.revision, [mine.id]);
+    a.applied(a.told, [mine.id]);
     await quiet();
     a.close();
     await quiet();
     const again = await puppet('a', '192.0.2.1');
-    again.applied(runtime.revision, []);
+    again.applied(again.told, []);
     await quiet();
     expect(status(mine.id)).toBe('DOWN');
+  });
+
+  test('is no news to a node', async () => {
+    await update('port', mine.id, { 'binding:host_id': 'a' });
+    await quiet();
+    const { told } = a;
+    for (const it of [a, b]) it.applied(told, it === a ? [mine.id] : undefined);
+    await quiet();
+    expect(status(mine.id)).toBe('ACTIVE');
+    expect([a.told, b.told]).toEqual([told, told]);
+    expect(runtime.revision).toBeGreaterThan(told);
+  });
+
+  test('of many ports is one write, in which one that fails holds up no other', async () => {
+    b.close();
+    const more = await Promise.all(
+      [1, 2, 3].map(() => create('port', { network_id: network.id, 'binding:host_id': 'a' })),
+    );
+    await quiet();
+    const before = runtime.revision;
+    a.applied(
+      a.told,
+      more.map(({ id }) => id),
+    );
+    await quiet();
+    expect(more.map(({ id }) => status(id))).toEqual(['ACTIVE', 'ACTIVE', 'ACTIVE']);
+    expect(runtime.revision).toBe(before + 1);
+
+    const [unwilling] = more;
+    const usual = PLANNERS.port.update.bind(PLANNERS.port);
+    vi.spyOn(PLANNERS.port, 'update').mockImplementation((topology, id, patch, context) => {
+      if (id === unwilling?.id) throw new RangeError('not this one');
+      return usual(topology, id, patch, context);
+    });
+    a.applied(
+      a.told,
+      [],
+      more.map(({ id }) => id),
+    );
+    await quiet();
+    expect(more.map(({ id }) => status(id))).toEqual(['ACTIVE', 'DOWN', 'DOWN']);
   });
 
   test('of a port bound before its agent came', async () => {
     await update('port', mine.id, { 'binding:host_id': 'c' });
     const c = await puppet('c', '192.0.2.3');
     await quiet();
-    for (const it of [a, b, c]) it.applied(runtime.revision, it === c ? [mine.id] : undefined);
+    for (const it of [a, b, c]) it.applied(it.told, it === c ? [mine.id] : undefined);
     await quiet();
     expect(status(mine.id)).toBe('ACTIVE');
   });

@@ -180,7 +180,7 @@ export class AgentHub implements SessionOwner {
     session.revision = message.revision;
     session.epoch = message.epoch;
     if (message.networkIds !== undefined) session.networkIds = message.networkIds;
-    this.#status.applied(session.node, this.#replug(session, message.plugged));
+    this.#status.applied(session.node, this.#replug(session, message));
     this.#settle();
   }
 
@@ -249,22 +249,27 @@ export class AgentHub implements SessionOwner {
     return this.#interest.since(scope, revision);
   }
 
-  /** Takes the new list of plugged ports; returns those that went, or that are missing in the first. */
-  #replug(session: Session, plugged: readonly Plugged[] | undefined): Iterable<string> {
-    if (plugged === undefined) return [];
-    const now = new Map(plugged.map((port) => [port.port_id, port]));
-    const before =
-      session.plugged?.keys() ?? this.#runtime.topology.find('port.by_host', session.node);
-    session.plugged = now;
-    return [...before].filter((id) => !now.has(id));
+  /** Takes in what is plugged now; returns the ports that no longer are, or that are missing at first. */
+  #replug(session: Session, { plugged = [], unplugged = [] }: Applied): Iterable<string> {
+    const first = session.plugged === null;
+    const held = (session.plugged ??= new Map());
+    for (const port of plugged) held.set(port.port_id, port);
+    for (const id of unplugged) held.delete(id);
+    if (!first) return unplugged;
+    const bound = this.#runtime.topology.find('port.by_host', session.node);
+    return [...bound].filter((id) => !held.has(id));
   }
 
   #connectedNodes() {
     const sessions = this.#sessions;
     const interest = this.#interest;
     return {
-      revision: (node: string) => sessions.get(node)?.revision,
-      holds: (node: string, portId: string) => sessions.get(node)?.plugged?.has(portId) ?? false,
+      holds: (node: string, revision: number) => {
+        const session = sessions.get(node);
+        // Revisions that are nothing to a node are not sent: without debts it holds them all.
+        return session && (session.revision >= revision || session.revision === session.sent);
+      },
+      plugs: (node: string, portId: string) => sessions.get(node)?.plugged?.has(portId) ?? false,
       *of(networkId: string) {
         for (const { node } of interest.followers(networkTopic(networkId))) {
           if (sessions.has(node)) yield node;

@@ -3,7 +3,8 @@
  * node reaches each of its topics are counted, so a commit costs what it changes; nobody walks the
  * ports of a VPC but for a node that starts or ends to follow it.
  */
-import type { Change, Kind } from '../../model/objects.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Change, Kind, Objects } from '../../model/objects.ts';
 import type { Topology } from '../../model/topology.ts';
 import { NODES, nodeTopic, publicationOf } from './topics.ts';
 import type { Publication, Topic } from './topics.ts';
@@ -27,6 +28,19 @@ interface Slot {
 
 interface Filed extends Publication {
   readonly slot: Slot;
+  /** As those who follow it hold it. */
+  readonly object: Objects[Kind];
+}
+
+/** What is there for users alone: nodes hold it as it was when something else changed last. */
+const UNTOLD: ReadonlySet<string> = new Set(['status', 'revision_number', 'updated_at']);
+
+/** Whether two states of an object are one to a node. */
+function alike(before: Objects[Kind], after: Objects[Kind]): boolean {
+  const held = new Map<string, unknown>(Object.entries(before));
+  return Object.entries(after).every(
+    ([name, value]) => UNTOLD.has(name) || isDeepStrictEqual(value, held.get(name)),
+  );
 }
 
 type Slots = Map<string, Slot>;
@@ -174,10 +188,12 @@ export class Interest {
       });
   }
 
-  /** The objects whose publication a commit may move: those changed, and floating ips of ports. */
+  /** The objects that nodes may see move: those changed, and floating ips of ports. */
   #moved(changes: readonly Change[]): Slots {
     const moved = newSlots();
-    for (const { kind, id } of changes) {
+    for (const { kind, id, object } of changes) {
+      const filed = this.#filed.get(`${kind} ${id}`);
+      if (filed !== undefined && object !== null && alike(filed.object, object)) continue;
       moved.set(`${kind} ${id}`, { kind, id });
       if (kind !== 'port') continue;
       for (const fip of this.#topology.find('floatingip.by_port', id)) {
@@ -191,8 +207,9 @@ export class Interest {
   }
 
   #publication(slot: Slot): Filed | undefined {
-    const publication = publicationOf(this.#topology, slot.kind, slot.id);
-    return publication && { slot, ...publication };
+    const object = this.#topology.get(slot.kind, slot.id);
+    if (object === undefined) return undefined;
+    return { slot, object, ...publicationOf(this.#topology, slot.kind, object) };
   }
 
   #publish(key: string, filed: Filed): void {

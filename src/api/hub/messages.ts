@@ -7,12 +7,14 @@ import { parseTyped } from './envelope.ts';
 
 const Revision = Type.Integer({ minimum: 0 });
 const Name = Type.String({ minLength: 1, maxLength: 255 });
+/** Ports of a node: as many as there are vids. */
+const MAX_PORTS = 65_535;
 const strict = { additionalProperties: false } as const;
 
 const PluggedSchema = Type.Object(
   {
     port_id: Name,
-    vid: Type.Integer({ minimum: 1, maximum: 65_535 }),
+    vid: Type.Integer({ minimum: 1, maximum: MAX_PORTS }),
     ofport: Type.Integer({ minimum: 1, maximum: 0xffff_ff00 }),
     interface: Name,
   },
@@ -37,7 +39,8 @@ const SCHEMAS = {
       {
         type: Type.Literal('applied'),
         revision: Revision,
-        plugged: Type.Optional(Type.Array(PluggedSchema, { maxItems: 65_535 })),
+        plugged: Type.Optional(Type.Array(PluggedSchema, { maxItems: MAX_PORTS })),
+        unplugged: Type.Optional(Type.Array(Name, { maxItems: MAX_PORTS })),
         networkIds: Type.Optional(
           Type.Record(Type.String(), Type.Integer({ minimum: 1, maximum: 4095 })),
         ),

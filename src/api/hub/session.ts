@@ -46,7 +46,7 @@ export class Session implements Receiver {
   /** The revision of the last snapshot or delta sent; -1 before it. */
   sent = -1;
   /** By port id; null before the first report. */
-  plugged: ReadonlyMap<string, Plugged> | null = null;
+  plugged: Map<string, Plugged> | null = null;
   networkIds: Readonly<Record<string, number>> = {};
   epoch: number | null = null;
 

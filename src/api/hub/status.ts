@@ -6,19 +6,19 @@
  * its node's agent goes away its ports stay as they are, for their traffic goes on.
  */
 import type { BaseLogger } from 'pino';
-import type { Change, Port } from '../../model/objects.ts';
+import type { Change, Port, Status } from '../../model/objects.ts';
 import { PLANNERS } from '../../model/plan.ts';
 import { sound } from '../alarms.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Runtime, Write } from '../runtime.ts';
 
 const OTHERS_MS = 1_000;
 
 /** The connected nodes, as far as a port's status depends on them. */
 export interface ConnectedNodes {
-  /** The revision a connected node holds. */
-  revision(node: string): number | undefined;
+  /** Whether a node has reported all that it was sent up to a revision; undefined: not connected. */
+  holds(node: string, revision: number): boolean | undefined;
   /** Whether it has reported the port as plugged. */
-  holds(node: string, portId: string): boolean;
+  plugs(node: string, portId: string): boolean;
   /** The connected nodes with the network's VPC in scope. */
   of(networkId: string): Iterable<string>;
 }
@@ -32,8 +32,10 @@ interface Awaiting {
   timer: NodeJS.Timeout | null;
 }
 
-/** Thrown inside a plan: by now there is nothing to write. */
-class Moot extends Error {}
+type Due = readonly [port: string, status: Status];
+
+/** Statuses written at once; so many are planned in a few milliseconds. */
+const MAX_WRITES = 64;
 
 const wanted = (port: Port): string => (port.admin_state_up ? port['binding:host_id'] : '');
 
@@ -45,7 +47,9 @@ export class PortStatus {
   readonly #awaiting = new Map<string, Awaiting>();
   /** The ports in `#awaiting` that a node's next report may move on. */
   readonly #concerned = new Map<string, Set<string>>();
-  #writing = 0;
+  /** To be written, by port. */
+  readonly #due = new Map<string, Status>();
+  #writing = false;
 
   constructor(runtime: Runtime, nodes: ConnectedNodes, log: BaseLogger, onIdle: () => void) {
     this.#runtime = runtime;
@@ -56,7 +60,7 @@ export class PortStatus {
 
   /** No status is being written and no port waits for nodes other than its own. */
   get idle(): boolean {
-    if (this.#writing > 0) return false;
+    if (this.#writing) return false;
     for (const { others } of this.#awaiting.values()) if (others !== null) return false;
     return true;
   }
@@ -107,7 +111,7 @@ export class PortStatus {
       return;
     }
     if (port.status === 'ACTIVE' || this.#awaiting.has(id)) return;
-    if (this.#nodes.revision(node) === undefined) return;
+    if (this.#nodes.holds(node, revision) === undefined) return;
     this.#awaiting.set(id, { node, bound: revision, others: null, timer: null });
     this.#concern(node, id);
     this.#advance(id);
@@ -118,15 +122,15 @@ export class PortStatus {
     const port = this.#runtime.topology.get('port', id);
     if (entry === undefined || port === undefined) return;
     if (entry.others === null) {
-      if ((this.#nodes.revision(entry.node) ?? -1) < entry.bound) return;
-      if (!this.#nodes.holds(entry.node, id)) return;
+      if (this.#nodes.holds(entry.node, entry.bound) !== true) return;
+      if (!this.#nodes.plugs(entry.node, id)) return;
       entry.others = new Set(this.#nodes.of(port.network_id));
       for (const other of entry.others) this.#concern(other, id);
       entry.timer = setTimeout(() => this.#activate(id), OTHERS_MS);
     }
     for (const other of entry.others) {
       // A node that has left meanwhile is not waited for.
-      if ((this.#nodes.revision(other) ?? Infinity) >= entry.bound) entry.others.delete(other);
+      if (this.#nodes.holds(other, entry.bound) !== false) entry.others.delete(other);
     }
     if (entry.others.size === 0) this.#activate(id);
   }
@@ -150,33 +154,49 @@ export class PortStatus {
     for (const node of [entry.node, ...(entry.others ?? [])]) this.#concerned.get(node)?.delete(id);
   }
 
-  #write(id: string, status: 'ACTIVE' | 'DOWN'): void {
-    this.#writing += 1;
-    void this.#tryWrite(id, status).finally(() => {
-      this.#writing -= 1;
-      this.#onIdle();
-    });
+  #write(id: string, status: Status): void {
+    this.#due.set(id, status);
+    if (!this.#writing) void this.#writeAll();
   }
 
-  async #tryWrite(id: string, status: 'ACTIVE' | 'DOWN'): Promise<void> {
+  /** Those that become due while some are being written are the next to be written together. */
+  async #writeAll(): Promise<void> {
+    this.#writing = true;
     // The commit that asks for this is still being told to others.
     await Promise.resolve();
+    while (this.#due.size > 0) {
+      const batch = [...this.#due].slice(0, MAX_WRITES);
+      for (const [id] of batch) this.#due.delete(id);
+      await this.#tryWrite(batch);
+    }
+    this.#writing = false;
+    this.#onIdle();
+  }
+
+  /** All at once, or else each by itself, so that one that cannot be written holds up no other. */
+  async #tryWrite(batch: readonly Due[]): Promise<void> {
     try {
-      await this.#runtime.execute((topology, context) => {
-        const port = topology.get('port', id);
-        if (port === undefined || port.status === status || this.#rightful(port) !== status) {
-          throw new Moot();
-        }
-        return PLANNERS.port.update(topology, id, { status }, context);
-      });
+      await this.#runtime.executeAll(batch.map((due) => ({ write: this.#plan(due) })));
     } catch (error) {
-      if (error instanceof Moot) return;
-      sound(this.#log, 'port_status_not_written', { port: id, status, err: error });
+      const [[port, status] = []] = batch;
+      if (batch.length > 1) for (const due of batch) await this.#tryWrite([due]);
+      else sound(this.#log, 'port_status_not_written', { port, status, err: error });
     }
   }
 
-  #rightful(port: Port): 'ACTIVE' | 'DOWN' {
+  /** Writes nothing where by now there is nothing to write. */
+  #plan([id, status]: Due): Write<Port | undefined> {
+    return (topology, context) => {
+      const port = topology.get('port', id);
+      if (port === undefined || port.status === status || this.#rightful(port) !== status) {
+        return { ops: [], object: port };
+      }
+      return PLANNERS.port.update(topology, id, { status }, context);
+    };
+  }
+
+  #rightful(port: Port): Status {
     const node = wanted(port);
-    return node !== '' && this.#nodes.holds(node, port.id) ? 'ACTIVE' : 'DOWN';
+    return node !== '' && this.#nodes.plugs(node, port.id) ? 'ACTIVE' : 'DOWN';
   }
 }

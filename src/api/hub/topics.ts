@@ -95,10 +95,11 @@ function pull(from: Topic, to: (id: string) => Topic, id: string | null | undefi
   return id ? [[from, to(id)]] : [];
 }
 
-/** What an object publishes now; undefined when there is no such object. */
-export function publicationOf(topology: Topology, kind: Kind, id: string): Publication | undefined {
-  const object = topology.get(kind, id);
-  if (object === undefined) return undefined;
-  const publish = PUBLISH[kind] as (it: Objects[Kind], topology: Topology) => Publication;
-  return publish(object, topology);
+/** What an object publishes. */
+export function publicationOf<K extends Kind>(
+  topology: Topology,
+  kind: K,
+  object: Objects[K],
+): Publication {
+  return PUBLISH[kind](object, topology);
 }

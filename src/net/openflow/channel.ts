@@ -14,7 +14,7 @@ import { sound } from '../alarms.ts';
 import { applyDelta, removeUnreadable } from './apply.ts';
 import { ChangeWatch, type Changed } from './changes.ts';
 import { errorName } from './errors.ts';
-import { flushConnections, flushZone, type TrackedConnection } from './conntrack.ts';
+import { flushConnections, flushZones, type TrackedConnection } from './conntrack.ts';
 import { Link } from './link.ts';
 import { readFlows, readPorts, readProgram, type HeldProgram } from './read.ts';
 import { away } from './session.ts';
@@ -132,9 +132,9 @@ export class OpenFlowChannel {
     this.#link?.flows.offer({ kind: 'packet_out', inPort, actions: [output(port)], data: frame });
   }
 
-  /** Forgets all connections of a conntrack zone. */
-  async flushZone(zone: number): Promise<void> {
-    return flushZone(this.#ready(), zone);
+  /** Forgets all connections of these conntrack zones. */
+  async flushZones(zones: readonly number[]): Promise<void> {
+    return flushZones(this.#ready(), zones);
   }
 
   /** Forgets these connections and no others; those that are gone already are no error. */

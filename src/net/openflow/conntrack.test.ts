@@ -156,7 +156,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('connections that a switch is to for
   test('a whole zone', async () => {
     const sort = withPorts(6, 6);
     await meet(sort, [1, 2]);
-    await channel.flushZone(5);
+    await channel.flushZones([5]);
     expect(tracked()).toEqual([shown(sort, 6, 1), shown(sort, 6, 2)]);
   });
 });

@@ -46,9 +46,12 @@ const WAYS: ReadonlyMap<number, (connection: TrackedConnection) => readonly Mess
   [IP_PROTOCOL.icmpv6, replaceEcho],
 ]);
 
-/** Forgets all connections of a zone. */
-export function flushZone(link: Link, zone: number): Promise<void> {
-  return tell(link, [{ kind: 'ct_flush_zone', zone }]);
+/** Forgets all connections of these zones. */
+export function flushZones(link: Link, zones: readonly number[]): Promise<void> {
+  return tell(
+    link,
+    zones.map((zone) => ({ kind: 'ct_flush_zone', zone })),
+  );
 }
 
 /**

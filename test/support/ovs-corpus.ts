@@ -14,26 +14,32 @@ function run(program: string, args: readonly string[], cwd: string): boolean {
   return spawnSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
 }
 
+/** Gets the package into the folder and unpacks it there. */
+function download(work: string): boolean {
+  const apt = (...args: string[]) => run('apt-get', ['-qq', ...args], work);
+  const fetch = () => apt('download', 'openvswitch-source');
+  if (!fetch() && !(apt('update') && fetch())) return false;
+  const found = readdirSync(work).find((name) => name.endsWith('.deb'));
+  return found !== undefined && run('dpkg-deb', ['-x', found, '.'], work);
+}
+
 /** The folder of the tests, or null where there is neither the package nor a way to it. */
 function provideTests(): string | null {
   const tests = path.join(cache, 'openvswitch', 'tests');
   if (existsSync(tests)) return tests;
-  // Whoever comes second finds the folder whole: it is put in place by its name alone.
   const work = path.join(cache, `work-${process.pid}`);
   mkdirSync(work, { recursive: true });
   try {
     const installed = path.join('/', archive);
-    const found =
-      existsSync(installed) ||
-      (run('apt-get', ['-qq', 'download', 'openvswitch-source'], work) &&
-        readdirSync(work)
-          .filter((name) => name.endsWith('.deb'))
-          .some((name) => run('dpkg-deb', ['-x', name, '.'], work)));
-    const source = existsSync(installed) ? installed : archive;
-    if (!found || !run('tar', ['-xzf', source, 'openvswitch/tests'], work)) return null;
-    if (!existsSync(tests)) {
-      mkdirSync(path.dirname(tests), { recursive: true });
+    const here = existsSync(installed);
+    if (!here && !download(work)) return null;
+    if (!run('tar', ['-xzf', here ? installed : archive, 'openvswitch/tests'], work)) return null;
+    mkdirSync(path.dirname(tests), { recursive: true });
+    // Put in place whole, by its name; whoever comes second finds it there.
+    try {
       renameSync(path.join(work, 'openvswitch', 'tests'), tests);
+    } catch (error) {
+      if (!existsSync(tests)) throw error;
     }
     return tests;
   } finally {

@@ -6,6 +6,7 @@ import { benchCompile, type CompileFigures } from './compile.ts';
 import { benchControl, sayControl } from './control.ts';
 import { sayDatapath } from './datapath-report.ts';
 import { benchDatapath } from './datapath.ts';
+import { benchOffline, type OfflineFigures } from './offline.ts';
 import { benchTrace, type TraceFigures } from './trace.ts';
 import { benchWire, type WireFigures } from './wire.ts';
 
@@ -56,6 +57,31 @@ function sayTrace(figures: TraceFigures): void {
   );
 }
 
+function sayOffline(figures: OfflineFigures): void {
+  say('traces over dumps, against ofproto/trace of the switch that was dumped');
+  if (figures === null) {
+    say('  Open vSwitch is not installed');
+    return;
+  }
+  const compare = (what: string, ours: number, theirs: number, ratio: number) =>
+    say(
+      `  ${what}: ${number(ours)} traces/s, ofproto/trace ${number(theirs)}: ${number(ratio)} times`,
+    );
+  const { recordTracesPerSecond, recordOfprotoTracesPerSecond, recordRatio } = figures;
+  compare("the record's br-int", recordTracesPerSecond, recordOfprotoTracesPerSecond, recordRatio);
+  const { tableTracesPerSecond, tableOfprotoTracesPerSecond, tableRatio } = figures;
+  compare(
+    `a table of ${number(figures.flows)} flows`,
+    tableTracesPerSecond,
+    tableOfprotoTracesPerSecond,
+    tableRatio,
+  );
+  say(
+    `  reading them: ${number(figures.parseMs)} ms, ovs-ofctl parse-flows` +
+      ` ${number(figures.ofctlParseMs)} ms: ${number(figures.parseRatio)} times as long`,
+  );
+}
+
 function sayApi(figures: ApiFigures): void {
   const { clients, ports, portsPerSecond, medianMs, p99Ms, storePortsPerSecond, ratio } = figures;
   const { emptyServer, serverWithPorts } = figures;
@@ -82,6 +108,9 @@ say();
 const trace = await benchTrace();
 sayTrace(trace);
 say();
+const offline = await benchOffline();
+sayOffline(offline);
+say();
 const wire = benchWire();
 sayWire(wire);
 say();
@@ -95,7 +124,7 @@ const datapath = await benchDatapath();
 sayDatapath(datapath, say);
 
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
-const figures = { machine, compile, trace, wire, api, control, datapath };
+const figures = { machine, compile, trace, offline, wire, api, control, datapath };
 writeFileSync(RESULTS, `${JSON.stringify(figures, null, 2)}\n`);
 say();
 say(`written to ${RESULTS}`);

@@ -144,7 +144,7 @@ export function tunnelAction(
     (readField(key, names.flags) & OAM) === 0n ? '' : 'oam',
   ].filter((flag) => flag !== '');
   const parts = [
-    port.outKey === null && id === 0n ? '' : `tun_id=${hex(id)}`,
+    port.outKey === null && id === 0n ? '' : `tun_id=0x${id.toString(16)}`,
     endText('src', local),
     endText('dst', remote),
     tos === 0 ? '' : `tos=${hex(tos)}`,

@@ -75,8 +75,12 @@ function readBuckets(r: Reader, length: number, version: Version): Bucket[] {
   return buckets;
 }
 
-function writeMethod(w: Writer, { selectionMethod }: Group): void {
+function writeMethod(w: Writer, group: Group): void {
+  const { selectionMethod, selectionParam = 0n, hashedFields } = group;
   if (selectionMethod === undefined) return;
+  if (hashedFields !== undefined) {
+    throw new RangeError(`group ${group.id}: the fields that a group hashes by cannot be sent`);
+  }
   const name = latin(selectionMethod);
   writeProperty(w, EXPERIMENTER, () =>
     w
@@ -85,12 +89,13 @@ function writeMethod(w: Writer, { selectionMethod }: Group): void {
       .zeros(4)
       .bytes(name)
       .zeros(METHOD_SIZE - name.length)
-      .u64(0n),
+      .u64(selectionParam),
   );
 }
 
-function readMethod(r: Reader, end: number): Pick<Group, 'selectionMethod'> {
+function readMethod(r: Reader, end: number): Pick<Group, 'selectionMethod' | 'selectionParam'> {
   let selectionMethod: Group['selectionMethod'];
+  let selectionParam = 0n;
   for (const { type, value } of readProperties(r, end)) {
     if (type !== EXPERIMENTER || value.u32() !== NETRONOME || value.u32() !== SELECTION_METHOD) {
       throw new UnknownPart(`property ${type} of a group`);
@@ -100,8 +105,11 @@ function readMethod(r: Reader, end: number): Pick<Group, 'selectionMethod'> {
       latin(method.padEnd(METHOD_SIZE, '\0')).every((letter, at) => letter === name[at]),
     );
     if (selectionMethod === undefined) throw new UnknownPart('selection method of a group');
+    selectionParam = value.u64();
+    if (value.remaining > 0) throw new UnknownPart('fields that a group hashes by');
   }
-  return selectionMethod === undefined ? {} : { selectionMethod };
+  if (selectionMethod === undefined) return {};
+  return { selectionMethod, ...(selectionParam !== 0n && { selectionParam }) };
 }
 
 function groupType(code: number): Group['type'] {

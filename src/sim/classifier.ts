@@ -9,7 +9,7 @@ import type { FlowKey } from '../openflow/fields.ts';
 import type { Action, Flow } from '../openflow/flow.ts';
 import { compileMatch, type CompiledMatch } from '../openflow/key.ts';
 import { compileActions, type Operation } from './operations.ts';
-import { AT } from './words.ts';
+import { AT, OPTION_WORDS } from './words.ts';
 
 type Conjunction = Extract<Action, { kind: 'conjunction' }>;
 
@@ -62,9 +62,20 @@ const mix = (hash: number, word: number): number => {
   return product ^ (product >>> 15);
 };
 
+/** Words of a key that are no header of the packet: what they hold, one without Ethernet has too. */
+const BESIDE_HEADERS: readonly (readonly [from: number, to: number])[] = [
+  [AT.registers, AT.ethernetSource],
+  [AT.tunnelIpv6Source, AT.mpls],
+  [AT.actionSetOutput, AT.ndReserved],
+  [AT.optionsPresent, AT.options + OPTION_WORDS],
+];
+const isHeader = (word: number): boolean =>
+  BESIDE_HEADERS.every(([from, to]) => word < from || word >= to);
+
 /** All flows of one table with one mask. */
 class Tuple {
-  readonly id: string;
+  /** Whether they match packets with an Ethernet header only: their fields are none of others. */
+  readonly ethernetOnly: boolean;
   readonly words: readonly number[];
   readonly masks: readonly number[];
   maxPriority = -1;
@@ -72,10 +83,10 @@ class Tuple {
   /** How many rules have a priority. */
   readonly #priorities = new Map<number, number>();
 
-  constructor(id: string, mask: Uint32Array) {
-    this.id = id;
+  constructor(mask: Uint32Array) {
     this.words = [...mask.keys()].filter((word) => mask[word] !== 0);
     this.masks = this.words.map((word) => mask[word] ?? 0);
+    this.ethernetOnly = (mask[AT.packetType] ?? 0) === 0 && this.words.some(isHeader);
   }
 
   get empty(): boolean {
@@ -176,9 +187,9 @@ const NO_RULES: readonly Rule[] = [];
 
 /** The flows of one table. */
 export class FlowTable {
+  /** By falling priority; among equals as Open vSwitch has them (lib/pvector.c). */
   readonly #tuples: Tuple[] = [];
   readonly #byMask = new Map<string, Tuple>();
-  #sorted = true;
 
   get empty(): boolean {
     return this.#tuples.length === 0;
@@ -194,15 +205,16 @@ export class FlowTable {
     const id = maskId(match.mask);
     let tuple = this.#byMask.get(id);
     if (tuple === undefined) {
-      tuple = new Tuple(id, match.mask);
+      tuple = new Tuple(match.mask);
       this.#byMask.set(id, tuple);
       this.#tuples.push(tuple);
     }
+    const before = tuple.maxPriority;
     const value = tuple.valueOf(match);
     const replaced = tuple.exact(value, flow.priority);
     if (replaced !== null) tuple.remove(replaced);
     tuple.insert(new Rule(flow, value, now, replaced ?? heir));
-    this.#sorted = false;
+    if (tuple.maxPriority !== before) this.#sort();
   }
 
   /** The rule with the match and priority of `flow`. */
@@ -219,18 +231,21 @@ export class FlowTable {
     const tuple = this.#byMask.get(id);
     const rule = tuple?.exact(tuple.valueOf(match), flow.priority);
     if (tuple === undefined || rule === null || rule === undefined) return false;
+    const before = tuple.maxPriority;
     tuple.remove(rule);
     if (tuple.empty) {
       this.#byMask.delete(id);
-      this.#tuples.splice(this.#tuples.indexOf(tuple), 1);
+      const last = this.#tuples.pop();
+      if (last !== undefined && last !== tuple) this.#tuples[this.#tuples.indexOf(tuple)] = last;
     }
-    this.#sorted = false;
+    if (tuple.maxPriority !== before) this.#sort();
     return true;
   }
 
   /**
    * The flow of the highest priority that matches. Where flows of one priority overlap, which one
-   * wins is unspecified by OpenFlow; here it depends on nothing but the table's content.
+   * wins is unspecified by OpenFlow; here it is the one that Open vSwitch takes, if the flows were
+   * added in the same order, or in that of its dump.
    */
   lookup(key: FlowKey): Rule | null {
     return this.#lookup(key, true);
@@ -245,7 +260,7 @@ export class FlowTable {
     let rivals: Rule[] | null = null;
     for (const tuple of this.#tuples) {
       if (tuple.maxPriority < priority) break;
-      if (!tuple.holds(priority)) continue;
+      if (!tuple.holds(priority) || (tuple.ethernetOnly && key[AT.packetType] !== 0)) continue;
       let other = tuple.find(key);
       while (other !== null && other.flow.priority > priority) other = tuple.findBelow(other, key);
       if (other === null || other === rule || other.flow.priority !== priority) continue;
@@ -261,20 +276,20 @@ export class FlowTable {
   }
 
   #sort(): void {
-    this.#tuples.sort((a, b) => b.maxPriority - a.maxPriority || (a.id < b.id ? -1 : 1));
-    this.#sorted = true;
+    this.#tuples.sort((a, b) => b.maxPriority - a.maxPriority);
   }
 
   #lookup(key: FlowKey, conjunctive: boolean): Rule | null {
-    if (!this.#sorted) this.#sort();
     let hard: Rule | null = null;
     let hardPriority = -1;
     let soft: Rule[] | null = null;
     let softPriority = -1;
     const tuples = this.#tuples;
+    const ethernet = key[AT.packetType] === 0;
     for (let i = 0; i < tuples.length; i += 1) {
       const tuple = tuples[i] as Tuple;
       if (tuple.maxPriority <= hardPriority) break;
+      if (tuple.ethernetOnly && !ethernet) continue;
       const rule = tuple.find(key);
       if (rule === null || rule.flow.priority <= hardPriority) continue;
       if (rule.conjunctions.length === 0) {

@@ -1,7 +1,8 @@
-/** The order in which a switch floods: that of its hash table of ports (lib/hmap.h). */
+/** The orders in which a switch sends a packet to all of its ports. */
+import { PORT } from '../../openflow/flow.ts';
 import { hashPair } from '../hash.ts';
 
-/** Slots of a table that has grown to `count` entries, a power of two. */
+/** Slots of a hash table (lib/hmap.h) that has grown to `count` entries, a power of two. */
 function slotsFor(count: number): number {
   let mask = 0;
   for (let held = 1; held <= count; held += 1) {
@@ -13,10 +14,16 @@ function slotsFor(count: number): number {
   return mask + 1;
 }
 
-/** Ports in the order of their slots; those of one slot, whose order no one can tell, by number. */
+/** FLOOD and ALL: the order of the slots in a hash table of ports; those of one slot, whose order no one can tell, by number. */
 export function floodOrder(ofports: Iterable<number>): readonly number[] {
   const ports = [...ofports];
   const slots = slotsFor(ports.length);
   const slot = (port: number) => hashPair(port & 0xffff, 0) & (slots - 1);
   return ports.sort((a, b) => slot(a) - slot(b) || a - b);
+}
+
+/** NORMAL: the order in which ports came to the bridge, its own first, as far as numbers tell it. */
+export function normalOrder(ofports: Iterable<number>): readonly number[] {
+  const rank = (port: number) => (port === PORT.local ? 0 : port);
+  return [...ofports].sort((a, b) => rank(a) - rank(b));
 }

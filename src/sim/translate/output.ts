@@ -6,10 +6,10 @@ import { changing, remember, snapshot, type Packet } from '../packet.ts';
 import { readSubfield, widePort, writeSubfield } from '../subfield.ts';
 import type { ActionOf, SimPort, StepEvent } from '../types.ts';
 import { AT, ethernetType, OPTION_WORDS, packetType, VLAN_PRESENT_BIT, vlanTci } from '../words.ts';
-import { floodOrder } from './flood.ts';
+import { floodOrder, normalOrder } from './flood.ts';
 import { isLast, type Frame } from './pass.ts';
-import { tunnelled } from './tunnel.ts';
-import { carries, tagFor, vlanBehind } from './vlans.ts';
+import { directed, tunnelled } from './tunnel.ts';
+import { carries, rememberVlans, tagFor, vlanBehind } from './vlans.ts';
 import type { Handlers, Walk } from './walk.ts';
 
 /** An output in its circumstances. */
@@ -97,9 +97,10 @@ function normal(walk: Walk, outlet: Outlet): void {
     walk.note(frame, 'dropped', `NORMAL takes no packet of its VLAN from port ${inPort}`);
     return;
   }
-  const others = [...bridge.ports.values()].filter(
-    (port) => port.ofport !== inPort && carries(port, vid),
-  );
+  const others = normalOrder(bridge.ports.keys()).flatMap((ofport) => {
+    const port = bridge.port(ofport);
+    return port !== undefined && ofport !== inPort && carries(port, vid) ? [port] : [];
+  });
   if (others.length > 1) {
     walk.note(
       frame,
@@ -110,7 +111,7 @@ function normal(walk: Walk, outlet: Outlet): void {
   }
   const floods = { ...outlet, last: false };
   for (const port of others) {
-    const restore = remember(packet);
+    const restore = rememberVlans(packet);
     tagFor(port, vid, packet);
     emit(walk, port.ofport, floods);
     restore();
@@ -137,7 +138,8 @@ function emit(walk: Walk, port: number, outlet: Outlet): void {
     cross(walk, target, peer, outlet);
     return;
   }
-  if (target.tunnel !== undefined && !tunnelled(walk, frame, target, target.tunnel)) return;
+  const tunnel = target.tunnel ?? (walk.options.imitate ? directed(target) : null);
+  if (tunnel !== null && !tunnelled(walk, frame, target, tunnel)) return;
   walk.step(frame, { kind: 'output', port, key: snapshot(frame.packet) });
 }
 

@@ -163,9 +163,7 @@ export const tableHandlers = {
     walk.note(frame, 'aside', message);
   },
   // Nothing is policed: a trace is one packet.
-  meter: (walk, { meter }, frame) => {
-    if (frame.bridge.meters.has(meter)) walk.step(frame, { kind: 'meter', meter });
-  },
+  meter: (walk, { meter }, frame) => walk.step(frame, { kind: 'meter', meter }),
   debug_recirc: (walk, _operation, frame) => void walk.recirculate(frame, 'debug', nothing),
   note: nothing,
   debug_slow: nothing,

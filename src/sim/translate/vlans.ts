@@ -1,7 +1,7 @@
 /** What NORMAL makes of VLANs by the ports that a packet comes in and goes out by (ofproto-dpif-xlate.c). */
 import { changing, type Packet } from '../packet.ts';
 import type { SimPort } from '../types.ts';
-import { popVlan, pushVlan, setVlanTci, VLAN_PRESENT_BIT, vlanTci } from '../words.ts';
+import { AT, popVlan, pushVlan, setVlanTci, VLAN_PRESENT_BIT, vlanTci } from '../words.ts';
 
 const VID = 0xfff;
 const VLAN_TYPE = 0x8100;
@@ -26,6 +26,20 @@ export function carries(port: SimPort, vid: number): boolean {
   const { mode, tag } = port.vlans;
   if (mode === 'access') return vid === tag;
   return (mode !== 'trunk' && vid === tag) || trunked(port, vid);
+}
+
+/** Returns what puts the tags back, and nothing else. */
+export function rememberVlans(packet: Packet): () => void {
+  const { key } = packet;
+  const tci = vlanTci(key);
+  const types = key[AT.vlanTypes] ?? 0;
+  const inner = key[AT.innerVlan] ?? 0;
+  return () => {
+    if (vlanTci(key) === tci && key[AT.vlanTypes] === types) return;
+    setVlanTci(changing(packet), tci);
+    key[AT.vlanTypes] = types;
+    key[AT.innerVlan] = inner;
+  };
 }
 
 /** Gives the packet the tag with which it leaves by `port` when it is in the VLAN `vid`. */

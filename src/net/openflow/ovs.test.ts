@@ -1,4 +1,6 @@
 /** The channel against a real Open vSwitch: what it puts in, reads back, hears of and survives. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -19,7 +21,7 @@ import {
   parseGroups,
   parseMeters,
 } from '../../openflow/text/index.ts';
-import type { MessageOf } from '../../openflow/wire/index.ts';
+import { encode, type MessageOf } from '../../openflow/wire/index.ts';
 import { compileAll } from '../../pipeline/compiler.ts';
 import { diff } from '../../pipeline/diff.ts';
 import { OpenFlowChannel, type Changed } from './index.ts';
@@ -80,6 +82,21 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a channel to a real switch', () => 
     ...NOTHING,
     flows: flows.map((text) => parseFlow(text)),
   });
+
+  /** Adds a flow that nobody here can read: the helper of its ct is that of a port without one. */
+  async function addForeign(text: string): Promise<void> {
+    const FTP = 21;
+    const bytes = encode({ kind: 'flow_mod', command: 'add', flow: parseFlow(text) }, 2, 14);
+    // The helper's port is the last number of the ct, which is the last action.
+    const helper = bytes.length - 2;
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    expect(view.getUint16(helper)).toBe(FTP);
+    view.setUint16(helper, FTP + 1);
+    const socket = connect(path.join(ovs.dir, 'br0.mgmt'));
+    socket.write(encode({ kind: 'hello', versions: [5] }, 1, 14));
+    socket.end(bytes);
+    await once(socket.resume(), 'close');
+  }
 
   test('a new bridge holds nothing', async () => {
     expect(await channel.program()).toEqual({ ...NOTHING, unreadable: [] });
@@ -194,7 +211,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a channel to a real switch', () => 
   test('a flow that cannot be ours is found, and can be removed', async () => {
     const wanted = program('table=1,cookie=0x5,actions=drop');
     await put(NOTHING, wanted);
-    ovs.ofctl(['add-flow', 'br0', 'table=1,priority=9,cookie=0x7,actions=learn(table=2)']);
+    await addForeign('table=1,priority=9,cookie=0x7,tcp,actions=ct(commit,alg=ftp)');
     await vi.waitFor(() => expect(heard).toHaveLength(1), DEADLINE);
     const held = await channel.program();
     expect(held.unreadable).toMatchObject([{ table: 1, priority: 9, cookie: 7n }]);

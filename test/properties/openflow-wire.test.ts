@@ -414,7 +414,7 @@ test('what is not known here is named where it can be', () => {
     more: false,
     flows: [],
     unreadable: [
-      { table: 3, priority: 5, cookie: 7n, why: 'a match field that is not known here' },
+      { table: 3, priority: 5, cookie: 7n, why: 'a field that is not known here' },
     ],
   });
 });

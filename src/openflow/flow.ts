@@ -127,7 +127,13 @@ export type Action =
       readonly clause: number;
       readonly clauses: number;
     }
-  | { readonly kind: 'dec_ttl'; readonly controllers: readonly number[] }
+  | {
+      readonly kind: 'dec_ttl';
+      /** None: the first controller is told where a packet's life ends here. */
+      readonly controllers: readonly number[];
+      /** No controller is told: `dec_ttl()` in a dump, which ovs-ofctl reads as `dec_ttl`. */
+      readonly silent?: true;
+    }
   | { readonly kind: 'push_vlan'; readonly etherType: number }
   | { readonly kind: 'pop_vlan' }
   | { readonly kind: 'set_queue'; readonly queue: number }

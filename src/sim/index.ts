@@ -4,3 +4,4 @@ export * from './dump.ts';
 export * from './execute.ts';
 export * from './fabric.ts';
 export * from './types.ts';
+export { widened } from './underlay.ts';

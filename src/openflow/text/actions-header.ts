@@ -109,7 +109,9 @@ function readSetMplsTtl(item: Item, context: ActionContext): Action {
 
 function readDecTtl(item: Item, context: ActionContext): Action {
   requireHeader(holds('ip', context), item, 'a match on ip or ipv6', context);
-  if (item.value.text === '') return { kind: 'dec_ttl', controllers: [] };
+  if (item.value.text === '') {
+    return { kind: 'dec_ttl', controllers: [], ...(item.form === 'call' && { silent: true }) };
+  }
   const controllers: number[] = [];
   const tokens = new Tokens(item.value);
   for (let id = tokens.next(', '); id !== null; id = tokens.next(', ')) {

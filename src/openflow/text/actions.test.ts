@@ -33,6 +33,11 @@ describe('actions', () => {
     expect(formatFlow(parseFlow(given))).toBe(printed);
   });
 
+  test('dec_ttl() of a dump, which tells no controller', () => {
+    expect(parseFlow('ip,actions=dec_ttl()').actions).toMatchObject([{ silent: true }]);
+    expect(parseFlow('ip,actions=dec_ttl').actions).not.toMatchObject([{ silent: true }]);
+  });
+
   test('of Open vSwitch 3.4 sample by bits of fields', () => {
     const text =
       'sample(probability=1,collector_set_id=2,obs_domain_id=NXM_NX_REG0[],obs_point_id=3)';

@@ -32,7 +32,8 @@ function writeDecTtl(w: Writer, { controllers }: ActionOf<'dec_ttl'>): void {
 function readDecTtlIds(r: Reader): Action {
   const count = r.u16();
   r.skip(4);
-  return { kind: 'dec_ttl', controllers: Array.from({ length: count }, () => r.u16()) };
+  const controllers = Array.from({ length: count }, () => r.u16());
+  return { kind: 'dec_ttl', controllers, ...(count === 0 && { silent: true }) };
 }
 
 type Header = ActionOf<'encap'>['header'];

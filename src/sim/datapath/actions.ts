@@ -103,7 +103,8 @@ class Composer {
     const written: string[] = [];
     const masks = this.#view.masks(index);
     const looked = this.#view.looked(index);
-    commit(this.#base, key, { masks, looked, pending: this.#pending }, written);
+    const tunnelled = this.#ownEnd !== '' || this.#tunnel !== '';
+    commit(this.#base, key, { masks, looked, tunnelled, pending: this.#pending }, written);
     this.#into.push(...written);
   }
 

@@ -126,6 +126,15 @@ function setHeader(one: Header, base: FlowKey, key: FlowKey, masks: Masks, into:
   for (const word of one.words) base[word] = key[word] ?? 0;
 }
 
+const TOS = field('nw_tos');
+const ECN = 3n;
+
+/** A tunnel takes over and gives back ECN by itself: only a change of it is written. */
+function withoutEcn(base: FlowKey, key: FlowKey, masks: Masks): Masks {
+  if (((readField(base, TOS) ^ readField(key, TOS)) & ECN) !== 0n) return masks;
+  return (target) => (target === TOS ? masks(TOS) & ~ECN : masks(target));
+}
+
 /** Internet addresses and what lies with them, if the packet has a protocol at all. */
 function setNetwork(base: FlowKey, key: FlowKey, masks: Masks, into: string[]): void {
   if (ipProtocol(key) === 0) return;
@@ -181,6 +190,8 @@ export interface Writing {
   readonly masks: Masks;
   /** Bits that were looked at, of fields that are written as a whole too. */
   readonly looked: Masks;
+  /** Whether the datapath's packet has a tunnel header: out of one, or for the next output. */
+  readonly tunnelled: boolean;
   readonly pending: Pending;
 }
 
@@ -208,7 +219,7 @@ function differs(base: FlowKey, key: FlowKey): boolean {
 export function commit(
   base: FlowKey,
   key: FlowKey,
-  { masks, looked, pending }: Writing,
+  { masks, looked, tunnelled, pending }: Writing,
   into: string[],
 ): void {
   if (pending.encap === null && !pending.decap && !differs(base, key)) return;
@@ -218,7 +229,7 @@ export function commit(
   // What lies under labels can be written only after they are gone.
   if (bared) labelActions(base, key, into);
   nshAction(base, key, looked, into);
-  setNetwork(base, key, masks, into);
+  setNetwork(base, key, tunnelled ? withoutEcn(base, key, masks) : masks, into);
   setTransport(base, key, masks, into);
   if (!bared) labelActions(base, key, into);
   vlanActions(base, key, into);

@@ -118,11 +118,12 @@ export const rewriteHandlers = {
   },
   mod_tp_src: transportPort('source'),
   mod_tp_dst: transportPort('destination'),
-  dec_ttl: (walk, { controllers }, frame) => {
+  dec_ttl: (walk, { controllers, silent }, frame) => {
     const { packet } = frame;
     if (!isIp(packet.key)) return false;
     if (timeToLive(packet.key) > 1) return void decrement(changing(packet), IP_TTL);
-    return expired(walk, frame, controllers.length === 0 ? [0] : controllers, 'IP');
+    const told = controllers.length > 0 || silent === true ? controllers : [0];
+    return expired(walk, frame, told, 'IP');
   },
   set_mpls_ttl: (walk, { ttl }, frame) => {
     const { packet } = frame;

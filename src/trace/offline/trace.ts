@@ -13,7 +13,7 @@ import {
   type DatapathView,
   type Replay,
 } from '../../sim/datapath/index.ts';
-import { Conntrack, execute, type Execution, type Step } from '../../sim/index.ts';
+import { Conntrack, execute, widened, type Execution, type Step } from '../../sim/index.ts';
 import type { LoadedBridge } from './bridge.ts';
 
 /** A table on the way; all but its number is null where nothing matches. */
@@ -143,8 +143,8 @@ function sections(execution: Execution, bridge: LoadedBridge, replay: Replay): S
     order.map((pass) => {
       const steps = drafts[pass]?.steps ?? [];
       const view: DatapathView = {
-        port: bridge.port,
-        meter: bridge.meter,
+        port: (ofport) => bridge.port(ofport),
+        meter: (id) => bridge.meter(id),
         options: bridge.tunnelOptions,
         looked: (step) => examined.until(pass, steps, step),
         masks: (step) => {
@@ -203,9 +203,11 @@ export function traceOffline(
   { ambiguity = false }: { readonly ambiguity?: boolean } = {},
 ): OfflineTrace {
   const options = { conntrack: NOT_ASKED, now: 0, ctNext, imitate: true, ambiguity };
-  const execution = execute(bridge.sim, key, options);
+  // Flows may write tunnel options into a packet that came without any.
+  const packet = bridge.tunnelOptions.length === 0 ? key : widened(key);
+  const execution = execute(bridge.sim, packet, options);
   const section = sections(execution, bridge, (witness) => {
-    execute(bridge.sim, key, { ...options, witness });
+    execute(bridge.sim, packet, { ...options, witness });
   });
   return { section, execution };
 }

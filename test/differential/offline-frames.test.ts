@@ -79,7 +79,7 @@ const ipv6: Layer = (random) => {
         : extension === 51
           ? [next, 1, ...bytes(random, 10)]
           : [next, random.pick([0, 0, 1, 3]), ...bytes(random, 14)].slice(0, random.pick([8, 16]));
-    payload = [...body, ...payload];
+    payload = body.concat(payload);
     next = extension;
   }
   const length = payload.length + (random.chance(92) ? 0 : random.below(9) - 4);

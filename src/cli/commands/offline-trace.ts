@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { Failure } from '../../base/failure.ts';
 import type { FlowKey } from '../../openflow/fields.ts';
+import type * as Offline from '../../trace/offline/index.ts';
 import type { LoadedBridge, OfflineTrace } from '../../trace/offline/index.ts';
 import type { Json } from '../client.ts';
 import type { Io } from '../io.ts';
@@ -21,7 +22,7 @@ export interface OfflineRequest {
   readonly skipBad?: boolean | undefined;
 }
 
-type Offline = typeof import('../../trace/offline/index.ts');
+type OfflineModule = typeof Offline;
 
 function usage(message: string, field: string): Failure {
   return new Failure('invalid', 'Usage', message, { field });
@@ -39,7 +40,7 @@ export class OfflineTracer {
   readonly #io: Io;
   readonly #files = new Map<string, Promise<Uint8Array>>();
   readonly #bridges = new Map<string, Promise<LoadedBridge>>();
-  #offline: Promise<Offline> | undefined;
+  #offline: Promise<OfflineModule> | undefined;
 
   constructor(io: Io) {
     this.#io = io;
@@ -73,7 +74,7 @@ export class OfflineTracer {
     return { trace: traceOffline(bridge, key, states, { ambiguity }), bridge };
   }
 
-  #module(): Promise<Offline> {
+  #module(): Promise<OfflineModule> {
     return (this.#offline ??= import('../../trace/offline/index.ts'));
   }
 

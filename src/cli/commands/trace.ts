@@ -128,7 +128,15 @@ async function batch(io: Io, client: Client, source: string): Promise<void> {
 async function offlineOnce(io: Io, options: Options, flows: string): Promise<void> {
   const { frame, groups, ports, bridge, packet, pcap, inPort, ctNext, skipBad } = options;
   const request = {
-    ...{ flows, groups, ports, bridge, packet, pcap, inPort, ctNext, skipBad },
+    flows,
+    groups,
+    ports,
+    bridge,
+    packet,
+    pcap,
+    inPort,
+    ctNext,
+    skipBad,
     ...(frame !== undefined && { frame: wholeNumber('--frame', frame, 1) }),
   };
   const tracer = new OfflineTracer(io);
@@ -136,8 +144,7 @@ async function offlineOnce(io: Io, options: Options, flows: string): Promise<voi
   if (format === 'json') {
     const answer: unknown = JSON.parse(await tracer.json(request));
     io.out(JSON.stringify(answer, null, 2));
-  }
-  else if (format === 'text') io.out(await tracer.text(request));
+  } else if (format === 'text') io.out(await tracer.text(request));
   else {
     const message = `--format is ${format}; a trace over dumps has the formats text and json`;
     throw new Failure('invalid', 'Usage', message, { field: 'format', value: format });

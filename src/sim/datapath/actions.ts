@@ -31,7 +31,7 @@ export interface DatapathView {
 }
 
 /** What the datapath does with the packet of one pass. */
-export interface PassActions {
+interface PassActions {
   readonly text: string;
   readonly outputs: number;
   readonly controllers: number;

@@ -4,7 +4,7 @@
  */
 import { formatIpv4, formatMac } from '../../address/index.ts';
 import { ETH_TYPE, IP_PROTO } from '../../openflow/build.ts';
-import { FIELDS, field, PLACES, type Field, type FlowKey } from '../../openflow/fields.ts';
+import { field, PLACES, type Field, type FlowKey } from '../../openflow/fields.ts';
 import { readField } from '../../openflow/key.ts';
 import { formatPort } from '../../openflow/text/ports.ts';
 import { formatMatchValue, formatV6 } from '../../openflow/text/values.ts';
@@ -21,7 +21,7 @@ import {
   VLAN_PRESENT_BIT,
 } from '../words.ts';
 import { isMpls, LABEL_WORDS } from './labels.ts';
-import { hasOption } from './tunnel.ts';
+import { tunnelText } from './tunnel-text.ts';
 
 const RARP = 0x8035;
 const NSH = 0x894f;
@@ -37,20 +37,24 @@ type Items = string[];
 /** Prints a field that is not zero. */
 type Context = (key: FlowKey, into: Items) => void;
 
-const inHex =
-  (name: string): Context =>
-  (key, into) => {
-    const value = readField(key, field(name));
-    if (value !== 0n) into.push(`${name}=${hex(value)}`);
-  };
-
-const formatted = (name: string, shown = name): Context => {
-  const target = field(name);
+/** Prints `target` by `write` where it is not zero, which most of a packet's context is. */
+function context(name: string, target: Field, write: (value: bigint) => string): Context {
+  const first = target.at >>> 5;
+  const last = (target.at + target.bits - 1) >>> 5;
   return (key, into) => {
+    let any = 0;
+    for (let word = first; word <= last; word += 1) any |= key[word] ?? 0;
+    if (any === 0) return;
     const value = readField(key, target);
-    if (value !== 0n)
-      into.push(`${shown}=${formatMatchValue({ value, mask: target.exact }, target)}`);
+    if (value !== 0n) into.push(`${name}=${write(value)}`);
   };
+}
+
+const inHex = (name: string): Context => context(name, field(name), hex);
+
+const formatted = (name: string): Context => {
+  const target = field(name);
+  return context(name, target, (value) => formatMatchValue({ value, mask: target.exact }, target));
 };
 
 /** Before the protocol's word. */
@@ -136,73 +140,6 @@ function registers(key: FlowKey, into: Items): void {
   for (let index = 0; index < REGISTERS; index += 1) {
     const value = key[AT.registers + index] ?? 0;
     if (value !== 0) into.push(`reg${index}=0x${value.toString(16)}`);
-  }
-}
-
-/** Of a packet that came out of a tunnel all of its header; else its number alone. */
-const TUNNEL = {
-  id: field('tun_id'),
-  source: field('tun_src'),
-  destination: field('tun_dst'),
-  source6: field('tun_ipv6_src'),
-  destination6: field('tun_ipv6_dst'),
-  tos: field('tun_tos'),
-  ttl: field('tun_ttl'),
-  flags: field('tun_flags'),
-  groupId: field('tun_gbp_id'),
-  groupFlags: field('tun_gbp_flags'),
-  erspanVersion: field('tun_erspan_ver'),
-  erspanIndex: field('tun_erspan_idx'),
-  erspanDirection: field('tun_erspan_dir'),
-  erspanHardware: field('tun_erspan_hwid'),
-  gtpuFlags: field('tun_gtpu_flags'),
-  gtpuMessage: field('tun_gtpu_msgtype'),
-} as const;
-
-const KEY_FLAG = 8n;
-const TUNNEL_FLAGS = ['oam', 'df', 'csum', 'key'] as const;
-const tunnelFlags = (flags: bigint): string =>
-  TUNNEL_FLAGS.filter((_name, bit) => (flags >> BigInt(bit)) & 1n).join('|') || '0';
-
-const OPTIONS: readonly Field[] = [...FIELDS.values()].filter(
-  ({ present }) => present !== undefined,
-);
-
-function tunnel(key: FlowKey, into: Items, options: readonly Field[]): void {
-  const id = readField(key, TUNNEL.id);
-  const destination = readField(key, TUNNEL.destination);
-  const destination6 = readField(key, TUNNEL.destination6);
-  if (destination === 0n && destination6 === 0n) {
-    if (id !== 0n) into.push(`tun_id=${hex(id)}`);
-    return;
-  }
-  const read = (target: Field) => readField(key, target);
-  const version = read(TUNNEL.erspanVersion);
-  // Text sets no flag that says there is a key, so a switch prints none.
-  if (read(TUNNEL.flags) & KEY_FLAG) into.push(`tun_id=${hex(id)}`);
-  into.push(
-    `tun_src=${formatIpv4(read(TUNNEL.source))}`,
-    `tun_dst=${formatIpv4(destination)}`,
-    `tun_ipv6_src=${formatV6(read(TUNNEL.source6))}`,
-    `tun_ipv6_dst=${formatV6(destination6)}`,
-    `tun_gbp_id=${read(TUNNEL.groupId)}`,
-    `tun_gbp_flags=${hex(read(TUNNEL.groupFlags))}`,
-    `tun_tos=${read(TUNNEL.tos).toString(16)}`,
-    `tun_ttl=${read(TUNNEL.ttl)}`,
-    `tun_erspan_ver=${version}`,
-  );
-  if (version === 1n) into.push(`tun_erspan_idx=${hex(read(TUNNEL.erspanIndex))}`);
-  if (version === 2n) {
-    into.push(`tun_erspan_dir=${read(TUNNEL.erspanDirection)}`);
-    into.push(`tun_erspan_hwid=${hex(read(TUNNEL.erspanHardware))}`);
-  }
-  into.push(
-    `gtpu_flags=${hex(read(TUNNEL.gtpuFlags))}`,
-    `gtpu_msgtype=${read(TUNNEL.gtpuMessage)}`,
-    `tun_flags=${tunnelFlags(read(TUNNEL.flags))}`,
-  );
-  for (const option of options) {
-    if (hasOption(key, option)) into.push(`${option.name}=${hex(readField(key, option))}`);
   }
 }
 
@@ -338,6 +275,7 @@ function transport(key: FlowKey, type: number, into: Items): void {
 }
 
 const PACKET_TYPE = field('packet_type');
+const RECIRCULATION = field('recirc_id').at >>> 5;
 const IN_PORT = AT.inPort;
 const METADATA = field('metadata');
 const ETHERNET_NAMESPACE_TYPE = 0;
@@ -346,7 +284,7 @@ const ETHERNET_NAMESPACE_TYPE = 0;
  * All of a packet in one line.
  * @param options The tunnel options that the switch's TLV map names.
  */
-export function flowText(key: FlowKey, options: readonly Field[] = OPTIONS): string {
+export function flowText(key: FlowKey, options: readonly Field[] = []): string {
   const into: Items = [];
   const packetType = Number(readField(key, PACKET_TYPE));
   const ethernet = packetType === ETHERNET_NAMESPACE_TYPE;
@@ -355,13 +293,13 @@ export function flowText(key: FlowKey, options: readonly Field[] = OPTIONS): str
   original(key, into);
   if (!ethernet) {
     into.push(`packet_type=(${packetType >>> 16},${hex(packetType & 0xffff)})`);
-  } else if (readField(key, field('recirc_id')) !== 0n) into.push('eth');
+  } else if (key[RECIRCULATION] !== 0) into.push('eth');
   const word = ethernet
     ? (PROTOCOL_WORDS.get(type)?.get(ipProtocol(key)) ?? TYPE_WORDS.get(type))
     : undefined;
   if (word !== undefined) into.push(word);
   registers(key, into);
-  tunnel(key, into, options);
+  tunnelText(key, into, options);
   const metadata = readField(key, METADATA);
   if (metadata !== 0n) into.push(`metadata=${hex(metadata)}`);
   const inPort = key[IN_PORT] ?? 0;
@@ -387,7 +325,7 @@ export function flowText(key: FlowKey, options: readonly Field[] = OPTIONS): str
 export function finalFlow(
   initial: FlowKey,
   final: FlowKey,
-  options: readonly Field[] = OPTIONS,
+  options: readonly Field[] = [],
 ): string {
   for (let word = 0; word < initial.length; word += 1) {
     if (initial[word] !== final[word]) return flowText(final, options);

@@ -36,7 +36,7 @@ export function vlanActions(base: FlowKey, key: FlowKey, into: string[]): void {
     before.pop();
     after.pop();
   }
-  for (const _tag of before) into.push('pop_vlan');
+  into.push(...before.map(() => 'pop_vlan'));
   for (const tag of after.toReversed()) into.push(pushTag(tag));
   const type = (base[AT.ethernetTypeAndVlan] ?? 0) & 0xffff0000;
   base[AT.ethernetTypeAndVlan] = type | ((key[AT.ethernetTypeAndVlan] ?? 0) & 0xffff);

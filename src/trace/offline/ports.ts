@@ -5,6 +5,7 @@
 import { tryParseIp } from '../../address/index.ts';
 import { Failure } from '../../base/failure.ts';
 import { PORT } from '../../openflow/flow.ts';
+import { isMappable } from '../../openflow/tunnel-options.ts';
 import type { TunnelPort } from '../../sim/datapath/index.ts';
 
 /** A port as `dpif/show` tells of it. */
@@ -86,7 +87,15 @@ export function parsePorts(text: string): ShownPorts {
     const option = tlvLine.exec(line);
     if (option !== null) {
       const [optionClass = 0, type = 0, length = 0, place = 0] = option.slice(1).map(Number);
-      tlvMap.push({ optionClass, type, length, index: place });
+      const mapped = { optionClass, type, length, index: place };
+      if (!isMappable(mapped)) {
+        throw bad(
+          index + 1,
+          line,
+          'a length of 4 to 124 bytes, a multiple of 4, and tun_metadata0 to 63',
+        );
+      }
+      tlvMap.push(mapped);
       continue;
     }
     if (/^\s*#\s*tlv-map/.test(line)) {

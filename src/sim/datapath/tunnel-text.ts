@@ -1,0 +1,71 @@
+/** Of a packet with a tunnel all of its header, else its number alone (format_flow_tunnel() in lib/match.c). */
+import { formatIpv4 } from '../../address/index.ts';
+import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
+import { readField } from '../../openflow/key.ts';
+import { formatV6 } from '../../openflow/text/values.ts';
+import { hasOption } from './tunnel.ts';
+
+const hex = (value: bigint): string => (value === 0n ? '0' : `0x${value.toString(16)}`);
+
+const TUNNEL = {
+  id: field('tun_id'),
+  source: field('tun_src'),
+  destination: field('tun_dst'),
+  source6: field('tun_ipv6_src'),
+  destination6: field('tun_ipv6_dst'),
+  tos: field('tun_tos'),
+  ttl: field('tun_ttl'),
+  flags: field('tun_flags'),
+  groupId: field('tun_gbp_id'),
+  groupFlags: field('tun_gbp_flags'),
+  erspanVersion: field('tun_erspan_ver'),
+  erspanIndex: field('tun_erspan_idx'),
+  erspanDirection: field('tun_erspan_dir'),
+  erspanHardware: field('tun_erspan_hwid'),
+  gtpuFlags: field('tun_gtpu_flags'),
+  gtpuMessage: field('tun_gtpu_msgtype'),
+} as const;
+
+const KEY_FLAG = 8n;
+const TUNNEL_FLAGS = ['oam', 'df', 'csum', 'key'] as const;
+const tunnelFlags = (flags: bigint): string =>
+  TUNNEL_FLAGS.filter((_name, bit) => (flags >> BigInt(bit)) & 1n).join('|') || '0';
+
+/** The fields of the tunnel that a packet came out of, or is to go into. */
+export function tunnelText(key: FlowKey, into: string[], options: readonly Field[]): void {
+  const id = readField(key, TUNNEL.id);
+  const destination = readField(key, TUNNEL.destination);
+  const destination6 = readField(key, TUNNEL.destination6);
+  if (destination === 0n && destination6 === 0n) {
+    if (id !== 0n) into.push(`tun_id=${hex(id)}`);
+    return;
+  }
+  const read = (target: Field) => readField(key, target);
+  const version = read(TUNNEL.erspanVersion);
+  // Text sets no flag that says there is a key, so a switch prints none.
+  if (read(TUNNEL.flags) & KEY_FLAG) into.push(`tun_id=${hex(id)}`);
+  into.push(
+    `tun_src=${formatIpv4(read(TUNNEL.source))}`,
+    `tun_dst=${formatIpv4(destination)}`,
+    `tun_ipv6_src=${formatV6(read(TUNNEL.source6))}`,
+    `tun_ipv6_dst=${formatV6(destination6)}`,
+    `tun_gbp_id=${read(TUNNEL.groupId)}`,
+    `tun_gbp_flags=${hex(read(TUNNEL.groupFlags))}`,
+    `tun_tos=${read(TUNNEL.tos).toString(16)}`,
+    `tun_ttl=${read(TUNNEL.ttl)}`,
+    `tun_erspan_ver=${version}`,
+  );
+  if (version === 1n) into.push(`tun_erspan_idx=${hex(read(TUNNEL.erspanIndex))}`);
+  if (version === 2n) {
+    into.push(`tun_erspan_dir=${read(TUNNEL.erspanDirection)}`);
+    into.push(`tun_erspan_hwid=${hex(read(TUNNEL.erspanHardware))}`);
+  }
+  into.push(
+    `gtpu_flags=${hex(read(TUNNEL.gtpuFlags))}`,
+    `gtpu_msgtype=${read(TUNNEL.gtpuMessage)}`,
+    `tun_flags=${tunnelFlags(read(TUNNEL.flags))}`,
+  );
+  for (const option of options) {
+    if (hasOption(key, option)) into.push(`${option.name}=${hex(readField(key, option))}`);
+  }
+}

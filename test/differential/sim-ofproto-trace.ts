@@ -11,14 +11,17 @@ export interface Pass {
 const visit = /^ *(\d+)\. (No match\.|.*cookie (0x[0-9a-f]+))/;
 const unmarked = /^ *(\d+)\. .*priority \d+$/;
 
-/** The port numbers of datapath actions, those inside a clone too. */
-function datapathOutputs(text: string): number[] {
+/** Datapath actions that hold others. */
+const NESTING = /^(?:clone|check_pkt_len|gt|le)\((.*)\)$/s;
+
+/** The port numbers of datapath actions, those inside a clone or a comparison of lengths too. */
+export function datapathOutputs(text: string): number[] {
   const ports: number[] = [];
   let depth = 0;
   let start = 0;
   const item = (raw: string) => {
-    const clone = /^clone\((.*)\)$/s.exec(raw);
-    if (clone !== null) ports.push(...datapathOutputs(clone[1] ?? ''));
+    const nested = NESTING.exec(raw);
+    if (nested !== null) ports.push(...datapathOutputs(nested[1] ?? ''));
     else if (/^\d+$/.test(raw)) ports.push(Number(raw));
   };
   for (let at = 0; at < text.length; at += 1) {

@@ -52,14 +52,12 @@ function countLabels(key: FlowKey): number {
   return count;
 }
 
-/** Network and transport headers, and what conntrack said of them, are under the label now. */
+/** Network and transport headers, and the addresses and ports of their connection, are hidden now. */
 function hideNetwork(key: FlowKey): void {
   key.fill(0, AT.ipSource, AT.ctTuple);
   key.fill(0, AT.ctTuple, AT.ctIpv6Destination + 4);
-  key[AT.ctZone] = (key[AT.ctZone] ?? 0) & 0xffffff00;
   key.fill(0, AT.nsh, AT.packetType);
   key[AT.ndReserved] = 0;
-  key[AT.dpHash] = 0;
 }
 
 /** The label that a packet gets as its first. */
@@ -79,6 +77,7 @@ function pushLabel(packet: Packet, count: number, etherType: number): void {
   if (count === 0) {
     key[AT.mpls] = firstLabel(key);
     hideNetwork(key);
+    key[AT.dpHash] = 0;
   } else {
     key.copyWithin(AT.mpls + 1, AT.mpls, AT.mpls + count);
     key[AT.mpls] = label(key, 1) & ~BOTTOM_OF_STACK;

@@ -39,7 +39,7 @@ export interface ExecuteOptions {
 export type FailureKind = 'depth' | 'resubmits' | 'stack' | 'mpls' | 'packet_type';
 
 /** Actions that are left to run, and where they stood. */
-export interface Remainder {
+interface Remainder {
   readonly operations: readonly Operation[];
   readonly table: number;
   readonly flow: Flow | null;
@@ -49,13 +49,13 @@ export interface Remainder {
 export type DatapathHash = Extract<StepEvent, { kind: 'recirculate' }>['hash'];
 
 /** A translation that stops to send the packet through the datapath once more. */
-export interface Freeze {
+interface Freeze {
   readonly cause: RecirculationCause;
   readonly hash: DatapathHash;
 }
 
 /** Values that `push` left, the topmost last. */
-export interface Stacked {
+interface Stacked {
   readonly value: bigint;
   /** Bytes that it takes, rounded up. */
   readonly bytes: number;

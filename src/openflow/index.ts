@@ -4,4 +4,4 @@ export * from './flow.ts';
 export * from './identity.ts';
 export * from './key.ts';
 export * from './text/index.ts';
-export { mappedOptions, type MappedLength } from './tunnel-options.ts';
+export { isMappable, mappedOptions, type MappedLength } from './tunnel-options.ts';

@@ -2,16 +2,23 @@
  * Where tunnel options lie in a flow key. A switch places those that its TLV map names one behind the
  * other; a match without a map does so with its own.
  */
-import { tunnelOption, type Field } from './fields.ts';
+import { LONGEST_OPTION, tunnelOption, type Field } from './fields.ts';
 import type { Term } from './flow.ts';
 
 const BYTES_A_WORD = 4;
+const OPTIONS = 64;
 
 /** A line of a TLV map, as far as a match is concerned: `len` and `tun_metadata<index>`. */
 export interface MappedLength {
   readonly index: number;
   /** In bytes, a multiple of 4. */
   readonly length: number;
+}
+
+/** Whether a switch has such an option: tun_metadata0 to 63, of 4 to 124 bytes. */
+export function isMappable({ index, length }: MappedLength): boolean {
+  const whole = length > 0 && length % BYTES_A_WORD === 0;
+  return index < OPTIONS && whole && length <= LONGEST_OPTION;
 }
 
 /** The fields of a TLV map by number, in the places that the order of its lines gives them. */

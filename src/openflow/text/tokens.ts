@@ -17,7 +17,7 @@ export class Tokens {
     let end = start;
     while (end < text.length && !marks.includes(text[end] ?? '')) end += 1;
     const word = slice(this.#rest, start, end);
-    this.#rest = slice(this.#rest, end + 1);
+    this.#rest = slice(this.#rest, Math.min(end + 1, text.length));
     return word;
   }
 

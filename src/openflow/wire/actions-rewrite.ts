@@ -93,7 +93,11 @@ function writeLoad(w: Writer, action: ActionOf<'load'>, { version }: Nesting): v
 function readLoad(r: Reader): Action {
   const range = r.u16();
   const target = unpackRange(readName(r), range);
-  return { kind: 'load', value: r.u64(), target };
+  const value = r.u64();
+  if (value >> BigInt(widthOf(target)) !== 0n) {
+    throw malformed(`a load of ${value} into ${widthOf(target)} bits of ${target.field.name}`);
+  }
+  return { kind: 'load', value, target };
 }
 
 function readSet(r: Reader): Action {

@@ -27,6 +27,8 @@ const NETRONOME = 0x154d;
 const SELECTION_METHOD = 1;
 const METHOD_SIZE = 16;
 
+const usualWeight = (type: Group['type']): number => (type === 'select' ? DEFAULT_WEIGHT : 0);
+
 const latin = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0));
 
 function writeBucket(w: Writer, bucket: Bucket, type: Group['type'], version: Version): void {
@@ -35,7 +37,7 @@ function writeBucket(w: Writer, bucket: Bucket, type: Group['type'], version: Ve
   const actions = w.length;
   writeActions(w, bucket.actions, version);
   w.patchU16(start + 2, w.length - actions);
-  const weight = bucket.weight ?? (type === 'select' ? DEFAULT_WEIGHT : 0);
+  const weight = bucket.weight ?? usualWeight(type);
   if (weight !== 0 || type === 'select') {
     writeProperty(w, WEIGHT, () => w.u16(weight).u16(0));
   }
@@ -45,7 +47,7 @@ function writeBucket(w: Writer, bucket: Bucket, type: Group['type'], version: Ve
   w.patchU16(start, w.length - start);
 }
 
-function readBucket(r: Reader, version: Version): Bucket {
+function readBucket(r: Reader, groupType: Group['type'], version: Version): Bucket {
   const start = r.at;
   const [length, actionsLength] = [r.u16(), r.u16()];
   const id = r.u32();
@@ -57,7 +59,7 @@ function readBucket(r: Reader, version: Version): Bucket {
   for (const { type, value } of readProperties(r, start + length)) {
     if (type === WEIGHT) {
       const weight = value.u16();
-      if (weight !== DEFAULT_WEIGHT) settings.weight = weight;
+      if (weight !== usualWeight(groupType)) settings.weight = weight;
     } else if (type === WATCH_PORT || type === WATCH_GROUP) {
       const watched = value.u32();
       if (watched !== NONE) settings[type === WATCH_PORT ? 'watchPort' : 'watchGroup'] = watched;
@@ -66,11 +68,11 @@ function readBucket(r: Reader, version: Version): Bucket {
   return { id, ...settings, actions };
 }
 
-function readBuckets(r: Reader, length: number, version: Version): Bucket[] {
+function readBuckets(r: Reader, length: number, type: Group['type'], version: Version): Bucket[] {
   const end = r.at + length;
   if (length > r.remaining) throw malformed(`buckets of ${length} bytes`);
   const buckets: Bucket[] = [];
-  while (r.at < end) buckets.push(readBucket(r, version));
+  while (r.at < end) buckets.push(readBucket(r, type, version));
   if (r.at !== end) throw malformed('the last bucket runs over the end');
   return buckets;
 }
@@ -150,7 +152,7 @@ function readGroupMod(r: Reader, { version }: Frame): MessageOf<'group_mod'> {
   const type = groupType(typeCode);
   const length = r.u16();
   r.skip(6);
-  const buckets = readBuckets(r, length, version);
+  const buckets = readBuckets(r, length, type, version);
   return {
     kind: 'group_mod',
     command,
@@ -180,7 +182,7 @@ function readDesc(r: Reader, version: Version): Group | number {
   r.skip(6);
   try {
     const type = groupType(typeCode);
-    const buckets = readBuckets(r, bucketsLength, version);
+    const buckets = readBuckets(r, bucketsLength, type, version);
     return { id, type, ...readMethod(r, end), buckets };
   } catch (error) {
     if (!(error instanceof UnknownPart)) throw error;

@@ -258,7 +258,7 @@ export function readTerm(r: Reader): Term | Undeclared {
   }
   const raw = readValue(r, bytes);
   const value = form.narrowPort ? BigInt(portFrom16(Number(raw))) : raw;
-  const mask = masked ? readValue(r, bytes) & fieldMask(field) : field.exact;
+  const mask = masked ? readValue(r, bytes) & field.exact : field.exact;
   return { field, value: value & mask, mask };
 }
 

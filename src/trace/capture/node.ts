@@ -2,7 +2,7 @@
 import type { Field } from '../../openflow/fields.ts';
 import type { Flow } from '../../openflow/flow.ts';
 import { parseFlows, parseGroups } from '../../openflow/text/index.ts';
-import { mappedOptions } from '../../openflow/tunnel-options.ts';
+import { isMappable, mappedOptions } from '../../openflow/tunnel-options.ts';
 import { SimBridge } from '../../sim/bridge.ts';
 import { Conntrack } from '../../sim/conntrack.ts';
 import type { FabricNode, Vtep } from '../../sim/fabric.ts';
@@ -95,10 +95,9 @@ const OPTION = /^\s*0x[\da-f]+\s+0x[\da-f]+\s+(\d+)\s+tun_metadata(\d+)\s*$/gm;
 
 const readTlvMap = (text: string): ReadonlyMap<number, Field> =>
   mappedOptions(
-    [...text.matchAll(OPTION)].map(([, length, index]) => ({
-      length: Number(length),
-      index: Number(index),
-    })),
+    [...text.matchAll(OPTION)]
+      .map(([, length, index]) => ({ length: Number(length), index: Number(index) }))
+      .filter(isMappable),
   );
 
 function readBridge(reader: Reader, at: string, name: string, ports: readonly CapturedPort[]) {

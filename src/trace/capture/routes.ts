@@ -1,5 +1,5 @@
 /** Addresses, routes and neighbours of a node, as its switch and its kernel tell them. */
-import { formatIp, LongestPrefix, parsePrefix, tryParseIp, type Ip } from '../../address/index.ts';
+import { formatIp, LongestPrefix, prefixOf, tryParseIp, type Ip } from '../../address/index.ts';
 
 /** An address that a device of the node has. */
 export interface Held {
@@ -24,6 +24,9 @@ export interface Routes {
 const ROUTE =
   /^(Cached|User): (\S+?)(?:\/(\d+))? (?:MARK \S+ )?dev (\S+)(?: GW (\S+))?(?: SRC (\S+))?/;
 
+/** The prefix length of one address. */
+const HOST = 32;
+
 const ipv4 = (text: string | undefined): Ip | null => {
   const ip = text === undefined ? null : tryParseIp(text);
   return ip?.version === 4 ? ip : null;
@@ -39,12 +42,13 @@ export function readRoutes(text: string): Routes {
   });
   const ordered = lines.toSorted((a, b) => Number(b[1] === 'User') - Number(a[1] === 'User'));
   for (const [, , network, length, device, gateway, from] of ordered) {
-    const source = ipv4(from);
-    if (source === null || ipv4(network) === null || device === undefined || device === 'lo')
-      continue;
+    const [source, target] = [ipv4(from), ipv4(network)];
+    const bits = Number(length ?? HOST);
+    if (source === null || target === null || bits > HOST) continue;
+    if (device === undefined || device === 'lo') continue;
     const address = formatIp(source);
     if (!held.has(address)) held.set(address, { address, device });
-    const prefix = parsePrefix(`${network}/${length ?? 32}`);
+    const prefix = prefixOf(target, bits);
     const router = ipv4(gateway);
     if (table.get(prefix) !== undefined) continue;
     table.set(prefix, { device, source: address, gateway: router && formatIp(router) });

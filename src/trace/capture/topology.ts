@@ -55,8 +55,16 @@ export function readTopology(
       bad(`${EXPECTED}; the line is no JSON`);
       continue;
     }
-    if (isChange(value)) topology.apply(value);
-    else bad(EXPECTED);
+    if (!isChange(value)) {
+      bad(EXPECTED);
+      continue;
+    }
+    try {
+      topology.apply(value);
+    } catch (error) {
+      // The indexes look into every part of an object that traces look into.
+      bad(`the ${value.kind} is not whole: ${error instanceof Error ? error.message : 'damaged'}`);
+    }
   }
   return { topology, faults };
 }

@@ -25,13 +25,25 @@ function ones(bits: number): number {
   return 0xffffffff >>> (32 - bits);
 }
 
+/** The value of a field that lies in one word of a key, right-aligned. */
+export function readNumber(key: FlowKey, { at, bits }: Field): number {
+  const shift = 31 - ((at + bits - 1) & 31);
+  return (((key[at >>> 5] ?? 0) >>> shift) & ones(bits)) >>> 0;
+}
+
+/** Whether a word that a field lies in has any bit set: when not, nor has the field. */
+export function touches(key: FlowKey, { at, bits }: Field): boolean {
+  const last = (at + bits - 1) >>> 5;
+  for (let word = at >>> 5; word <= last; word += 1) if (key[word] !== 0) return true;
+  return false;
+}
+
 /** The value of a field in `key`, right-aligned. */
 export function readField(key: FlowKey, field: Field): bigint {
   const { at, bits } = field;
   const last = (at + bits - 1) >>> 5;
-  const shift = 31 - ((at + bits - 1) & 31);
   const word = at >>> 5;
-  if (word === last) return BigInt((((key[word] ?? 0) >>> shift) & ones(bits)) >>> 0);
+  if (word === last) return BigInt(readNumber(key, field));
   // Fields of several words all end on a word boundary.
   let value = 0n;
   for (let index = word; index <= last; index += 1) {

@@ -47,8 +47,9 @@ function readRange(value: Span, context: ActionContext): Pick<NatSpec, 'address'
   if (from === null || to === null || from.version !== to.version || to.value < from.value) {
     throw wrong();
   }
-  const [first, last] = [Number(low ?? 0), Number(high ?? 0)];
-  if (last > 65535 || last < first || (first === 0 && last > 0)) throw wrong();
+  // Of a longer number ovs-ofctl keeps sixteen bits.
+  const [first = 0, last = 0] = [low, high].map((n) => Number(BigInt.asUintN(16, BigInt(n ?? 0))));
+  if (last < first || (first === 0 && last > 0)) throw wrong();
   const port = first === 0 ? {} : { port: { from: first, to: last } };
   if (from.value > 0n) {
     return { address: { from: from.value, to: to.value, version: from.version }, ...port };

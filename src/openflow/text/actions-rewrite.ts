@@ -19,6 +19,7 @@ import {
   type ActionReader,
 } from './action.ts';
 import { formatSubfield, parseField, parseSubfield } from './names.ts';
+import { scanMac } from './scan.ts';
 import { parseInteger, parseNumber, split, TextError, trim, type Item, type Span } from './span.ts';
 import { formatActionValue, hex, parseValue, type Masked, parseRaw } from './values.ts';
 
@@ -209,12 +210,10 @@ function readAddress({ text, at }: Span): bigint {
 
 /** A MAC address; of each part ovs-ofctl takes the last byte, and it passes over what follows. */
 function readMac({ text, at }: Span): bigint {
-  const parts = /^([0-9a-f]+):([0-9a-f]+):([0-9a-f]+):([0-9a-f]+):([0-9a-f]+):([0-9a-f]+)/i.exec(
-    text,
-  );
-  if (parts === null) throw new TextError(at, `expected a MAC address, found "${text}"`);
-  const bytes = parts.slice(1).map((part) => BigInt.asUintN(8, BigInt(`0x${part}`)));
-  return bytes.reduce((mac, byte) => (mac << 8n) | byte, 0n);
+  const part = /^[-+]?(?:0x)?[0-9a-f]+(?::[-+]?(?:0x)?[0-9a-f]+){5}/i.exec(text)?.[0];
+  const mac = part === undefined ? null : scanMac(part);
+  if (mac === null) throw new TextError(at, `expected a MAC address, found "${text}"`);
+  return mac;
 }
 
 const upTo = (last: number) => (value: Span, target: Field) =>

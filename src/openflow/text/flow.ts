@@ -4,11 +4,19 @@ import type { Action, Flow, FlowCounters, Match } from '../flow.ts';
 import { formatActionList, parseActionsSpan } from './actions.ts';
 import { isInterruption } from './damage.ts';
 import { asFailure, isOpen, readLines, type LineError } from './lines.ts';
-import { formatMatchItems, matchOf, newBits, parseMatchSpan, putItem } from './match.ts';
+import {
+  clearedBits,
+  formatMatchItems,
+  matchOf,
+  newBits,
+  parseMatchSpan,
+  putItem,
+} from './match.ts';
 import type { PortOptions } from './ports.ts';
-import { layersOf } from './prerequisites.ts';
+import { layersOf, type Layers } from './prerequisites.ts';
 import { fieldByName } from './names.ts';
-import { items, parseInteger, parseNumber, slice, split, TextError, type Span } from './span.ts';
+import { scanUnsigned } from './scan.ts';
+import { items, parseInteger, slice, split, TextError, type Span } from './span.ts';
 
 export interface FormatOptions {
   /** Names for the numbers that `PortOptions.unresolved` gathered. */
@@ -60,9 +68,12 @@ function readCookie(flow: Settings, value: Span): void {
   if (value.text.includes('/')) {
     throw new TextError(value.at, 'a flow has a whole cookie: a mask searches for flows');
   }
-  // -1 stands for no cookie.
-  const cookie = value.text === '-1' ? lastCookie : parseNumber(value, 64, 'cookie');
-  flow.cookie = cookie === lastCookie ? 0n : cookie;
+  const found = scanUnsigned(value.text);
+  if (found === null || found.length !== value.text.length) {
+    throw new TextError(value.at, `expected a cookie of 64 bits, found "${value.text}"`);
+  }
+  // All ones, which -1 is too, stand for no cookie.
+  flow.cookie = found.value === lastCookie ? 0n : found.value;
 }
 
 type SettingReader = (flow: Settings, value: Span, key: Span) => void;
@@ -127,10 +138,26 @@ function splitActions(line: Span): { head: Span; list: Span } {
   return { head: slice(line, 0, at), list: slice(line, equals + 1) };
 }
 
-function parseFlowSpan(line: Span, options: PortOptions): Flow {
+/** Actions that were read, by what they depend on. Dumps repeat few lists many times. */
+class KnownActions {
+  readonly #known = new Map<string, readonly Action[]>();
+
+  read(list: Span, options: PortOptions, layers: Layers): readonly Action[] {
+    const key = `${Object.values(layers).join()} ${list.text}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const actions = parseActionsSpan(list, options, layers, true);
+    if (this.#known.size >= mostKnown) this.#known.clear();
+    this.#known.set(key, actions);
+    return actions;
+  }
+}
+const mostKnown = 10_000;
+
+function parseFlowSpan(line: Span, options: PortOptions, known = new KnownActions()): Flow {
   const { head, list } = splitActions(line);
   const flow: Settings = { table: 0, priority: defaultPriority, cookie: 0n };
-  const bits = newBits();
+  const bits = clearedBits();
   for (const item of items(head)) {
     if (item.whole.at === line.at) {
       if (item.whole.text === 'add') continue;
@@ -148,8 +175,9 @@ function parseFlowSpan(line: Span, options: PortOptions): Flow {
       );
     }
   }
-  const match = matchOf(bits, head.at);
-  const actions = parseActionsSpan(list, options, layersOf(bits), true);
+  const layers = layersOf(bits);
+  const match = matchOf(bits, layers, head.at);
+  const actions = known.read(list, options, layers);
   const onward = actions.find((action) => action.kind === 'goto_table');
   if (onward !== undefined && onward.table <= flow.table) {
     throw new TextError(
@@ -223,8 +251,9 @@ export interface ParsedFlows {
  */
 export function parseFlows(text: string, options: PortOptions = {}): ParsedFlows {
   const unresolved = options.unresolved ?? new Map<number, string>();
+  const known = new KnownActions();
   const { values, errors, skipped } = readLines(text, {
-    read: (line) => parseFlowSpan(line, { ...options, unresolved }),
+    read: (line) => parseFlowSpan(line, { ...options, unresolved }, known),
     begins: beginsFlow,
     ignores: (line) => ofSwitch.test(line),
     belongs: belongsToFlow,

@@ -5,8 +5,8 @@
 import { ETH_TYPE, IP_PROTO, VLAN_PRESENT } from '../build.ts';
 import { field, tunnelOption, type Field, type FlowKey } from '../fields.ts';
 import { PORT, type Term } from '../flow.ts';
-import { addTerm, newKey, readField, writeField } from '../key.ts';
-import { optionFor, optionIndex } from '../tunnel-options.ts';
+import { addTerm, newKey, readField, readNumber, writeField } from '../key.ts';
+import { cutToOption, optionFor, optionIndex } from '../tunnel-options.ts';
 import { matchedField, parseSubfield } from './names.ts';
 import type { PortOptions } from './ports.ts';
 import { scanFieldNumber } from './scan.ts';
@@ -44,14 +44,19 @@ export const protocolWords: readonly (readonly [
   ['mpls', 0x8847],
   ['mplsm', 0x8848],
 ];
-const protocolByWord = new Map(protocolWords.map((entry) => [entry[0], entry]));
+const protocolByWord = new Map(
+  protocolWords.map(([word, type, proto]) => [
+    word,
+    { type: BigInt(type), proto: proto === undefined ? null : BigInt(proto) },
+  ]),
+);
 
 export interface Bits {
   /** Longer once there is a tunnel option. */
   value: FlowKey;
   mask: FlowKey;
-  /** Where each field was last spoken of. */
-  readonly places: Map<Field, Span>;
+  /** Where fields were spoken of, in the order of the text. */
+  readonly places: { readonly field: Field; readonly span: Span }[];
   /** Values that no message carries, which matters where the field is carried at all. */
   readonly wrong: Map<Field, TextError>;
   /** Whether the text itself says what kind of packets it is about. */
@@ -66,12 +71,31 @@ export function newBits(): Bits {
   return {
     value: newKey(),
     mask: newKey(),
-    places: new Map(),
+    places: [],
     wrong: new Map(),
     typed: false,
     options: new Map(),
     mapped: false,
   };
+}
+
+const scratch = newBits();
+
+/** Empty bits that are good until the next call: most are read once, and a key is large. */
+export function clearedBits(): Bits {
+  if (scratch.mapped || scratch.options.size > 0) {
+    scratch.value = newKey();
+    scratch.mask = newKey();
+    scratch.options.clear();
+    scratch.mapped = false;
+  } else {
+    scratch.value.fill(0);
+    scratch.mask.fill(0);
+  }
+  scratch.places.length = 0;
+  if (scratch.wrong.size > 0) scratch.wrong.clear();
+  scratch.typed = false;
+  return scratch;
 }
 
 function put(bits: Bits, target: Field, value: bigint, mask: bigint): void {
@@ -177,13 +201,7 @@ const setters: ReadonlyMap<string, Setter> = new Map<string, Setter>([
 const ALL_OPTIONS = 256;
 
 /** A tunnel option, as long as its value and mask make it, unless a TLV map says how long it is. */
-function putOption(
-  bits: Bits,
-  target: Field,
-  { value, mask }: RawValue,
-  key: Span,
-  options: PortOptions,
-) {
+function putOption(bits: Bits, target: Field, raw: RawValue, key: Span, options: PortOptions) {
   const index = optionIndex(target);
   if (bits.options.has(index)) throw new TextError(key.at, `${target.name} stands here twice`);
   const mapped = options.tunnelOptions?.get(index);
@@ -191,7 +209,8 @@ function putOption(
     throw new TextError(key.at, `${target.name} is not in the TLV map`);
   }
   bits.mapped = mapped !== undefined;
-  const given = mapped ?? optionFor(index, value, mask);
+  const given = mapped ?? optionFor(index, raw.value, raw.mask);
+  const { value, mask } = cutToOption(given, raw.value, raw.mask);
   const under = mask === null ? given.exact : mask & given.exact;
   bits.options.set(index, { field: given, value: value & under, mask: under });
   const used = [...bits.options.values()].reduce((sum, term) => sum + term.field.bytes, 0);
@@ -218,7 +237,7 @@ function set(bits: Bits, target: Field, given: RawValue, item: Item, options: Po
   if (notCarried.has(target.name) && given.mask !== 0n) {
     throw new TextError(key.at, `OpenFlow 1.3 cannot match ${target.name}`);
   }
-  bits.places.set(target, key);
+  bits.places.push({ field: target, span: key });
   if (target === packetType) bits.typed = true;
   if (target.present !== undefined) putOption(bits, target, given, key, options);
   else {
@@ -235,7 +254,7 @@ function set(bits: Bits, target: Field, given: RawValue, item: Item, options: Po
 
 /** A field of a header implies Ethernet packets, where the match does not say what they are. */
 function beEthernet(bits: Bits): void {
-  if (readField(bits.mask, packetType) === 0n) put(bits, packetType, 0n, packetType.exact);
+  if (readNumber(bits.mask, packetType) === 0) put(bits, packetType, 0n, packetType.exact);
 }
 
 /** A port of 32 bits that is none stands for no port. */
@@ -277,9 +296,9 @@ export function putItem(bits: Bits, item: Item, options: PortOptions): boolean {
   const { key, value } = item;
   const protocol = protocolByWord.get(key.text);
   if (protocol !== undefined) {
-    put(bits, ethType, BigInt(protocol[1]), ethType.exact);
-    if (protocol[2] !== undefined) put(bits, ipProto, BigInt(protocol[2]), ipProto.exact);
-    bits.places.set(ethType, key);
+    put(bits, ethType, protocol.type, ethType.exact);
+    if (protocol.proto !== null) put(bits, ipProto, protocol.proto, ipProto.exact);
+    bits.places.push({ field: ethType, span: key });
     beEthernet(bits);
     return true;
   }

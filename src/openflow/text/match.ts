@@ -7,20 +7,28 @@
 import { VLAN_PRESENT } from '../build.ts';
 import { field, type Field } from '../fields.ts';
 import type { Match, Term } from '../flow.ts';
-import { compileMatch, readField, type CompiledMatch } from '../key.ts';
+import {
+  addTerm,
+  compileMatch,
+  newKey,
+  readField,
+  readNumber,
+  touches,
+  type CompiledMatch,
+} from '../key.ts';
 import { optionIndex, placeOptions } from '../tunnel-options.ts';
-import { newBits, protocolWords, putItem, type Bits } from './match-bits.ts';
+import { clearedBits, protocolWords, putItem, type Bits } from './match-bits.ts';
 import type { PortOptions } from './ports.ts';
 import { checkPrerequisite, layersOf, REQUIREMENTS, type Layers } from './prerequisites.ts';
 import { items, TextError, type Span } from './span.ts';
 import { formatMatchValue, type Masked } from './values.ts';
 
-export { newBits, putItem } from './match-bits.ts';
+export { clearedBits, newBits, putItem } from './match-bits.ts';
 
 const packetType = field('packet_type');
 const recirculation = field('recirc_id');
-const ipProto = field('ip_proto');
 const vlanTci = field('vlan_tci');
+const WORD = 32;
 
 type Condition = (layers: Layers) => boolean;
 /** A field of a canonical match; it is carried where the condition holds, and then its prerequisites must. */
@@ -52,7 +60,8 @@ const parts = {
       'ct_ipv6_src ct_nw_dst ct_ipv6_dst ct_nw_proto ct_tp_src ct_tp_dst',
   ),
   packetType: entries('packet_type'),
-  types: [...entries('eth_type'), ...entries('ip_proto', met('ip'))],
+  type: entries('eth_type'),
+  protocol: entries('ip_proto', met('ip')),
   beforeVlan: entries(
     `${numbered('reg', 16)} tun_id tun_src tun_dst tun_ipv6_src tun_ipv6_dst tun_gbp_id tun_gbp_flags ` +
       'tun_erspan_ver tun_erspan_idx tun_erspan_dir tun_erspan_hwid tun_gtpu_flags tun_gtpu_msgtype tun_flags',
@@ -85,7 +94,6 @@ const parts = {
     ...entries('tcp_flags', ofProtocol('tcp')),
   ],
 } as const;
-const canonical: readonly Entry[] = Object.values(parts).flat();
 
 /** What OpenFlow 1.3 can say of a VLAN tag: the id with the present bit under any mask, the priority whole. */
 function carriedVlan({ value, mask }: Masked): Masked {
@@ -107,16 +115,32 @@ const placeOf = new Map<Field, Field>([
   [field('icmpv6_code'), field('tcp_dst')],
   [field('nd_options_type'), field('tcp_flags')],
 ]);
+
+interface PlacedEntry extends Entry {
+  /** Where bits of the field are looked for. */
+  readonly place: Field;
+  /** The mask of an exact match in a place within one word, null in another. */
+  readonly whole: number | null;
+}
+const canonical = Object.values(parts).flatMap((part: readonly Entry[]) =>
+  part.map((entry): PlacedEntry => {
+    const place = placeOf.get(entry.field) ?? entry.field;
+    return { ...entry, place, whole: place.bits <= WORD ? Number(place.exact) : null };
+  }),
+);
 const ofTuple = new Set(['ct_nw_proto', 'ct_tp_src', 'ct_tp_dst'].map(field));
 const tupleProtocol = field('ct_nw_proto');
 
 /** Refuses a term that would not be taken on the other side of a message. */
-type Refuse = (entry: Entry, layers: Layers) => void;
+type Refuse = (entry: Entry) => void;
 
-/** What `target` says, when the match says anything of it. */
-function maskedOf({ value, mask }: CompiledMatch, target: Field): Masked | null {
-  const place = placeOf.get(target) ?? target;
-  const told = readField(mask, place) & place.exact;
+/** What a match says of an entry's field, when it says anything. */
+function maskedOf({ value, mask }: CompiledMatch, entry: PlacedEntry): Masked | null {
+  const { field: target, place, whole } = entry;
+  const told =
+    whole !== null && readNumber(mask, place) === whole
+      ? place.exact
+      : readField(mask, place) & place.exact;
   if (told === 0n) return null;
   const under = wholeOnly.has(target) ? target.exact : told;
   const masked = { value: readField(value, target) & under, mask: under };
@@ -125,42 +149,43 @@ function maskedOf({ value, mask }: CompiledMatch, target: Field): Masked | null 
   return carried.mask === 0n ? null : carried;
 }
 
-function termsOf(bits: CompiledMatch, options: readonly Term[], refuse: Refuse | null): Term[] {
-  const layers = layersOf(bits);
+function termsOf(bits: CompiledMatch, layers: Layers, refuse: Refuse | null): Term[] {
   const terms: Term[] = [];
   for (const entry of canonical) {
+    // Most of the fields are in no match: this has to be cheap.
+    if (!touches(bits.mask, entry.place)) continue;
     const target = entry.field;
-    const masked = maskedOf(bits, target);
+    const masked = maskedOf(bits, entry);
     if (masked === null || !entry.carried(layers)) continue;
-    if (ofTuple.has(target) && readField(bits.value, tupleProtocol) === 0n) continue;
-    refuse?.(entry, layers);
-    terms.push({ field: target, ...masked });
+    if (ofTuple.has(target) && readNumber(bits.value, tupleProtocol) === 0) continue;
+    refuse?.(entry);
+    terms.push({ field: target, value: masked.value, mask: masked.mask });
   }
-  return [...terms, ...options];
+  return terms;
 }
 
 /**
- * The match that a switch makes of `bits`.
+ * The match that a switch makes of `bits`, whose layers are `layers`.
  * @throws {TextError} for what OpenFlow 1.3 cannot carry, or would not be taken.
  */
-export function matchOf(bits: Bits, at: number): Match {
+export function matchOf(bits: Bits, layers: Layers, at: number): Match {
   const placeOfField = (target: Field) => {
-    const overlaid = [...bits.places].find(
-      ([{ at: from, bits: width }]) => from < target.at + target.bits && target.at < from + width,
+    const own = bits.places.findLast((place) => place.field === target);
+    const overlaid = bits.places.find(
+      ({ field: { at: from, bits: width } }) =>
+        from < target.at + target.bits && target.at < from + width,
     );
-    return bits.places.get(target)?.at ?? overlaid?.[1].at ?? at;
+    return (own ?? overlaid)?.span.at ?? at;
   };
-  const tci = readField(bits.value, vlanTci);
-  const priority = readField(bits.mask, vlanTci) & 0xe000n;
-  if (priority !== 0n && (tci & 0x1fffn) !== 0n && (tci & BigInt(VLAN_PRESENT)) === 0n) {
+  const tci = readNumber(bits.value, vlanTci);
+  const priority = readNumber(bits.mask, vlanTci) & 0xe000;
+  if (priority !== 0 && (tci & 0x1fff) !== 0 && (tci & VLAN_PRESENT) === 0) {
     throw new TextError(
       placeOfField(vlanTci),
       'OpenFlow 1.3 cannot match a VLAN priority without the tag (0x1000)',
     );
   }
-  const options = [...bits.options.values()];
-  const placed = bits.mapped ? options : placeOptions(options);
-  const terms = termsOf(bits, placed, ({ field: target }, layers) => {
+  const terms = termsOf(bits, layers, ({ field: target }) => {
     const wrong = bits.wrong.get(target);
     if (wrong !== undefined) throw wrong;
     if (checkPrerequisite(target.needs, layers)) return;
@@ -169,6 +194,10 @@ export function matchOf(bits: Bits, at: number): Match {
       `${target.matchName} exists with ${REQUIREMENTS[target.needs]} only`,
     );
   });
+  if (bits.options.size > 0) {
+    const options = [...bits.options.values()];
+    terms.push(...(bits.mapped ? options : placeOptions(options)));
+  }
   return withoutEthernet(terms, bits.typed)
     ? terms.filter((term) => term.field !== packetType)
     : terms;
@@ -185,13 +214,13 @@ function withoutEthernet(terms: readonly Term[], typed: boolean): boolean {
 }
 
 export function parseMatchSpan(span: Span, options: PortOptions): Match {
-  const bits = newBits();
+  const bits = clearedBits();
   for (const item of items(span)) {
     if (!putItem(bits, item, options)) {
       throw new TextError(item.key.at, `expected a field or a protocol, found "${item.key.text}"`);
     }
   }
-  return matchOf(bits, span.at);
+  return matchOf(bits, layersOf(bits), span.at);
 }
 
 function formatVlan({ value, mask }: Masked): string[] {
@@ -242,13 +271,13 @@ const valueOnly = new Set(
 );
 
 /** The packet type prints where a switch could not tell it from the rest. */
-function formatPacketType(terms: ReadonlyMap<Field, Term>): string[] {
-  const term = terms.get(packetType);
+function formatPacketType(terms: readonly Term[]): string[] {
+  const term = termOf(terms, packetType);
   if (term !== undefined && term.value !== 0n) {
     return [`packet_type=${formatMatchValue(term, packetType)}`];
   }
-  const ethernet = term !== undefined || [...terms.keys()].some(({ needs }) => needs !== 'none');
-  return ethernet && terms.has(recirculation) ? ['eth'] : [];
+  const ethernet = term !== undefined || terms.some(({ field: { needs } }) => needs !== 'none');
+  return ethernet && termOf(terms, recirculation) !== undefined ? ['eth'] : [];
 }
 
 function formatOption({ field: { name }, value, mask }: Term): string {
@@ -259,28 +288,51 @@ function formatOption({ field: { name }, value, mask }: Term): string {
   return whole ? `${name}=${hex(value)}` : `${name}=${hex(value)}/${hex(mask)}`;
 }
 
+const termOf = (terms: readonly Term[], target: Field) =>
+  terms.find((term) => term.field === target);
+
+const partOf = new Map<Field, readonly Entry[]>(
+  Object.values(parts).flatMap((part: readonly Entry[]) =>
+    part.map((entry) => [entry.field, part] as const),
+  ),
+);
+const scratch: CompiledMatch = { value: newKey(), mask: newKey() };
+
+/** As {@link compileMatch}, but good until the next call only where there are no tunnel options. */
+function bitsOf(match: Match, options: readonly Term[]): CompiledMatch {
+  if (options.length > 0) return compileMatch(match);
+  scratch.value.fill(0);
+  scratch.mask.fill(0);
+  for (const term of match) addTerm(scratch.value, scratch.mask, term);
+  return scratch;
+}
+
 /** The items of a match as `ovs-ofctl dump-flows` prints them, in its order. */
 export function formatMatchItems(
   match: Match,
   unresolved?: ReadonlyMap<number, string>,
 ): readonly string[] {
-  const bits = compileMatch(match);
-  const layers = layersOf(bits);
   const options = match
     .filter(({ field: { present } }) => present !== undefined)
     .toSorted((a, b) => optionIndex(a.field) - optionIndex(b.field));
-  const terms = new Map(termsOf(bits, [], null).map((term) => [term.field, term]));
-  const print = (part: readonly Entry[]) =>
-    part.flatMap(({ field: target }) => {
-      const term = terms.get(target);
-      const [under, value] = printedUnder.get(target) ?? [];
-      const shown = under === undefined || terms.get(under)?.value === value;
-      if (term === undefined || !shown) return [];
-      const printed = valueOnly.has(target) ? { ...term, mask: target.exact } : term;
-      return [`${target.matchName}=${formatMatchValue(printed, target, unresolved)}`];
-    });
+  const bits = bitsOf(match, options);
+  const layers = layersOf(bits);
+  const terms = termsOf(bits, layers, null);
+  const printed = new Map<readonly Entry[] | undefined, string[]>();
+  for (const term of terms) {
+    const { field: target } = term;
+    const part = partOf.get(target);
+    const [under, value] = printedUnder.get(target) ?? [];
+    if (under !== undefined && termOf(terms, under)?.value !== value) continue;
+    const shown = valueOnly.has(target) ? { ...term, mask: target.exact } : term;
+    const item = `${target.matchName}=${formatMatchValue(shown, target, unresolved)}`;
+    const items = printed.get(part);
+    if (items === undefined) printed.set(part, [item]);
+    else items.push(item);
+  }
+  const print = (part: readonly Entry[]) => printed.get(part) ?? [];
   const { word, type, proto } = protocolWord(layers);
-  const vlan = terms.get(vlanTci);
+  const vlan = termOf(terms, vlanTci);
   return [
     ...print(parts.beforeType),
     ...formatPacketType(terms),
@@ -292,7 +344,7 @@ export function formatMatchItems(
     ...print(parts.addresses),
     ...(type ? [`dl_type=0x${(layers.ethType ?? 0).toString(16).padStart(4, '0')}`] : []),
     ...print(parts.network),
-    ...(proto && terms.has(ipProto) ? print([{ field: ipProto, carried: always }]) : []),
+    ...(proto ? print(parts.protocol) : []),
     ...print(parts.operation),
     ...print(parts.transport),
   ];

@@ -1,6 +1,6 @@
 import { CT_STATE, ETH_TYPE, IP_PROTO, VLAN_PRESENT } from '../build.ts';
 import { field, type Field, type Prerequisite } from '../fields.ts';
-import { readField, type CompiledMatch } from '../key.ts';
+import { readNumber, type CompiledMatch } from '../key.ts';
 
 /** What a match fixes of the packet's protocols; null where it leaves them open. */
 export interface Layers {
@@ -48,8 +48,8 @@ function isConnected(value: number, mask: number): boolean {
 }
 
 export function layersOf(bits: CompiledMatch): Layers {
-  const value = (target: Field) => Number(readField(bits.value, target));
-  const mask = (target: Field) => Number(readField(bits.mask, target));
+  const value = (target: Field) => readNumber(bits.value, target);
+  const mask = (target: Field) => readNumber(bits.mask, target);
   const known = (target: Field) => (mask(target) === 0 ? null : value(target));
   const type = known(packetType) ?? 0;
   const unframedType = type >>> 16 === BY_ETHER_TYPE ? type & 0xffff : null;

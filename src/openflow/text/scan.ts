@@ -11,33 +11,99 @@ interface Scanned {
 }
 
 const WIDEST = 64n;
+
+const CODE = { dot: 46, zero: 48, nine: 57, colon: 58, x: 120, a: 97, f: 102 } as const;
+/** Letters to small ones; what is no letter stays apart from digits and letters. */
+const small = (code: number) => code | 32;
+
+/** The value of a hexadecimal digit in either case, 16 for any other character. */
+function digitAt(text: string, index: number): number {
+  const code = text.charCodeAt(index);
+  if (code >= CODE.zero && code <= CODE.nine) return code - CODE.zero;
+  const letter = small(code);
+  return letter >= CODE.a && letter <= CODE.f ? letter - CODE.a + 10 : 16;
+}
+
+/** Digits that a number has at most where it is exact as a double. */
+const MOST_DIGITS = 13;
+
+/**
+ * The value of a text that is nothing but a number, decimal or hexadecimal, in few digits and without
+ * a sign or a leading zero: nearly all that dumps have. -1 for any other text, number or not.
+ */
+export function plainNumber(text: string): number {
+  const prefixed = text.charCodeAt(0) === CODE.zero && small(text.charCodeAt(1)) === CODE.x;
+  const from = prefixed ? 2 : 0;
+  const radix = prefixed ? 16 : 10;
+  const digits = text.length - from;
+  if (digits < 1 || digits > MOST_DIGITS) return -1;
+  if (!prefixed && digits > 1 && text.charCodeAt(0) === CODE.zero) return -1;
+  let value = 0;
+  for (let index = from; index < text.length; index += 1) {
+    const digit = digitAt(text, index);
+    if (digit >= radix) return -1;
+    value = value * radix + digit;
+  }
+  return value;
+}
+
+/** As many numbers of two digits, or three in decimal, as there are, between marks; -1: another form. */
+function plainBytes(text: string, mark: number, radix: 10 | 16, count: number): number {
+  const most = radix === 10 ? 3 : 2;
+  let value = 0;
+  let index = 0;
+  for (let byte = 0; byte < count; byte += 1) {
+    if (byte > 0 && text.charCodeAt(index++) !== mark) return -1;
+    const start = index;
+    let octet = 0;
+    for (; index < text.length && index - start < most; index += 1) {
+      const digit = digitAt(text, index);
+      if (digit >= radix) break;
+      octet = octet * radix + digit;
+    }
+    if (index === start || octet > 0xff) return -1;
+    value = value * 256 + octet;
+  }
+  return index === text.length ? value : -1;
+}
 const negated = (text: string, value: bigint): bigint => (text.startsWith('-') ? -value : value);
 
-/** An integer as C's strtoull reads it with base 0; null when none stands there or it has over 64 bits. */
-function scanUnsigned(text: string): Scanned | null {
-  const found = /^[-+]?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)/.exec(text)?.[0];
-  if (found === undefined) return null;
-  const digits = found.replace(/^[-+]/, '');
+/** An integer as C reads it with base 0: decimal, hexadecimal or octal, of any length. */
+function scanMagnitude(text: string): Scanned | null {
+  const found = /^[-+]?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)/.exec(text);
+  if (found === null) return null;
+  const [{ length }, digits = ''] = found;
   const value = BigInt(/^0[0-7]/.test(digits) ? `0o${digits}` : digits.toLowerCase());
-  if (value >> WIDEST !== 0n) return null;
-  return { value: BigInt.asUintN(64, negated(found, value)), length: found.length };
+  return { value, length };
 }
+
+const within64 = (text: string, { value, length }: Scanned): Scanned => ({
+  value: BigInt.asUintN(64, negated(text, value)),
+  length,
+});
 
 /** A number of a field: hexadecimal of any length, else as strtoull. Null when none stands there. */
 export function scanFieldNumber(text: string): Scanned | null {
+  const plain = plainNumber(text);
+  if (plain >= 0) return { value: BigInt(plain), length: text.length };
   const hexadecimal = /^0[xX]([0-9a-fA-F \t\r\n]*)/.exec(text);
-  if (hexadecimal === null) return scanUnsigned(text);
-  const digits = (hexadecimal[1] ?? '').replaceAll(/\s/g, '');
-  return { value: BigInt(`0x${digits === '' ? '0' : digits}`), length: hexadecimal[0].length };
+  if (hexadecimal !== null) {
+    const digits = (hexadecimal[1] ?? '').replaceAll(/\s/g, '');
+    return { value: BigInt(`0x${digits === '' ? '0' : digits}`), length: hexadecimal[0].length };
+  }
+  return scanUnsigned(text);
 }
 
-/** An int that may be in hexadecimal or octal, cut to 32 bits as C does. */
+/** A number as strtoull reads it with base 0; null when none stands there or it has over 64 bits. */
+export function scanUnsigned(text: string): Scanned | null {
+  const found = scanMagnitude(text);
+  return found === null || found.value >> WIDEST !== 0n ? null : within64(text, found);
+}
+
+/** An integer cut to 64 bits, however long it is. Null when none stands there. */
 export function scanInt(text: string): Scanned | null {
-  const found = /^[-+]?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)/.exec(text)?.[0];
-  if (found === undefined) return null;
-  const digits = found.replace(/^[-+]/, '');
-  const value = BigInt(/^0[0-7]/.test(digits) ? `0o${digits}` : digits.toLowerCase());
-  return { value: BigInt.asUintN(64, negated(found, value)), length: found.length };
+  const found = scanMagnitude(text);
+  return found === null ? null : within64(text, found);
 }
 
 const octet = (text: string, radix: 10 | 16): bigint => {
@@ -51,6 +117,8 @@ const macForm = /^[-+]?(?:0[xX])?[0-9a-fA-F]+(?::[-+]?(?:0[xX])?[0-9a-fA-F]+){5}
 
 /** A MAC address; null when the text is none. */
 export function scanMac(text: string): bigint | null {
+  const plain = plainBytes(text, CODE.colon, 16, 6);
+  if (plain >= 0) return BigInt(plain);
   if (!macForm.test(text)) return null;
   return joined(text.split(':').map((part) => octet(part, 16)));
 }
@@ -59,6 +127,8 @@ const ipv4Form = /^[-+]?[0-9]+(?:\.[-+]?[0-9]+){3}$/;
 
 /** An IPv4 address, whose bytes are cut to 8 bits; null when the text is none. */
 export function scanIpv4(text: string): bigint | null {
+  const plain = plainBytes(text, CODE.dot, 10, 4);
+  if (plain >= 0) return BigInt(plain);
   if (!ipv4Form.test(text)) return null;
   return joined(text.split('.').map((part) => octet(part, 10)));
 }
@@ -70,5 +140,7 @@ export function scanIpv6(text: string): bigint | null {
 
 /** A decimal number with a sign that fills the text; null when it does not. */
 export function scanDecimal(text: string): bigint | null {
+  const plain = text.startsWith('0') ? -1 : plainNumber(text);
+  if (plain >= 0) return BigInt(plain);
   return /^[-+]?[0-9]+$/.test(text) ? BigInt(text.replace(/^\+/, '')) : null;
 }

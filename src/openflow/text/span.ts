@@ -3,6 +3,8 @@
  * grammar is ovs-ofctl's: items separated by commas or white space, each `key`, `key=value`,
  * `key:value` or `key(value)`; brackets nest and quotes shield.
  */
+import { plainNumber } from './scan.ts';
+
 export interface Span {
   readonly text: string;
   /** Offset of the first character in the line, from 0. */
@@ -137,6 +139,8 @@ const numberForm = /^(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)$/i;
  */
 export function parseNumber(span: Span, bits: number, what: string): bigint {
   const { text } = span;
+  const plain = plainNumber(text);
+  if (plain >= 0 && plain < 2 ** bits) return BigInt(plain);
   if (!numberForm.test(text)) {
     throw new TextError(span.at, `expected a number for ${what}, found "${text}"`);
   }
@@ -149,6 +153,8 @@ export function parseNumber(span: Span, bits: number, what: string): bigint {
 
 /** As {@link parseNumber}, for widths of 32 bits or less, within `low` … `high`. */
 export function parseInteger(span: Span, what: string, low: number, high: number): number {
+  const plain = plainNumber(span.text);
+  if (plain >= low && plain <= high) return plain;
   const value = parseNumber(span, 64, what);
   if (value < BigInt(low) || value > BigInt(high)) {
     throw new TextError(span.at, `${what} ${span.text} is outside ${low} to ${high}`);

@@ -18,12 +18,12 @@ export function drawFrom(seed: number): Draw {
   };
 }
 
-const pick = <T>(draw: Draw, from: readonly T[]): T => {
+export const pick = <T>(draw: Draw, from: readonly T[]): T => {
   const found = from[draw(from.length)];
   if (found === undefined) throw new RangeError('nothing to pick from');
   return found;
 };
-const often = (draw: Draw, percent: number): boolean => draw(100) < percent;
+export const often = (draw: Draw, percent: number): boolean => draw(100) < percent;
 
 /** Numbers near the ends of their range, and any. */
 function bits(draw: Draw, count: number): bigint {

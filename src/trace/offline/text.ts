@@ -2,12 +2,21 @@
 import { FIELDS, type Field, type FlowKey } from '../../openflow/fields.ts';
 import { readField } from '../../openflow/key.ts';
 import { formatActions, formatMatch } from '../../openflow/text/index.ts';
-import { formatPort } from '../../openflow/text/ports.ts';
 import { formatMatchValue } from '../../openflow/text/values.ts';
 import { flowText } from '../../sim/datapath/index.ts';
 import type { Step } from '../../sim/index.ts';
 import type { LoadedBridge } from './bridge.ts';
-import type { OfflineTrace, Outcome, Section } from './trace.ts';
+import {
+  coursesOf,
+  ending,
+  endsInNothing,
+  flowName,
+  portName,
+  SUPPRESSED,
+  whyNothing,
+  type Course,
+} from './ending.ts';
+import type { OfflineTrace } from './trace.ts';
 
 /** Fields by which a change is told: no two overlap, and those of one packet share no place. */
 const TOLD: readonly Field[] = [
@@ -58,19 +67,6 @@ function changes(before: FlowKey, after: FlowKey): string[] {
 
 type StepOf<K extends Step['kind']> = Extract<Step, { kind: K }>;
 
-const SUPPRESSED: Readonly<Record<StepOf<'suppressed'>['why'], string>> = {
-  in_port: 'not sent: the packet came in there (use IN_PORT, or set in_port to 0 before)',
-  no_such_port: 'not sent: there is no such port',
-  down: 'not sent: the port is down',
-  error: 'void: an error further on makes all of this a drop',
-  tunnel: 'not sent: the tunnel has no destination, or is the one that the packet came out of',
-};
-
-function portName(bridge: LoadedBridge, port: number): string {
-  const name = bridge.sim.ports.get(port)?.name;
-  return name === undefined ? formatPort(port) : `${formatPort(port)} (${name})`;
-}
-
 /** What there is to say of a step beside its flow; nothing of those that only mark a place. */
 const TELL: {
   readonly [K in Step['kind']]?: (step: StepOf<K>, bridge: LoadedBridge) => string;
@@ -80,7 +76,11 @@ const TELL: {
     if (buckets.length === 0) return `group ${group.id} has no bucket that is alive or chosen`;
     return `group ${group.id} (${group.type}): bucket ${buckets.join(', ')}`;
   },
-  output: ({ port }, bridge) => `sent to port ${portName(bridge, port)}`,
+  output: ({ port }, bridge) => {
+    const peer = bridge.sim.ports.get(port)?.peer;
+    const onward = peer === undefined ? '' : `, and on into the bridge of ${peer}`;
+    return `sent to port ${portName(bridge, port)}${onward}`;
+  },
   suppressed: ({ port, why }, bridge) => `port ${portName(bridge, port)}: ${SUPPRESSED[why]}`,
   controller: ({ reason }) => `sent to the controller (reason ${reason})`,
   conntrack: ({ zone, committed, table }) =>
@@ -107,29 +107,10 @@ function tell(step: Step, bridge: LoadedBridge): string | null {
   return write?.(step, bridge) ?? null;
 }
 
-const ENDINGS: Readonly<Record<Outcome, string>> = {
-  output: 'sent out',
-  controller: 'sent to the controller only',
-  recirc: 'not known: it is recirculated with a hash that only the switch computes',
-  drop: 'dropped',
-};
-
-/** Why nothing came of a section: the last thing that it met. */
-function whyDropped(steps: readonly Step[]): string {
-  const suppressed = steps.findLast((step) => step.kind === 'suppressed');
-  if (suppressed !== undefined) return 'nothing of it was sent';
-  const last = steps.findLast((step) => step.kind === 'table');
-  if (last === undefined) return 'no table was looked up';
-  if (last.flow === null) return `no flow of table ${last.table} matches`;
-  if (last.flow.actions.length === 0) return `the flow of table ${last.table} has no actions`;
-  return `the actions of table ${last.table} lead nowhere`;
-}
-
 class Writer {
   readonly lines: string[] = [];
   readonly #trace: OfflineTrace;
   readonly #bridge: LoadedBridge;
-  #sections = 0;
 
   constructor(trace: OfflineTrace, bridge: LoadedBridge) {
     this.#trace = trace;
@@ -138,22 +119,17 @@ class Writer {
 
   /** Sections come breadth first, as their forks are numbered. */
   all(): void {
-    const order: Section[] = [this.#trace.section];
-    for (const section of order) {
-      this.section(section);
-      order.push(...section.recirculations);
-    }
+    for (const course of coursesOf(this.#trace)) this.course(course);
+    this.lines.push('', ...ending(this.#trace, this.#bridge));
   }
 
-  section(section: Section): void {
-    const number = this.#sections;
-    this.#sections += 1;
-    const { pass, steps } = section.origin;
+  course(course: Course): void {
+    const { number, section, steps: met } = course;
     const { execution } = this.#trace;
+    const { pass } = section.origin;
     const initial = execution.initial[pass];
     if (number > 0) this.lines.push('', `— copy ${number}, back from conntrack —`);
     if (initial !== undefined) this.lines.push(`Packet: ${flowText(initial)}`, '');
-    const met = steps.flatMap((index) => execution.steps[index] ?? []);
     let before = initial;
     for (const step of met) {
       if ('key' in step) {
@@ -164,11 +140,11 @@ class Writer {
       }
       this.#step(step);
     }
-    const failure = execution.failures[pass] ?? null;
-    const why = failure ?? (section.datapathActions === 'drop' ? whyDropped(met) : null);
     this.lines.push('', `Final flow: ${section.finalFlow}`);
     this.lines.push(`Datapath actions: ${section.datapathActions}`);
-    if (why !== null) this.lines.push(`Nothing leaves here: ${why}.`);
+    if (endsInNothing(course, this.#bridge)) {
+      this.lines.push(`Nothing leaves here: ${whyNothing(course, this.#bridge)}.`);
+    }
   }
 
   #step(step: Step): void {
@@ -178,10 +154,8 @@ class Writer {
         this.lines.push(`${String(table).padStart(3)}. no flow matches`);
         return;
       }
-      const match = formatMatch(flow.match) || 'any packet';
-      const cookie = flow.cookie === 0n ? '' : `, cookie 0x${flow.cookie.toString(16)}`;
       this.lines.push(
-        `${String(table).padStart(3)}. ${match}, priority ${flow.priority}${cookie}`,
+        `${String(table).padStart(3)}. ${flowName(flow)}`,
         `     ${formatActions(flow.actions)}`,
       );
       return;
@@ -195,7 +169,6 @@ class Writer {
 export function renderOffline(trace: OfflineTrace, bridge: LoadedBridge): string {
   const writer = new Writer(trace, bridge);
   writer.all();
-  writer.lines.push('', `Outcome: ${ENDINGS[trace.section.outcome]}.`);
   if (!bridge.portsKnown) {
     writer.lines.push(
       'Which ports there are is not known (--ports tells): each is taken to exist, with its own number in the datapath.',

@@ -110,9 +110,8 @@ class Tuple {
     return rule;
   }
 
-  /** Whether a rule has this priority. */
-  holds(priority: number): boolean {
-    return this.#priorities.has(priority);
+  get priorities(): Iterable<number> {
+    return this.#priorities.keys();
   }
 
   /** The rule of the next lower priority than `rule`, one of this tuple's, that `key` lies under. */
@@ -190,6 +189,8 @@ export class FlowTable {
   /** By falling priority; among equals as Open vSwitch has them (lib/pvector.c). */
   readonly #tuples: Tuple[] = [];
   readonly #byMask = new Map<string, Tuple>();
+  /** What `rivals` goes by; null: not made since the last change. */
+  #byPriority: ReadonlyMap<number, readonly Tuple[]> | null = null;
 
   get empty(): boolean {
     return this.#tuples.length === 0;
@@ -214,6 +215,7 @@ export class FlowTable {
     const replaced = tuple.exact(value, flow.priority);
     if (replaced !== null) tuple.remove(replaced);
     tuple.insert(new Rule(flow, value, now, replaced ?? heir));
+    this.#byPriority = null;
     if (tuple.maxPriority !== before) this.#sort();
   }
 
@@ -233,6 +235,7 @@ export class FlowTable {
     if (tuple === undefined || rule === null || rule === undefined) return false;
     const before = tuple.maxPriority;
     tuple.remove(rule);
+    this.#byPriority = null;
     if (tuple.empty) {
       this.#byMask.delete(id);
       const last = this.#tuples.pop();
@@ -257,10 +260,13 @@ export class FlowTable {
    */
   rivals(key: FlowKey, rule: Rule): readonly Rule[] {
     const { priority } = rule.flow;
+    this.#byPriority ??= tuplesByPriority(this.#tuples);
+    const tuples = this.#byPriority.get(priority);
+    // Rules of one tuple and priority have different values: a key lies under one of them at most.
+    if (tuples === undefined || tuples.length < 2) return NO_RULES;
     let rivals: Rule[] | null = null;
-    for (const tuple of this.#tuples) {
-      if (tuple.maxPriority < priority) break;
-      if (!tuple.holds(priority) || (tuple.ethernetOnly && key[AT.packetType] !== 0)) continue;
+    for (const tuple of tuples) {
+      if (tuple.ethernetOnly && key[AT.packetType] !== 0) continue;
       let other = tuple.find(key);
       while (other !== null && other.flow.priority > priority) other = tuple.findBelow(other, key);
       if (other === null || other === rule || other.flow.priority !== priority) continue;
@@ -336,6 +342,18 @@ export class FlowTable {
       soft = [...soft.filter((rule) => rule.flow.priority !== priority), ...lower];
     }
   }
+}
+
+function tuplesByPriority(tuples: readonly Tuple[]): ReadonlyMap<number, readonly Tuple[]> {
+  const byPriority = new Map<number, Tuple[]>();
+  for (const tuple of tuples) {
+    for (const priority of tuple.priorities) {
+      const holders = byPriority.get(priority);
+      if (holders === undefined) byPriority.set(priority, [tuple]);
+      else holders.push(tuple);
+    }
+  }
+  return byPriority;
 }
 
 /** Ids of which the soft matches hold every clause, in the order that they fill up. */

@@ -144,6 +144,12 @@ export function newPass(departure: Departure, firstStep: number, initial: FlowKe
   };
 }
 
+/** Where the actions of `flow`, found in `table`, stand: written out, for every lookup makes one. */
+export function inTable(frame: Frame, table: number, flow: Flow, last: boolean): Frame {
+  const { packet, pass, bridge, depth } = frame;
+  return { packet, pass, bridge, table, depth, flow, bucket: false, last };
+}
+
 /** Whether nothing of the translation follows the action at `index` of its list. */
 export function isLast(frame: Frame, list: readonly Operation[], index: number): boolean {
   return frame.last && index === list.length - 1 && frame.pass.actionSet.length === 0;

@@ -63,6 +63,12 @@ export function swapTuple(key: FlowKey): void {
   }
 }
 
+/** The frame, for an action at `index` of its list. */
+function lastOr(frame: Frame, list: readonly Operation[], index: number): Frame {
+  const last = isLast(frame, list, index);
+  return last === frame.last ? frame : { ...frame, last };
+}
+
 type LengthCheck = ActionOf<'check_pkt_larger'>;
 
 /** Both outcomes where the length is not known, each with all that follows in the list. */
@@ -115,10 +121,7 @@ export const tableHandlers = {
     walk.table(operation.table ?? frame.table, inPort, inner, { original: operation.ct });
   },
   goto_table: (walk, { table }, frame, list, index) =>
-    walk.table(table, frame.packet.key[AT.inPort] ?? 0, {
-      ...frame,
-      last: isLast(frame, list, index),
-    }),
+    walk.table(table, frame.packet.key[AT.inPort] ?? 0, lastOr(frame, list, index)),
   clone: (walk, { operations }, frame, list, index) =>
     runClone(walk, operations, { ...frame, last: isLast(frame, list, index) }),
   check_pkt_larger: (walk, action, frame, list, index) => {

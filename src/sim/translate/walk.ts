@@ -28,6 +28,7 @@ import { groupHandlers } from './groups.ts';
 import { headerHandlers, readUnderLabel } from './header.ts';
 import { controllerStep, leaveBehind, outputHandlers, type Sending } from './output.ts';
 import {
+  inTable,
   newPass,
   UNSET_PORT,
   type DatapathHash,
@@ -78,6 +79,8 @@ interface LookUp {
   /** What is found runs as the content of a clone. */
   readonly asClone?: boolean;
 }
+
+const USUAL: LookUp = {};
 
 export class Walk implements Execution {
   readonly steps: Step[] = [];
@@ -138,7 +141,7 @@ export class Walk implements Execution {
       this.finish(start);
     } else {
       const rule = this.#lookUp(table, packet.key[AT.inPort] ?? 0, start, false);
-      const frame = rule === null ? start : { ...start, flow: rule.flow };
+      const frame = rule === null ? start : inTable(start, table, rule.flow, true);
       if (!congested(this, frame)) {
         if (rule !== null) this.list(rule.operations, frame);
         this.finish(frame);
@@ -149,7 +152,7 @@ export class Walk implements Execution {
   }
 
   /** Looks `table` up with `inPort` for in_port and runs what it finds. */
-  table(table: number, inPort: number, frame: Frame, how: LookUp = {}): void {
+  table(table: number, inPort: number, frame: Frame, how: LookUp = USUAL): void {
     const { pass } = frame;
     if (pass.wasMpls && !this.#readMpls(frame)) return;
     if (!this.withinLimits(frame)) return;
@@ -161,7 +164,7 @@ export class Walk implements Execution {
     const deeper = table <= frame.table ? 1 : 0;
     pass.resubmits += 1;
     pass.nesting += deeper;
-    const inner = { ...frame, table, flow: rule.flow, bucket: false };
+    const inner = inTable(frame, table, rule.flow, frame.last);
     if (how.asClone === true) runClone(this, rule.operations, inner);
     else this.list(rule.operations, inner);
     pass.nesting -= deeper;
@@ -322,7 +325,16 @@ export class Walk implements Execution {
     key[AT.inPort] = inPort;
     const rule = fragment(key) === 0 ? bridge.lookup(table, key) : blind(bridge, table, key);
     const flow = rule?.flow ?? null;
-    this.step(frame, { kind: 'table', table, flow, key: snapshot(packet) });
+    // Made whole: this is the step that there are most of.
+    const { depth, pass } = frame;
+    this.steps.push({
+      depth,
+      pass: pass.number,
+      kind: 'table',
+      table,
+      flow,
+      key: snapshot(packet),
+    });
     if (this.#ambiguity && rule !== null) this.#compare(rule, table, frame);
     key[AT.inPort] = realPort;
     if (inPort !== realPort) packet.snapshot = null;

@@ -46,6 +46,19 @@ function writes(action: Action, target: Field): boolean {
   }
 }
 
+/** Whether an action may be what gave a field this value: one that writes another constant is not. */
+function gives(action: Action, { field, value, mask }: Term): boolean {
+  if (!writes(action, field)) return false;
+  if (action.kind === 'set_field' && action.field === field) {
+    return ((action.value ^ value) & action.mask & mask) === 0n;
+  }
+  if (action.kind === 'load' && action.target.field === field) {
+    const bits = action.value << BigInt(action.target.first);
+    return ((bits ^ value) & subfieldMask(action.target) & mask) === 0n;
+  }
+  return true;
+}
+
 const valueUnder = (key: FlowKey, { field, mask }: Term): bigint => readField(key, field) & mask;
 
 /**
@@ -76,9 +89,10 @@ function causeOf(lookups: readonly Lookup[], term: Term): { cause: Cause; at: nu
   const unlike = lookups.findLastIndex(({ key }) => valueUnder(key, term) !== value);
   if (unlike === -1) return null;
   for (const { flow, table } of between(lookups, unlike + 1)) {
-    const action = flow?.actions.findLast((one) => writes(one, term.field));
+    const made = { ...term, value };
+    const action = flow?.actions.findLast((one) => gives(one, made));
     if (flow !== null && action !== undefined) {
-      return { cause: { term: { ...term, value }, table, flow, action }, at: unlike + 1 };
+      return { cause: { term: made, table, flow, action }, at: unlike + 1 };
     }
   }
   return null;

@@ -12,6 +12,8 @@ cookie=0x4,table=0,priority=10,in_port=4 actions=ct_clear,output:4
 cookie=0x5,table=8,priority=1 actions=resubmit(,73),move:NXM_NX_REG10[12]->NXM_NX_REG0[15],resubmit(,9)
 cookie=0x6,table=73,priority=80,reg14=0x3 actions=load:1->NXM_NX_REG10[12]
 cookie=0x7,table=9,priority=50,reg0=0x8000/0x8000 actions=drop
+cookie=0x9,table=0,priority=10,in_port=LOCAL actions=load:1->NXM_NX_REG5[],resubmit(,20),load:2->NXM_NX_REG5[],resubmit(,20),load:7->NXM_NX_REG5[]
+cookie=0xa,table=20,reg5=2 actions=drop
 cookie=0x8,table=9,priority=60,tcp,reg0=0x8000/0x8000 actions=controller
 `;
 const GROUPS =
@@ -46,6 +48,12 @@ test('of a drop says which flow dropped, and which flows wrote what it matched',
     '  Why: the flow of table 9, reg0=0x8000/0x8000, priority 50, cookie 0x7, drops it.',
     ...CAUSES,
   ]);
+});
+
+test('says which of several writes it was', () => {
+  expect(endingOf('in_port=LOCAL,udp').at(-1)).toBe(
+    '    reg5=0x2 was written in table 0 (in_port=LOCAL, priority 10, cookie 0x9): load:0x2->NXM_NX_REG5[]',
+  );
 });
 
 test('says which flow asked the controller', () => {

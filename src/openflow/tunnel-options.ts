@@ -47,6 +47,17 @@ export function placeOptions(options: readonly Term[]): Term[] {
 
 const bytesOf = (value: bigint): number => Math.ceil(value.toString(16).length / 2);
 
+/** What a switch makes of a value and its mask when its TLV map has a shorter option: it keeps their first bytes. */
+export function cutToOption(
+  { bytes }: Field,
+  value: bigint,
+  mask: bigint | null,
+): { readonly value: bigint; readonly mask: bigint | null } {
+  const over = Math.max(bytesOf(value), bytesOf(mask ?? 0n)) - bytes;
+  const cut = (number: bigint): bigint => (over > 0 ? number >> BigInt(over * 8) : number);
+  return { value: cut(value), mask: mask === null ? null : cut(mask) };
+}
+
 /** The field `tun_metadata<index>` for an option as long as a value and its mask make it. */
 export function optionFor(index: number, value: bigint, mask: bigint | null): Field {
   const length = Math.max(bytesOf(value), bytesOf(mask ?? 0n));

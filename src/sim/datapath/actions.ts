@@ -4,8 +4,9 @@
  */
 import type { FlowKey } from '../../openflow/fields.ts';
 import type { Execution, Step } from '../types.ts';
-import { commit, type Masks } from './commit.ts';
+import { commit, isCommitted, type Masks } from './commit.ts';
 import { conntrackAction } from './conntrack.ts';
+import { hexDigits } from './digits.ts';
 import type { Pending } from './layers.ts';
 import type { Recirculations } from './recirculations.ts';
 import { ownTunnelEnd, tunnelAction, type TunnelOption, type TunnelPort } from './tunnel.ts';
@@ -31,7 +32,7 @@ export interface DatapathView {
 }
 
 /** What the datapath does with the packet of one pass. */
-interface PassActions {
+export interface PassActions {
   readonly text: string;
   readonly outputs: number;
   readonly controllers: number;
@@ -100,6 +101,7 @@ class Composer {
   }
 
   commit(key: FlowKey, index: number): void {
+    if (isCommitted(this.#base, key, this.#pending)) return;
     const written: string[] = [];
     const masks = this.#view.masks(index);
     const looked = this.#view.looked(index);
@@ -157,7 +159,7 @@ class Composer {
   }
 
   recirculate(id: number): void {
-    this.put(`recirc(0x${id.toString(16)})`);
+    this.put(`recirc(0x${hexDigits(id)})`);
   }
 
   hash({ hash, cause, key }: StepOf<'recirculate'>): void {
@@ -255,7 +257,8 @@ const handlers: {
   },
 };
 
-const DROP: PassActions = { text: 'drop', outputs: 0, controllers: 0, hashed: false };
+/** Of a pass of which nothing leaves. */
+export const DROP: PassActions = { text: 'drop', outputs: 0, controllers: 0, hashed: false };
 
 /**
  * What the datapath does with the packet of `pass`.

@@ -207,9 +207,11 @@ const WORDS = [
   ]),
 ].sort((a, b) => a - b);
 
-function differs(base: FlowKey, key: FlowKey): boolean {
-  for (const word of WORDS) if (base[word] !== key[word]) return true;
-  return false;
+/** Whether the datapath's packet `base` is the packet `key` already. */
+export function isCommitted(base: FlowKey, key: FlowKey, { encap, decap }: Pending): boolean {
+  if (encap !== null || decap) return false;
+  for (const word of WORDS) if (base[word] !== key[word]) return false;
+  return true;
 }
 
 /**
@@ -222,7 +224,6 @@ export function commit(
   { masks, looked, tunnelled, pending }: Writing,
   into: string[],
 ): void {
-  if (pending.encap === null && !pending.decap && !differs(base, key)) return;
   layerActions(base, key, pending, into);
   if (areEthernet(base, key)) setHeader(ETHERNET, base, key, masks, into);
   const bared = isMpls(ethernetType(base)) && !isMpls(ethernetType(key));

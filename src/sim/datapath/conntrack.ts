@@ -2,10 +2,11 @@ import { formatIpv4 } from '../../address/index.ts';
 import type { NatSpec } from '../../openflow/flow.ts';
 import { formatV6 } from '../../openflow/text/values.ts';
 import type { Step } from '../types.ts';
+import { hexOf } from './digits.ts';
 
 type ConntrackStep = Extract<Step, { kind: 'conntrack' }>;
 
-const hex = (value: number | bigint): string => (value == 0 ? '0' : `0x${value.toString(16)}`);
+const hex = (value: bigint): string => (value === 0n ? '0' : `0x${value.toString(16)}`);
 
 const ALL_LABEL = (1n << 128n) - 1n;
 
@@ -39,13 +40,12 @@ function nat(spec: NatSpec): string {
 
 /** `ct` as the datapath's, with what `exec` does to mark and label. */
 export function conntrackAction({ action, zone, mark, label: labels }: ConntrackStep): string {
-  const parts = [
-    action.commit ? (action.force ? 'force_commit' : 'commit') : '',
-    zone === 0 ? '' : `zone=${zone}`,
-    mark.mask === 0 ? '' : `mark=${hex(mark.value)}/${hex(mark.mask)}`,
-    labels.mask === 0n ? '' : label(labels),
-    action.alg === null ? '' : `helper=${action.alg}`,
-    action.nat === null ? '' : nat(action.nat),
-  ].filter((part) => part !== '');
-  return parts.length === 0 ? 'ct' : `ct(${parts.join(',')})`;
+  let parts = '';
+  if (action.commit) parts += action.force ? ',force_commit' : ',commit';
+  if (zone !== 0) parts += `,zone=${zone}`;
+  if (mark.mask !== 0) parts += `,mark=${hexOf(mark.value)}/${hexOf(mark.mask)}`;
+  if (labels.mask !== 0n) parts += `,${label(labels)}`;
+  if (action.alg !== null) parts += `,helper=${action.alg}`;
+  if (action.nat !== null) parts += `,${nat(action.nat)}`;
+  return parts === '' ? 'ct' : `ct(${parts.slice(1)})`;
 }

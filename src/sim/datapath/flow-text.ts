@@ -2,10 +2,9 @@
  * A packet as `ofproto/trace` prints it: every field that it has, context that is zero left out
  * (flow_format() in lib/flow.c and match_format() in lib/match.c).
  */
-import { formatIpv4, formatMac } from '../../address/index.ts';
 import { ETH_TYPE, IP_PROTO } from '../../openflow/build.ts';
 import { field, PLACES, type Field, type FlowKey } from '../../openflow/fields.ts';
-import { readField } from '../../openflow/key.ts';
+import { readField, readNumber } from '../../openflow/key.ts';
 import { formatPort } from '../../openflow/text/ports.ts';
 import { formatMatchValue, formatV6 } from '../../openflow/text/values.ts';
 import {
@@ -20,6 +19,7 @@ import {
   vlanTci,
   VLAN_PRESENT_BIT,
 } from '../words.ts';
+import { hexDigits, hexOf, ipv4At, macAt } from './digits.ts';
 import { isMpls, LABEL_WORDS } from './labels.ts';
 import { tunnelText } from './tunnel-text.ts';
 
@@ -28,25 +28,23 @@ const NSH = 0x894f;
 const IGMP = 2;
 const LATER_FRAGMENT = 2;
 
-const hex = (value: bigint | number): string => (value == 0 ? '0' : `0x${value.toString(16)}`);
+const hex = (value: bigint): string => (value === 0n ? '0' : `0x${value.toString(16)}`);
 const padded = (value: number, digits: number): string =>
-  `0x${value.toString(16).padStart(digits, '0')}`;
+  `0x${hexDigits(value).padStart(digits, '0')}`;
 
-type Items = string[];
+/** Writes a field that is not zero. Here, as in all pieces of the text, a comma stands before it. */
+type Context = (key: FlowKey) => string;
 
-/** Prints a field that is not zero. */
-type Context = (key: FlowKey, into: Items) => void;
-
-/** Prints `target` by `write` where it is not zero, which most of a packet's context is. */
+/** Writes `target` by `write` where it is not zero, which most of a packet's context is. */
 function context(name: string, target: Field, write: (value: bigint) => string): Context {
   const first = target.at >>> 5;
   const last = (target.at + target.bits - 1) >>> 5;
-  return (key, into) => {
+  return (key) => {
     let any = 0;
     for (let word = first; word <= last; word += 1) any |= key[word] ?? 0;
-    if (any === 0) return;
+    if (any === 0) return '';
     const value = readField(key, target);
-    if (value !== 0n) into.push(`${name}=${write(value)}`);
+    return value === 0n ? '' : `,${name}=${write(value)}`;
   };
 }
 
@@ -57,10 +55,10 @@ const formatted = (name: string): Context => {
   return context(name, target, (value) => formatMatchValue({ value, mask: target.exact }, target));
 };
 
-/** Before the protocol's word. */
+const packetMark = inHex('pkt_mark');
+const recirculated = inHex('recirc_id');
+/** Between those and the protocol's word. */
 const BESIDE: readonly Context[] = [
-  inHex('pkt_mark'),
-  inHex('recirc_id'),
   inHex('dp_hash'),
   inHex('skb_priority'),
   formatted('ct_state'),
@@ -70,8 +68,6 @@ const BESIDE: readonly Context[] = [
 ];
 
 const CT = {
-  source: field('ct_nw_src'),
-  destination: field('ct_nw_dst'),
   source6: field('ct_ipv6_src'),
   destination6: field('ct_ipv6_dst'),
   protocol: field('ct_nw_proto'),
@@ -83,22 +79,27 @@ const TRACKED = 0x20;
 const INVALID = 0x10;
 
 /** What the connection was when it began, where it is known. */
-function original(key: FlowKey, into: Items): void {
+function original(key: FlowKey): string {
   const state = key[AT.ctState] ?? 0;
   const valid = (state & CONNECTION) !== 0 || ((state & TRACKED) !== 0 && (state & INVALID) === 0);
-  const protocol = readField(key, CT.protocol);
-  if (!valid || protocol === 0n) return;
+  if (!valid) return '';
+  const protocol = readNumber(key, CT.protocol);
   const type = ethernetType(key);
-  if (type === ETH_TYPE.ip) {
-    into.push(`ct_nw_src=${formatIpv4(readField(key, CT.source))}`);
-    into.push(`ct_nw_dst=${formatIpv4(readField(key, CT.destination))}`);
-  } else if (type === ETH_TYPE.ipv6 && !isNeighbourDiscovery(key)) {
-    into.push(`ct_ipv6_src=${formatV6(readField(key, CT.source6))}`);
-    into.push(`ct_ipv6_dst=${formatV6(readField(key, CT.destination6))}`);
-  }
-  if (type !== ETH_TYPE.ip && type !== ETH_TYPE.ipv6) return;
+  if (protocol === 0 || (type !== ETH_TYPE.ip && type !== ETH_TYPE.ipv6)) return '';
   const ports = key[AT.ctPorts] ?? 0;
-  into.push(`ct_nw_proto=${protocol}`, `ct_tp_src=${ports >>> 16}`, `ct_tp_dst=${ports & 0xffff}`);
+  return (
+    originalAddresses(key, type) +
+    `,ct_nw_proto=${protocol},ct_tp_src=${ports >>> 16},ct_tp_dst=${ports & 0xffff}`
+  );
+}
+
+function originalAddresses(key: FlowKey, type: number): string {
+  if (type === ETH_TYPE.ip) {
+    return `,ct_nw_src=${ipv4At(key, AT.ctTuple)},ct_nw_dst=${ipv4At(key, AT.ctTuple + 1)}`;
+  }
+  if (isNeighbourDiscovery(key)) return '';
+  const source = formatV6(readField(key, CT.source6));
+  return `,ct_ipv6_src=${source},ct_ipv6_dst=${formatV6(readField(key, CT.destination6))}`;
 }
 
 const PROTOCOL_WORDS: ReadonlyMap<number, ReadonlyMap<number, string>> = new Map<
@@ -136,49 +137,49 @@ const TYPE_WORDS: ReadonlyMap<number, string> = new Map([
 
 const REGISTERS = 16;
 
-function registers(key: FlowKey, into: Items): void {
+function registers(key: FlowKey): string {
+  let text = '';
   for (let index = 0; index < REGISTERS; index += 1) {
     const value = key[AT.registers + index] ?? 0;
-    if (value !== 0) into.push(`reg${index}=0x${value.toString(16)}`);
+    if (value !== 0) text += `,reg${index}=0x${hexDigits(value)}`;
   }
+  return text;
 }
 
-function vlanTag(tci: number, index: string, into: Items): void {
-  if ((tci & VLAN_PRESENT_BIT) === 0) into.push(`vlan_tci${index}=${padded(tci, 4)}`);
-  else into.push(`dl_vlan${index}=${tci & 0xfff}`, `dl_vlan_pcp${index}=${tci >>> 13}`);
+function vlanTag(tci: number, index: string): string {
+  if ((tci & VLAN_PRESENT_BIT) === 0) return `,vlan_tci${index}=${padded(tci, 4)}`;
+  return `,dl_vlan${index}=${tci & 0xfff},dl_vlan_pcp${index}=${tci >>> 13}`;
 }
 
 /** The first tag always, the second where the first is there. */
-function vlans(key: FlowKey, into: Items): void {
+function vlans(key: FlowKey): string {
   const outer = vlanTci(key);
-  vlanTag(outer, '', into);
-  if (outer !== 0) vlanTag((key[PLACES.innerVlan] ?? 0) >>> 16, '1', into);
+  if (outer === 0) return vlanTag(0, '');
+  return vlanTag(outer, '') + vlanTag((key[PLACES.innerVlan] ?? 0) >>> 16, '1');
 }
 
 const CONTEXT = [1, 2, 3, 4].map((index) => field(`nsh_c${index}`));
 /** Whose packets have four words of context. */
 const NSH_TYPE_1 = 1;
 
-function serviceHeader(key: FlowKey, into: Items): void {
+function serviceHeader(key: FlowKey): string {
   const header = key[AT.nsh] ?? 0;
   const path = key[AT.nshPath] ?? 0;
   const type = (header >>> 8) & 0xff;
-  into.push(`nsh_flags=${header >>> 24}`, `nsh_ttl=${(header >>> 16) & 0xff}`);
-  into.push(`nsh_mdtype=${type}`, `nsh_np=${header & 0xff}`);
-  into.push(`nsh_spi=0x${(path >>> 8).toString(16)}`, `nsh_si=${path & 0xff}`);
-  if (type !== NSH_TYPE_1) return;
-  for (const context of CONTEXT) {
-    into.push(`${context.name}=0x${readField(key, context).toString(16)}`);
-  }
+  const text =
+    `,nsh_flags=${header >>> 24},nsh_ttl=${(header >>> 16) & 0xff},nsh_mdtype=${type}` +
+    `,nsh_np=${header & 0xff},nsh_spi=0x${hexDigits(path >>> 8)},nsh_si=${path & 0xff}`;
+  if (type !== NSH_TYPE_1) return text;
+  const context = CONTEXT.map((one) => `,${one.name}=0x${readField(key, one).toString(16)}`);
+  return text + context.join('');
 }
 
-const ETHER = { source: field('eth_src'), destination: field('eth_dst') } as const;
 const IPV6 = {
   source: field('ipv6_src'),
   destination: field('ipv6_dst'),
   label: field('ipv6_label'),
 } as const;
-const ARP = { sender: field('arp_sha'), target: field('arp_tha') } as const;
+const ARP = { sender: AT.arpSource, target: field('arp_tha').at >>> 5 } as const;
 const ND_TARGET = field('nd_target');
 
 function isNeighbourDiscovery(key: FlowKey): boolean {
@@ -191,43 +192,34 @@ function isNeighbourDiscovery(key: FlowKey): boolean {
   );
 }
 
-const ipv4At = (key: FlowKey, word: number): string => formatIpv4(BigInt(key[word] ?? 0));
-
-function network(key: FlowKey, type: number, into: Items): void {
+function network(key: FlowKey, type: number): string {
   if (type === ETH_TYPE.ip) {
-    into.push(`nw_src=${ipv4At(key, AT.ipSource)}`, `nw_dst=${ipv4At(key, AT.ipDestination)}`);
-  } else if (type === ETH_TYPE.ipv6) {
-    into.push(
-      `ipv6_src=${formatV6(readField(key, IPV6.source))}`,
-      `ipv6_dst=${formatV6(readField(key, IPV6.destination))}`,
-      `ipv6_label=${padded(Number(readField(key, IPV6.label)), 5)}`,
-    );
-  } else if (type === ETH_TYPE.arp || type === RARP) {
-    into.push(
-      `arp_spa=${ipv4At(key, AT.ipSource)}`,
-      `arp_tpa=${ipv4At(key, AT.ipDestination)}`,
-      `arp_op=${ipProtocol(key)}`,
-      `arp_sha=${formatMac(readField(key, ARP.sender))}`,
-      `arp_tha=${formatMac(readField(key, ARP.target))}`,
-    );
+    return `,nw_src=${ipv4At(key, AT.ipSource)},nw_dst=${ipv4At(key, AT.ipDestination)}`;
   }
+  if (type === ETH_TYPE.ipv6) {
+    const source = formatV6(readField(key, IPV6.source));
+    const destination = formatV6(readField(key, IPV6.destination));
+    const label = padded(readNumber(key, IPV6.label), 5);
+    return `,ipv6_src=${source},ipv6_dst=${destination},ipv6_label=${label}`;
+  }
+  if (type !== ETH_TYPE.arp && type !== RARP) return '';
+  const addresses = `,arp_spa=${ipv4At(key, AT.ipSource)},arp_tpa=${ipv4At(key, AT.ipDestination)}`;
+  const macs = `,arp_sha=${macAt(key, ARP.sender)},arp_tha=${macAt(key, ARP.target)}`;
+  return `${addresses},arp_op=${ipProtocol(key)}${macs}`;
 }
 
-function labels(key: FlowKey, into: Items): void {
+function labels(key: FlowKey): string {
   const [outer, ...inner] = LABEL_WORDS.map((word) => key[word] ?? 0);
   const label = outer ?? 0;
-  into.push(
-    `mpls_label=${label >>> 12}`,
-    `mpls_tc=${(label >>> 9) & 7}`,
-    `mpls_ttl=${label & 0xff}`,
-    `mpls_bos=${(label >>> 8) & 1}`,
-  );
+  let text = `,mpls_label=${label >>> 12},mpls_tc=${(label >>> 9) & 7}`;
+  text += `,mpls_ttl=${label & 0xff},mpls_bos=${(label >>> 8) & 1}`;
   let bottom = (label & 0x100) !== 0;
   for (const [index, entry] of inner.entries()) {
-    if (bottom) return;
-    into.push(`mpls_lse${index + 1}=${entry}`);
+    if (bottom) return text;
+    text += `,mpls_lse${index + 1}=${entry}`;
     bottom = (entry & 0x100) !== 0;
   }
+  return text;
 }
 
 const FRAGMENTS = ['no', 'first', '<error>', 'later'] as const;
@@ -243,92 +235,93 @@ const WITH_PORTS: ReadonlySet<number> = new Set([
 
 const TCP_FLAGS = field('tcp_flags');
 
-function transport(key: FlowKey, type: number, into: Items): void {
+function transport(key: FlowKey, type: number): string {
   const protocol = ipProtocol(key);
   const tos = ((key[AT.ipHeader] ?? 0) >>> 16) & 0xff;
   const part = fragment(key) & 3;
-  into.push(`nw_tos=${tos & 0xfc}`, `nw_ecn=${tos & 3}`, `nw_ttl=${timeToLive(key)}`);
-  into.push(`nw_frag=${FRAGMENTS[part] ?? ''}`);
+  let text =
+    `,nw_tos=${tos & 0xfc},nw_ecn=${tos & 3},nw_ttl=${timeToLive(key)}` +
+    `,nw_frag=${FRAGMENTS[part] ?? ''}`;
   // Whether it is Neighbour Discovery was looked up, so type and code show of a later fragment too.
   const looked = type === ETH_TYPE.ipv6 && protocol === IP_PROTO.icmp6;
   if (looked && (part & LATER_FRAGMENT) !== 0) {
-    if (destinationPort(key) === 0) into.push(`icmp_type=${sourcePort(key)}`);
-    into.push(`icmp_code=${destinationPort(key)}`);
+    if (destinationPort(key) === 0) text += `,icmp_type=${sourcePort(key)}`;
+    text += `,icmp_code=${destinationPort(key)}`;
   } else if ((part & LATER_FRAGMENT) === 0 && WITH_PORTS.has(protocol)) {
-    const icmp =
-      protocol === (type === ETH_TYPE.ip ? IP_PROTO.icmp : IP_PROTO.icmp6) ? 'icmp' : null;
-    const names =
-      icmp === null ? (['tp_src', 'tp_dst'] as const) : (['icmp_type', 'icmp_code'] as const);
-    into.push(`${names[0]}=${sourcePort(key)}`, `${names[1]}=${destinationPort(key)}`);
+    const icmp = protocol === (type === ETH_TYPE.ip ? IP_PROTO.icmp : IP_PROTO.icmp6);
+    text += icmp
+      ? `,icmp_type=${sourcePort(key)},icmp_code=${destinationPort(key)}`
+      : `,tp_src=${sourcePort(key)},tp_dst=${destinationPort(key)}`;
   }
   if (isNeighbourDiscovery(key)) {
-    into.push(
-      `nd_target=${formatV6(readField(key, ND_TARGET))}`,
-      `nd_sll=${formatMac(readField(key, ARP.sender))}`,
-      `nd_tll=${formatMac(readField(key, ARP.target))}`,
-    );
+    const target = formatV6(readField(key, ND_TARGET));
+    text += `,nd_target=${target},nd_sll=${macAt(key, ARP.sender)},nd_tll=${macAt(key, ARP.target)}`;
   }
-  if ((part & LATER_FRAGMENT) === 0 && protocol === IP_PROTO.tcp) {
-    const value = BigInt(tcpFlags(key));
-    into.push(`tcp_flags=${formatMatchValue({ value, mask: TCP_FLAGS.exact }, TCP_FLAGS)}`);
-  }
+  if ((part & LATER_FRAGMENT) !== 0 || protocol !== IP_PROTO.tcp) return text;
+  const flags = { value: BigInt(tcpFlags(key)), mask: TCP_FLAGS.exact };
+  return `${text},tcp_flags=${formatMatchValue(flags, TCP_FLAGS)}`;
 }
 
-const PACKET_TYPE = field('packet_type');
+const ETHERNET = 0;
 const RECIRCULATION = field('recirc_id').at >>> 5;
-const IN_PORT = AT.inPort;
-const METADATA = field('metadata');
-const ETHERNET_NAMESPACE_TYPE = 0;
+
+/** The word for Ethernet type and protocol; '': there is none. */
+function protocolText(key: FlowKey, type: number): string {
+  const word = PROTOCOL_WORDS.get(type)?.get(ipProtocol(key)) ?? TYPE_WORDS.get(type);
+  return word === undefined ? '' : `,${word}`;
+}
+
+function ethernetText(key: FlowKey, typed: boolean): string {
+  const source = macAt(key, AT.ethernetSource);
+  const addresses = `,dl_src=${source},dl_dst=${macAt(key, AT.ethernetDestination)}`;
+  const type = typed ? '' : `,dl_type=${padded(ethernetType(key), 4)}`;
+  return vlans(key) + addresses + type;
+}
+
+const metadata = inHex('metadata');
+
+function innerText(key: FlowKey, type: number, ethernet: boolean): string {
+  if (isMpls(type)) return labels(key);
+  if (type !== ETH_TYPE.ip && type !== ETH_TYPE.ipv6 && type !== NSH) return '';
+  const worded = ethernet && PROTOCOL_WORDS.get(type)?.has(ipProtocol(key)) === true;
+  return (worded ? '' : `,nw_proto=${ipProtocol(key)}`) + transport(key, type);
+}
 
 /**
  * All of a packet in one line.
  * @param options The tunnel options that the switch's TLV map names.
+ * @param recirculation What it came back with, where that is not in the key.
  */
-export function flowText(key: FlowKey, options: readonly Field[] = []): string {
-  const into: Items = [];
-  const packetType = Number(readField(key, PACKET_TYPE));
-  const ethernet = packetType === ETHERNET_NAMESPACE_TYPE;
+export function flowText(key: FlowKey, options: readonly Field[] = [], recirculation = 0): string {
+  const packetType = key[AT.packetType] ?? 0;
+  const ethernet = packetType === ETHERNET;
   const type = ethernet ? ethernetType(key) : packetType & 0xffff;
-  for (const print of BESIDE) print(key, into);
-  original(key, into);
-  if (!ethernet) {
-    into.push(`packet_type=(${packetType >>> 16},${hex(packetType & 0xffff)})`);
-  } else if (key[RECIRCULATION] !== 0) into.push('eth');
-  const word = ethernet
-    ? (PROTOCOL_WORDS.get(type)?.get(ipProtocol(key)) ?? TYPE_WORDS.get(type))
-    : undefined;
-  if (word !== undefined) into.push(word);
-  registers(key, into);
-  tunnelText(key, into, options);
-  const metadata = readField(key, METADATA);
-  if (metadata !== 0n) into.push(`metadata=${hex(metadata)}`);
-  const inPort = key[IN_PORT] ?? 0;
-  if (inPort !== 0) into.push(`in_port=${formatPort(inPort)}`);
-  if (ethernet) {
-    vlans(key, into);
-    into.push(`dl_src=${formatMac(readField(key, ETHER.source))}`);
-    into.push(`dl_dst=${formatMac(readField(key, ETHER.destination))}`);
-    if (word === undefined) into.push(`dl_type=${padded(type, 4)}`);
-  }
-  network(key, type, into);
-  if (type === NSH) serviceHeader(key, into);
-  if (type === ETH_TYPE.ip || type === ETH_TYPE.ipv6 || type === NSH) {
-    if (PROTOCOL_WORDS.get(type)?.has(ipProtocol(key)) !== true || !ethernet) {
-      into.push(`nw_proto=${ipProtocol(key)}`);
-    }
-    transport(key, type, into);
-  } else if (isMpls(type)) labels(key, into);
-  return into.join(',');
+  let text = packetMark(key);
+  text += recirculation === 0 ? recirculated(key) : `,recirc_id=${hexOf(recirculation)}`;
+  for (const write of BESIDE) text += write(key);
+  text += original(key);
+  if (!ethernet) text += `,packet_type=(${packetType >>> 16},${hexOf(packetType & 0xffff)})`;
+  else if (recirculation !== 0 || key[RECIRCULATION] !== 0) text += ',eth';
+  const protocol = ethernet ? protocolText(key, type) : '';
+  text += protocol + registers(key) + tunnelText(key, options) + metadata(key);
+  const inPort = key[AT.inPort] ?? 0;
+  if (inPort !== 0) text += `,in_port=${formatPort(inPort)}`;
+  if (ethernet) text += ethernetText(key, protocol !== '');
+  text += network(key, type);
+  if (type === NSH) text += serviceHeader(key);
+  text += innerText(key, type, ethernet);
+  return text.slice(1);
 }
 
-/** What a pass made of its packet: `unchanged`, or all of it. */
+/** What a pass made of its packet: `unchanged`, or all of it as by {@link flowText}. */
 export function finalFlow(
   initial: FlowKey,
   final: FlowKey,
   options: readonly Field[] = [],
+  recirculation = 0,
 ): string {
   for (let word = 0; word < initial.length; word += 1) {
-    if (initial[word] !== final[word]) return flowText(final, options);
+    if (initial[word] !== final[word]) return flowText(final, options, recirculation);
   }
   return 'unchanged';
 }

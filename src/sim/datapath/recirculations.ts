@@ -9,6 +9,7 @@ const KEPT: readonly (readonly [from: number, to: number])[] = [
 
 interface Given {
   readonly id: number;
+  readonly key: FlowKey;
   /** Place of the pass until which somebody waits for it. */
   until: number;
 }
@@ -21,7 +22,8 @@ export class Recirculations {
   #last = 0;
   /** Place, in the order of translation, of the pass that is being composed. */
   #now = 0;
-  readonly #given = new Map<string, Given>();
+  /** By what waits, the latest of each state. */
+  readonly #given = new Map<string, Given[]>();
   readonly #places: ReadonlyMap<number, number>;
   readonly #ofPass = new Map<number, number>();
 
@@ -37,12 +39,12 @@ export class Recirculations {
 
   /** For what only this pass knows of: a packet in, or a way that is not followed. */
   aside(key: FlowKey, state: string): number {
-    return this.#give(`${state};${kept(key)}`, this.#now);
+    return this.#give(key, state, this.#now);
   }
 
   /** For the packet of `pass`, which comes back into `table`. */
   fork(pass: number, table: number | null, key: FlowKey): number {
-    const id = this.#give(`table ${table};${kept(key)}`, this.#places.get(pass) ?? this.#now);
+    const id = this.#give(key, `table ${table}`, this.#places.get(pass) ?? this.#now);
     this.#ofPass.set(pass, id);
     return id;
   }
@@ -52,18 +54,24 @@ export class Recirculations {
     return this.#ofPass.get(pass) ?? 0;
   }
 
-  #give(state: string, until: number): number {
-    const known = this.#given.get(state);
-    if (known !== undefined && known.until >= this.#now) {
-      known.until = Math.max(known.until, until);
-      return known.id;
+  #give(key: FlowKey, state: string, until: number): number {
+    let waiting = this.#given.get(state);
+    if (waiting === undefined) this.#given.set(state, (waiting = []));
+    const known = waiting.findIndex((given) => sameKept(given.key, key));
+    const given = waiting[known];
+    if (given !== undefined && given.until >= this.#now) {
+      given.until = Math.max(given.until, until);
+      return given.id;
     }
     this.#last += 1;
-    this.#given.set(state, { id: this.#last, until });
+    waiting.splice(known === -1 ? waiting.length : known, 1, { id: this.#last, key, until });
     return this.#last;
   }
 }
 
-function kept(key: FlowKey): string {
-  return KEPT.map(([from, to]) => key.subarray(from, to).join()).join(';');
+function sameKept(a: FlowKey, b: FlowKey): boolean {
+  for (const [from, to] of KEPT) {
+    for (let word = from; word < to; word += 1) if (a[word] !== b[word]) return false;
+  }
+  return true;
 }

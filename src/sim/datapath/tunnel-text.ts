@@ -1,7 +1,7 @@
 /** Of a packet with a tunnel all of its header, else its number alone (format_flow_tunnel() in lib/match.c). */
 import { formatIpv4 } from '../../address/index.ts';
 import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
-import { readField } from '../../openflow/key.ts';
+import { readField, touches } from '../../openflow/key.ts';
 import { formatV6 } from '../../openflow/text/values.ts';
 import { hasOption } from './tunnel.ts';
 
@@ -31,24 +31,25 @@ const TUNNEL_FLAGS = ['oam', 'df', 'csum', 'key'] as const;
 const tunnelFlags = (flags: bigint): string =>
   TUNNEL_FLAGS.filter((_name, bit) => (flags >> BigInt(bit)) & 1n).join('|') || '0';
 
-/** The fields of the tunnel that a packet came out of, or is to go into. */
-export function tunnelText(key: FlowKey, into: string[], options: readonly Field[]): void {
-  const id = readField(key, TUNNEL.id);
-  const destination = readField(key, TUNNEL.destination);
-  const destination6 = readField(key, TUNNEL.destination6);
-  if (destination === 0n && destination6 === 0n) {
-    if (id !== 0n) into.push(`tun_id=${hex(id)}`);
-    return;
+/**
+ * The fields of the tunnel that a packet came out of, or is to go into; '' for none, else a comma
+ * before each.
+ */
+export function tunnelText(key: FlowKey, options: readonly Field[]): string {
+  const id = touches(key, TUNNEL.id) ? readField(key, TUNNEL.id) : 0n;
+  if (!touches(key, TUNNEL.destination) && !touches(key, TUNNEL.destination6)) {
+    return id === 0n ? '' : `,tun_id=${hex(id)}`;
   }
   const read = (target: Field) => readField(key, target);
   const version = read(TUNNEL.erspanVersion);
+  const into: string[] = [];
   // Text sets no flag that says there is a key, so a switch prints none.
   if (read(TUNNEL.flags) & KEY_FLAG) into.push(`tun_id=${hex(id)}`);
   into.push(
     `tun_src=${formatIpv4(read(TUNNEL.source))}`,
-    `tun_dst=${formatIpv4(destination)}`,
+    `tun_dst=${formatIpv4(read(TUNNEL.destination))}`,
     `tun_ipv6_src=${formatV6(read(TUNNEL.source6))}`,
-    `tun_ipv6_dst=${formatV6(destination6)}`,
+    `tun_ipv6_dst=${formatV6(read(TUNNEL.destination6))}`,
     `tun_gbp_id=${read(TUNNEL.groupId)}`,
     `tun_gbp_flags=${hex(read(TUNNEL.groupFlags))}`,
     `tun_tos=${read(TUNNEL.tos).toString(16)}`,
@@ -68,4 +69,5 @@ export function tunnelText(key: FlowKey, into: string[], options: readonly Field
   for (const option of options) {
     if (hasOption(key, option)) into.push(`${option.name}=${hex(readField(key, option))}`);
   }
+  return `,${into.join(',')}`;
 }

@@ -7,7 +7,7 @@ import {
   type LineError,
   type PortOptions,
 } from '../../openflow/text/index.ts';
-import type { FlowKey } from '../../openflow/fields.ts';
+import type { Field, FlowKey } from '../../openflow/fields.ts';
 import { PORT, type Action, type Flow, type Group } from '../../openflow/flow.ts';
 import { mappedOptions } from '../../openflow/tunnel-options.ts';
 import { SimBridge, type SimPort } from '../../sim/index.ts';
@@ -48,6 +48,8 @@ export interface LoadedBridge {
   readonly textOptions: PortOptions;
   /** What the TLV map names, in the order of the map. */
   readonly tunnelOptions: readonly TunnelOption[];
+  /** Their fields. */
+  readonly optionFields: readonly Field[];
   port(ofport: number): DatapathPort | undefined;
   meter(id: number): number;
   readonly shapes: TableShapes;
@@ -180,6 +182,10 @@ export function loadBridge(sources: BridgeSources): LoadedBridge {
       { number, tunnel: tunnels.get(ofport) ?? null },
     ]),
   );
+  const mapped = tlvMap.flatMap(({ optionClass, type, index }) => {
+    const target = tunnelOptions.get(index);
+    return target === undefined ? [] : [{ optionClass, type, field: target }];
+  });
   let partly: FlowKey | undefined;
   return {
     sim,
@@ -198,9 +204,7 @@ export function loadBridge(sources: BridgeSources): LoadedBridge {
     skipped,
     portsKnown: shown !== null,
     textOptions: options,
-    tunnelOptions: tlvMap.flatMap(({ optionClass, type, index }) => {
-      const target = tunnelOptions.get(index);
-      return target === undefined ? [] : [{ optionClass, type, field: target }];
-    }),
+    tunnelOptions: mapped,
+    optionFields: mapped.map(({ field }) => field),
   };
 }

@@ -1,17 +1,22 @@
 /** One packet through one bridge that is known from its dumps, as `ofproto/trace` follows it. */
 import { Failure } from '../../base/failure.ts';
 import { CT_STATE } from '../../openflow/build.ts';
-import { field, type FlowKey } from '../../openflow/fields.ts';
+import type { FlowKey } from '../../openflow/fields.ts';
 import type { Flow } from '../../openflow/flow.ts';
 import { formatActions, formatMatch } from '../../openflow/text/index.ts';
-import { fieldMask, readField, writeField } from '../../openflow/key.ts';
+import { fieldMask, readField } from '../../openflow/key.ts';
 import {
   datapathActions,
   Examined,
   finalFlow,
+  DROP,
   Recirculations,
+  type DatapathPort,
   type DatapathView,
+  type Masks,
+  type PassActions,
   type Replay,
+  type TunnelOption,
 } from '../../sim/datapath/index.ts';
 import { Conntrack, execute, widened, type Execution, type Step } from '../../sim/index.ts';
 import type { LoadedBridge } from './bridge.ts';
@@ -30,7 +35,7 @@ export type Outcome = 'output' | 'controller' | 'recirc' | 'drop';
 
 /** What became of the packet that came in, or of a copy that went through conntrack. */
 export interface Section {
-  readonly path: readonly PathStep[];
+  readonly path: readonly Lookup[];
   /** The best of it and of all that it forks. */
   readonly outcome: Outcome;
   /** The packet in the end; `unchanged`, or all of it. */
@@ -78,56 +83,108 @@ export function parseCtState(text: string): number {
   return state;
 }
 
-const texts = new WeakMap<Flow, PathStep>();
+/** What a path tells of a flow: made once, however often the flow is met. */
+class Lookup implements PathStep {
+  readonly table: number;
+  readonly priority: number | null;
+  readonly cookie: string | null;
+  readonly match: string | null;
+  readonly actions: string | null;
+  #json: string | undefined;
 
-/** A flow's texts are the same wherever it is met. */
-function pathStep(table: number, flow: Flow | null): PathStep {
-  if (flow === null) return { table, priority: null, cookie: null, match: null, actions: null };
-  let step = texts.get(flow);
-  if (step === undefined) {
-    step = {
-      table,
-      priority: flow.priority,
-      cookie: `0x${flow.cookie.toString(16)}`,
-      match: formatMatch(flow.match),
-      actions: formatActions(flow.actions),
-    };
-    texts.set(flow, step);
+  constructor(table: number, flow: Flow | null) {
+    this.table = table;
+    this.priority = flow?.priority ?? null;
+    this.cookie = flow && `0x${flow.cookie.toString(16)}`;
+    this.match = flow && formatMatch(flow.match);
+    this.actions = flow && formatActions(flow.actions);
   }
-  return step;
+
+  get json(): string {
+    return (this.#json ??= JSON.stringify(this));
+  }
 }
 
-const RECIRCULATION = field('recirc_id');
+const lookups = new WeakMap<Flow, Lookup>();
+
+function lookupOf(table: number, flow: Flow | null): Lookup {
+  if (flow === null) return new Lookup(table, null);
+  let lookup = lookups.get(flow);
+  if (lookup === undefined) {
+    lookup = new Lookup(table, flow);
+    lookups.set(flow, lookup);
+  }
+  return lookup;
+}
+
 const OUTCOMES: readonly Outcome[] = ['output', 'controller', 'recirc', 'drop'];
 
 interface Draft {
   readonly steps: number[];
-  readonly path: PathStep[];
+  readonly path: Lookup[];
   readonly forks: number[];
 }
 
+const newDraft = (): Draft => ({ steps: [], path: [], forks: [] });
+
 /** The steps of an execution by pass. */
 function byPass(steps: readonly Step[], passes: number): Draft[] {
-  const drafts = Array.from({ length: passes }, (): Draft => ({ steps: [], path: [], forks: [] }));
-  for (const [index, step] of steps.entries()) {
+  const drafts = Array.from({ length: passes }, newDraft);
+  for (let index = 0; index < steps.length; index += 1) {
+    const step = steps[index] as Step;
     const draft = drafts[step.pass];
     if (draft === undefined) continue;
     draft.steps.push(index);
-    if (step.kind === 'table') draft.path.push(pathStep(step.table, step.flow));
+    if (step.kind === 'table') draft.path.push(lookupOf(step.table, step.flow));
     else if (step.kind === 'conntrack' && step.fork !== null) draft.forks.push(step.fork);
   }
   return drafts;
 }
 
-/** The packet of a fork bears the number that it came back with. */
-function numbered(key: FlowKey, id: number): FlowKey {
-  const copy = key.slice();
-  writeField(copy, RECIRCULATION, BigInt(id));
-  return copy;
-}
-
 function best(outcomes: readonly Outcome[]): Outcome {
   return OUTCOMES.find((outcome) => outcomes.includes(outcome)) ?? 'drop';
+}
+
+function outcomeOf({ outputs, controllers, hashed }: PassActions): Outcome {
+  if (outputs > 0) return 'output';
+  if (controllers > 0) return 'controller';
+  return hashed ? 'recirc' : 'drop';
+}
+
+/** A bridge as what leaves it is written, step by step of a pass. */
+class PassView implements DatapathView {
+  readonly options: readonly TunnelOption[];
+  readonly #bridge: LoadedBridge;
+  readonly #examined: Examined;
+  readonly #pass: number;
+  readonly #steps: readonly number[];
+
+  constructor(bridge: LoadedBridge, examined: Examined, pass: number, steps: readonly number[]) {
+    this.options = bridge.tunnelOptions;
+    this.#bridge = bridge;
+    this.#examined = examined;
+    this.#pass = pass;
+    this.#steps = steps;
+  }
+
+  port(ofport: number): DatapathPort | undefined {
+    return this.#bridge.port(ofport);
+  }
+
+  meter(id: number): number {
+    return this.#bridge.meter(id);
+  }
+
+  looked(step: number): Masks {
+    return this.#examined.until(this.#pass, this.#steps, step);
+  }
+
+  masks(step: number): Masks {
+    const parts = this.looked(step);
+    const { partlyWritten } = this.#bridge;
+    return (target) =>
+      readField(partlyWritten, target) === 0n ? fieldMask(target) : parts(target);
+  }
 }
 
 function sections(execution: Execution, bridge: LoadedBridge, replay: Replay): Section {
@@ -137,50 +194,27 @@ function sections(execution: Execution, bridge: LoadedBridge, replay: Replay): S
   for (const pass of order) order.push(...(drafts[pass]?.forks ?? []));
   const recirculations = new Recirculations(order);
   const isTunnel = (port: number): boolean => (bridge.port(port)?.tunnel ?? null) !== null;
-  const optionFields = bridge.tunnelOptions.map((option) => option.field);
   const examined = new Examined(execution, bridge.shapes, replay, isTunnel);
-  const actions = new Map(
-    order.map((pass) => {
-      const steps = drafts[pass]?.steps ?? [];
-      const view: DatapathView = {
-        port: (ofport) => bridge.port(ofport),
-        meter: (id) => bridge.meter(id),
-        options: bridge.tunnelOptions,
-        looked: (step) => examined.until(pass, steps, step),
-        masks: (step) => {
-          const parts = examined.until(pass, steps, step);
-          return (target) =>
-            readField(bridge.partlyWritten, target) === 0n ? fieldMask(target) : parts(target);
-        },
-      };
-      return [pass, datapathActions(execution, pass, steps, view, recirculations)];
-    }),
-  );
+  const actions: PassActions[] = [];
+  for (const pass of order) {
+    const steps = drafts[pass]?.steps ?? [];
+    const view = new PassView(bridge, examined, pass, steps);
+    actions[pass] = datapathActions(execution, pass, steps, view, recirculations);
+  }
   const sectionOf = (pass: number): Section => {
-    const { path = [], forks = [], steps = [] } = drafts[pass] ?? {};
-    const done = actions.get(pass);
+    const { path, forks, steps } = drafts[pass] ?? newDraft();
+    const done = actions[pass] ?? DROP;
     const inner = forks.map(sectionOf);
     const initial = execution.initial[pass];
     const final = execution.final[pass];
-    const own: Outcome =
-      done === undefined
-        ? 'drop'
-        : done.outputs > 0
-          ? 'output'
-          : done.controllers > 0
-            ? 'controller'
-            : done.hashed
-              ? 'recirc'
-              : 'drop';
-    const bear = (key: FlowKey) => (pass === 0 ? key : numbered(key, recirculations.of(pass)));
     return {
       path,
-      outcome: best([own, ...inner.map(({ outcome }) => outcome)]),
+      outcome: best([outcomeOf(done), ...inner.map(({ outcome }) => outcome)]),
       finalFlow:
         initial === undefined || final === undefined
           ? 'unchanged'
-          : finalFlow(bear(initial), bear(final), optionFields),
-      datapathActions: done?.text ?? 'drop',
+          : finalFlow(initial, final, bridge.optionFields, recirculations.of(pass)),
+      datapathActions: done.text,
       recirculations: inner,
       origin: { pass, steps },
     };
@@ -212,22 +246,11 @@ export function traceOffline(
   return { section, execution };
 }
 
-const stepTexts = new WeakMap<PathStep, string>();
-
-function stepText(step: PathStep): string {
-  let text = stepTexts.get(step);
-  if (text === undefined) {
-    text = JSON.stringify(step);
-    stepTexts.set(step, text);
-  }
-  return text;
-}
-
 /** A trace as `--json` prints it, in one line: a flow's part is written once, however often it is met. */
 export function sectionText(section: Section): string {
   const { path, outcome, finalFlow: final, datapathActions: actions, recirculations } = section;
   return (
-    `{"path":[${path.map(stepText).join(',')}],"outcome":"${outcome}",` +
+    `{"path":[${path.map(({ json }) => json).join(',')}],"outcome":"${outcome}",` +
     `"finalFlow":${JSON.stringify(final)},"datapathActions":${JSON.stringify(actions)},` +
     `"recirculations":[${recirculations.map(sectionText).join(',')}]}`
   );

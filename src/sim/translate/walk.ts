@@ -4,6 +4,7 @@
  * its patch ports lead to.
  */
 import type { FlowKey } from '../../openflow/fields.ts';
+import { formatMatch } from '../../openflow/text/index.ts';
 import type { SimBridge } from '../bridge.ts';
 import type { Rule } from '../classifier.ts';
 import {
@@ -349,8 +350,11 @@ export class Walk implements Execution {
   #compare(rule: Rule, table: number, frame: Frame): void {
     const rivals = frame.bridge.rivals(table, frame.packet.key, rule);
     if (rivals.length === 0) return;
-    const message = `${rivals.length + 1} flows of priority ${rule.flow.priority} in table ${table} match: the switch may take any of them`;
-    const others = rivals.map(({ flow }) => `cookie 0x${flow.cookie.toString(16)}`);
+    const message = `${rivals.length + 1} flows of priority ${rule.flow.priority} in table ${table} match, of which OpenFlow lets a switch take any: here it is the one that Open vSwitch takes with flows in this order`;
+    const others = rivals.map(
+      ({ flow }) =>
+        `${formatMatch(flow.match) || 'any packet'}, cookie 0x${flow.cookie.toString(16)}`,
+    );
     this.note(frame, 'ambiguous', message, others);
   }
 

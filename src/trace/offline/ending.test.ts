@@ -14,6 +14,7 @@ cookie=0x6,table=73,priority=80,reg14=0x3 actions=load:1->NXM_NX_REG10[12]
 cookie=0x7,table=9,priority=50,reg0=0x8000/0x8000 actions=drop
 cookie=0x9,table=0,priority=10,in_port=LOCAL actions=load:1->NXM_NX_REG5[],resubmit(,20),load:2->NXM_NX_REG5[],resubmit(,20),load:7->NXM_NX_REG5[]
 cookie=0xa,table=20,reg5=2 actions=drop
+cookie=0xb,table=20,reg6=0,reg5=2 actions=output:1
 cookie=0x8,table=9,priority=60,tcp,reg0=0x8000/0x8000 actions=controller
 `;
 const GROUPS =
@@ -26,14 +27,20 @@ const PORTS = `br-int:
   patch-out 4/none: (patch: peer=patch-in)
 `;
 
-function endingOf(packet: string): string[] {
+function linesOf(packet: string): string[] {
   const bridge = loadBridge({
     flows: { name: 'flows', text: FLOWS },
     groups: { name: 'groups', text: GROUPS },
     ports: { name: 'ports', text: PORTS },
   });
-  const trace = traceOffline(bridge, readPacket(packet, bridge.textOptions, null));
-  const lines = renderOffline(trace, bridge).split('\n');
+  const trace = traceOffline(bridge, readPacket(packet, bridge.textOptions, null), [], {
+    ambiguity: true,
+  });
+  return renderOffline(trace, bridge).split('\n');
+}
+
+function endingOf(packet: string): string[] {
+  const lines = linesOf(packet);
   return lines.slice(lines.findIndex((line) => line.startsWith('Outcome: ')));
 }
 
@@ -53,6 +60,12 @@ test('of a drop says which flow dropped, and which flows wrote what it matched',
 test('says which of several writes it was', () => {
   expect(endingOf('in_port=LOCAL,udp').at(-1)).toBe(
     '    reg5=0x2 was written in table 0 (in_port=LOCAL, priority 10, cookie 0x9): load:0x2->NXM_NX_REG5[]',
+  );
+});
+
+test('tells which flows would have matched as well', () => {
+  expect(linesOf('in_port=LOCAL,udp')).toContain(
+    '      2 flows of priority 32768 in table 20 match, of which OpenFlow lets a switch take any: here it is the one that Open vSwitch takes with flows in this order; or: reg5=0x2,reg6=0, cookie 0xb',
   );
 });
 

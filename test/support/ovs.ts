@@ -5,6 +5,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -67,10 +68,20 @@ function environment(dir: string): NodeJS.ProcessEnv {
   return { ...process.env, OVS_RUNDIR: dir, OVS_LOGDIR: dir, OVS_DBDIR: dir, OVS_SYSCONFDIR: dir };
 }
 
-async function appears(file: string): Promise<void> {
+function accepts(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socket, () => resolve(true));
+    probe.on('error', () => resolve(false)).on('connect', () => probe.destroy());
+  });
+}
+
+/** A socket is there a moment before anybody listens at it. */
+async function listens(socket: string): Promise<void> {
   const deadline = Date.now() + startDeadline;
-  while (!existsSync(file)) {
-    if (Date.now() > deadline) throw new Error(`${file} did not appear: see the logs beside it`);
+  while (!(await accepts(socket))) {
+    if (Date.now() > deadline) {
+      throw new Error(`nobody listens at ${socket}: see the logs beside it`);
+    }
     await sleep(20);
   }
 }
@@ -114,7 +125,7 @@ export async function startOvs(): Promise<Sandbox> {
       '--disable-system',
       `--unixctl=${control}`,
     ]);
-    await appears(control);
+    await listens(control);
   };
   const startDatabase = async () => {
     server = start(dir, 'ovsdb-server', [
@@ -122,7 +133,7 @@ export async function startOvs(): Promise<Sandbox> {
       `--remote=punix:${socket}`,
       `--unixctl=${path.join(dir, 'ovsdb-server.ctl')}`,
     ]);
-    await appears(socket);
+    await listens(socket);
   };
   const kill = async (child: ChildProcess | null, file: string) => {
     if (child === null) return;

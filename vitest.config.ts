@@ -13,7 +13,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'all',
-          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'fuzz/**/*.test.ts'],
           exclude: [LAB],
           maxWorkers: 2,
           sequence: { groupOrder: 1 },

@@ -19,7 +19,9 @@ export function readDomains(reader: Reader): string[] {
     const labels: string[] = [];
     for (let length = reader.u8(); length > 0; length = reader.u8()) {
       need(length <= LONGEST_LABEL, `label of ${length} bytes`);
-      labels.push(asciiText(reader.bytes(length)));
+      const label = asciiText(reader.bytes(length));
+      need(!label.includes('.'), `a dot within the label "${label}"`);
+      labels.push(label);
     }
     if (labels.length > 0) names.push(labels.join('.'));
   }

@@ -38,6 +38,11 @@ const rankOf = new Map<Field, number>(
   [...FIELDS.values()].map((field) => [field, rankByName.get(field.name) ?? order.length]),
 );
 
+const isOption = ({ field }: Term) => field.present !== undefined;
+
+/** Whether a term restricts a match. That a packet has a tunnel option is matched without a bit of it. */
+const says = (term: Term) => term.mask !== 0n || isOption(term);
+
 /** Room for the terms of one match and their ranks while they are put in order. */
 const sorted: Term[] = [];
 const ranks: number[] = [];
@@ -46,9 +51,7 @@ const ranks: number[] = [];
 export function writeTerms(w: Writer, match: Match): void {
   let count = 0;
   for (const term of match) {
-    // That a packet has a tunnel option is matched without a bit of it.
-    const option = term.field.present !== undefined;
-    if (term.mask === 0n && !option) continue;
+    if (!says(term)) continue;
     const rank = rankOf.get(term.field) ?? rankByName.get(term.field.name) ?? order.length;
     let at = count;
     for (; at > 0 && (ranks[at - 1] ?? 0) > rank; at -= 1) {
@@ -73,6 +76,15 @@ export function writeMatch(w: Writer, match: Match): void {
   w.patchU16(start + 2, w.length - start).align(8, start);
 }
 
+function add(terms: Term[], term: Term): void {
+  const { field, mask } = term;
+  if (!says(term)) return;
+  if (!field.maskable && mask !== field.exact) {
+    throw malformed(`${field.name} cannot be matched under a mask`);
+  }
+  terms.push(term);
+}
+
 /** @throws {Failure} when it is malformed, {UnknownPart} when it holds a field that is not ours. */
 export function readMatch(r: Reader): Match {
   const start = r.at;
@@ -82,13 +94,13 @@ export function readMatch(r: Reader): Match {
   if (length < HEADER || length - HEADER > r.remaining) throw malformed(`match of ${length} bytes`);
   const terms: Term[] = [];
   const end = start + length;
-  while (r.at < end) terms.push(readKnownTerm(r));
+  while (r.at < end) {
+    add(terms, readKnownTerm(r));
+  }
   if (r.at !== end) throw malformed('the last field of a match runs over its end');
   r.skip(-length & 7);
   return withPlaces(terms);
 }
-
-const isOption = ({ field }: Term) => field.present !== undefined;
 
 /** Without a TLV map tunnel options lie one behind the other. */
 function withPlaces(terms: Term[]): Term[] {
@@ -101,7 +113,7 @@ export function readTerms(r: Reader): Match {
   const terms: Term[] = [];
   while (r.remaining > 0) {
     const term = readTerm(r);
-    if ('field' in term) terms.push(term);
+    if ('field' in term) add(terms, term);
   }
   return terms;
 }

@@ -45,10 +45,11 @@ interface Rest {
 /** What a flow has only where it is not the default. */
 function options({ idleTimeout, hardTimeout, flags }: Rest): Partial<Flow> {
   if (idleTimeout === 0 && hardTimeout === 0 && flags === 0) return {};
+  const known = FLAGS.filter((_, bit) => ((flags >>> bit) & 1) === 1);
   return {
     ...(idleTimeout !== 0 && { idleTimeout }),
     ...(hardTimeout !== 0 && { hardTimeout }),
-    ...(flags !== 0 && { flags: FLAGS.filter((_, bit) => ((flags >>> bit) & 1) === 1) }),
+    ...(known.length > 0 && { flags: known }),
   };
 }
 

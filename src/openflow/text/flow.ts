@@ -13,7 +13,7 @@ import {
   putItem,
 } from './match.ts';
 import type { PortOptions } from './ports.ts';
-import { layersOf, type Layers } from './prerequisites.ts';
+import { layersCode, layersOf, type Layers } from './prerequisites.ts';
 import { fieldByName } from './names.ts';
 import { scanUnsigned } from './scan.ts';
 import { items, parseInteger, slice, split, TextError, type Span } from './span.ts';
@@ -86,30 +86,36 @@ const valued =
     read(flow, value);
   };
 
+/** A number of 16 bits, which may have a sign that says nothing. */
+function integer16({ text, at }: Span, what: string): number {
+  const bare = text.startsWith('+') ? text.slice(1) : text;
+  return parseInteger({ text: bare, at }, what, 0, 65535);
+}
+
 const settings: ReadonlyMap<string, SettingReader> = new Map([
   ['table', valued(readTable)],
   ['table_id', valued(readTable)],
   [
     'priority',
     valued((flow, value) => {
-      flow.priority = parseInteger(value, 'priority', 0, 65535);
+      flow.priority = integer16(value, 'priority');
     }),
   ],
   ['cookie', valued(readCookie)],
   [
     'idle_timeout',
     valued((flow, value) => {
-      flow.idleTimeout = parseInteger(value, 'idle_timeout', 0, 65535);
+      flow.idleTimeout = integer16(value, 'idle_timeout');
     }),
   ],
   [
     'hard_timeout',
     valued((flow, value) => {
-      flow.hardTimeout = parseInteger(value, 'hard_timeout', 0, 65535);
+      flow.hardTimeout = integer16(value, 'hard_timeout');
     }),
   ],
   // OpenFlow 1.3 leaves it out.
-  ['importance', valued((_flow, value) => void parseInteger(value, 'importance', 0, 65535))],
+  ['importance', valued((_flow, value) => void integer16(value, 'importance'))],
   ...counters.map((name): [string, SettingReader] => [name, valued(() => {})]),
   ...ignored.map((name): [string, SettingReader] => [name, () => {}]),
   ...flagWords.map((name): [string, SettingReader] => [
@@ -140,15 +146,21 @@ function splitActions(line: Span): { head: Span; list: Span } {
 
 /** Actions that were read, by what they depend on. Dumps repeat few lists many times. */
 class KnownActions {
-  readonly #known = new Map<string, readonly Action[]>();
+  readonly #known = new Map<number, Map<string, readonly Action[]>>();
+  #size = 0;
 
   read(list: Span, options: PortOptions, layers: Layers): readonly Action[] {
-    const key = `${Object.values(layers).join()} ${list.text}`;
-    const known = this.#known.get(key);
+    const code = layersCode(layers);
+    const known = this.#known.get(code)?.get(list.text);
     if (known !== undefined) return known;
     const actions = parseActionsSpan(list, options, layers, true);
-    if (this.#known.size >= mostKnown) this.#known.clear();
-    this.#known.set(key, actions);
+    if (this.#size++ >= mostKnown) {
+      this.#known.clear();
+      this.#size = 0;
+    }
+    const alike = this.#known.get(code);
+    if (alike === undefined) this.#known.set(code, new Map([[list.text, actions]]));
+    else alike.set(list.text, actions);
     return actions;
   }
 }
@@ -326,7 +338,7 @@ export function formatActions(actions: readonly Action[], options: FormatOptions
  */
 export function parsePacket(text: string, options: PortOptions = {}): FlowKey {
   return asFailure('packet', text, () => {
-    const bits = newBits();
+    const bits = newBits(true);
     for (const item of items({ text, at: 0 })) {
       const [value, mask] = split(item.value, '/');
       if (mask !== undefined) throw new TextError(value.at, 'a packet has values, not masks');

@@ -65,10 +65,13 @@ export interface Bits {
   readonly options: Map<number, Term>;
   /** Whether a TLV map says where they lie. */
   mapped: boolean;
+  /** A packet's, which has fields too that no flow can match. */
+  readonly ofPacket: boolean;
 }
 
-export function newBits(): Bits {
+export function newBits(ofPacket: boolean = false): Bits {
   return {
+    ofPacket,
     value: newKey(),
     mask: newKey(),
     places: [],
@@ -234,7 +237,7 @@ const notCarried = new Set(['skb_priority', 'tun_ttl', 'tun_tos']);
 
 function set(bits: Bits, target: Field, given: RawValue, item: Item, options: PortOptions): void {
   const { key, value: span } = item;
-  if (notCarried.has(target.name) && given.mask !== 0n) {
+  if (!bits.ofPacket && notCarried.has(target.name) && given.mask !== 0n) {
     throw new TextError(key.at, `OpenFlow 1.3 cannot match ${target.name}`);
   }
   bits.places.push({ field: target, span: key });

@@ -5,7 +5,7 @@
  * refused here.
  */
 import { VLAN_PRESENT } from '../build.ts';
-import { field, type Field } from '../fields.ts';
+import { field, type Field, type FlowKey } from '../fields.ts';
 import type { Match, Term } from '../flow.ts';
 import {
   addTerm,
@@ -13,7 +13,6 @@ import {
   newKey,
   readField,
   readNumber,
-  touches,
   type CompiledMatch,
 } from '../key.ts';
 import { optionIndex, placeOptions } from '../tunnel-options.ts';
@@ -121,12 +120,22 @@ interface PlacedEntry extends Entry {
   readonly place: Field;
   /** The mask of an exact match in a place within one word, null in another. */
   readonly whole: number | null;
+  /** Exact terms of small numbers: such that many flows share. */
+  readonly shared: Map<number, Term>;
 }
+
+/** Terms of one field that are kept to be shared, at most. */
+const MOST_SHARED = 256;
 const canonical = Object.values(parts).flatMap((part: readonly Entry[]) =>
   part.map((entry): PlacedEntry => {
     const place = placeOf.get(entry.field) ?? entry.field;
-    return { ...entry, place, whole: place.bits <= WORD ? Number(place.exact) : null };
+    const whole = place.bits <= WORD ? Number(place.exact) : null;
+    return { ...entry, place, whole, shared: new Map() };
   }),
+);
+/** First and last word of each place, beside each other: they are looked at for every match. */
+const words = Uint16Array.from(
+  canonical.flatMap(({ place: { at, bits } }) => [at >>> 5, (at + bits - 1) >>> 5]),
 );
 const ofTuple = new Set(['ct_nw_proto', 'ct_tp_src', 'ct_tp_dst'].map(field));
 const tupleProtocol = field('ct_nw_proto');
@@ -149,17 +158,42 @@ function maskedOf({ value, mask }: CompiledMatch, entry: PlacedEntry): Masked | 
   return carried.mask === 0n ? null : carried;
 }
 
+/** Whether a word of an entry's place has any bit set. */
+function touched(mask: FlowKey, index: number): boolean {
+  const last = words[2 * index + 1] ?? 0;
+  for (let word = words[2 * index] ?? 0; word <= last; word += 1) {
+    if (mask[word] !== 0) return true;
+  }
+  return false;
+}
+
+/** What a match says of an entry's field as a term, when it says anything. */
+function termAt(bits: CompiledMatch, entry: PlacedEntry): Term | null {
+  const { field: target, place, whole, shared } = entry;
+  const exact = whole !== null && place === target && target !== vlanTci;
+  const isExact = exact && readNumber(bits.mask, place) === whole;
+  const number = isExact ? readNumber(bits.value, place) : 0;
+  const known = isExact ? shared.get(number) : undefined;
+  if (known !== undefined) return known;
+  const masked = maskedOf(bits, entry);
+  if (masked === null) return null;
+  const term = { field: target, value: masked.value, mask: masked.mask };
+  if (isExact && shared.size < MOST_SHARED) shared.set(number, term);
+  return term;
+}
+
 function termsOf(bits: CompiledMatch, layers: Layers, refuse: Refuse | null): Term[] {
   const terms: Term[] = [];
-  for (const entry of canonical) {
+  for (let index = 0; index < canonical.length; index += 1) {
     // Most of the fields are in no match: this has to be cheap.
-    if (!touches(bits.mask, entry.place)) continue;
-    const target = entry.field;
-    const masked = maskedOf(bits, entry);
-    if (masked === null || !entry.carried(layers)) continue;
-    if (ofTuple.has(target) && readNumber(bits.value, tupleProtocol) === 0) continue;
+    if (!touched(bits.mask, index)) continue;
+    const entry = canonical[index];
+    if (entry === undefined || !entry.carried(layers)) continue;
+    const term = termAt(bits, entry);
+    if (term === null) continue;
+    if (ofTuple.has(entry.field) && readNumber(bits.value, tupleProtocol) === 0) continue;
     refuse?.(entry);
-    terms.push({ field: target, value: masked.value, mask: masked.mask });
+    terms.push(term);
   }
   return terms;
 }

@@ -66,6 +66,18 @@ export function layersOf(bits: CompiledMatch): Layers {
   };
 }
 
+/** A number that only equal layers have. */
+export function layersCode(layers: Layers): number {
+  const { unframed, tagged, invalid, connected, laterFragment } = layers;
+  const flags = [unframed, tagged, invalid, connected, laterFragment];
+  let code = (layers.ethType ?? 0x1_0000) + 1;
+  for (const byte of [layers.ipProto, layers.icmpType, layers.icmpCode]) {
+    code = code * 0x101 + (byte ?? 0x100);
+  }
+  for (const flag of flags) code = code * 2 + Number(flag);
+  return code;
+}
+
 const isIp = ({ ethType }: Layers) => ethType === ETH_TYPE.ip || ethType === ETH_TYPE.ipv6;
 const isIcmp6 = ({ ethType, ipProto }: Layers) =>
   ethType === ETH_TYPE.ipv6 && ipProto === IP_PROTO.icmp6;

@@ -149,6 +149,13 @@ describe('a packet', () => {
     expect(value('ip_dst')).toBe(0n);
   });
 
+  test('has fields that no flow can match', () => {
+    const key = parsePacket('tcp,skb_priority=0x5,tun_tos=3,tun_ttl=64');
+    const value = (name: string) => readField(key, field(name));
+    expect(['skb_priority', 'tun_tos', 'tun_ttl'].map(value)).toEqual([5n, 3n, 64n]);
+    expect(() => parseMatch('skb_priority=0x5')).toThrow(/cannot match skb_priority/);
+  });
+
   test('has no masks', () => {
     expect(() => parsePacket('ip,nw_src=1.0.0.0/8')).toThrow(/column 11/);
   });

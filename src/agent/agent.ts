@@ -145,6 +145,8 @@ class Agent implements RunningAgent {
   /** Ports whose attachment has moved since it was kept, or reported; null: any. */
   #unkept: Set<string> | null = null;
   #unreported: Set<string> | null = null;
+  /** Zones of vids given out anew: what is found under them is somebody else's until they are flushed. */
+  readonly #fresh = new Set<number>();
 
   constructor(options: AgentOptions, local: NodeNumbers, connect: Connect) {
     this.node = options.node;
@@ -290,17 +292,14 @@ class Agent implements RunningAgent {
     try {
       const bound = this.topology.find('port.by_host', this.node);
       await this.#datapath.ensurePlugged(bound);
-      const interfaces = await this.#datapath.interfaces();
+      const interfaces = await this.#datapath.interfaces(only);
       const { moved, fresh } = replug(this.local, interfaces, bound, only);
       for (const id of moved) {
         this.#touched.add(attachmentKey(id));
         this.#unkept?.add(id);
         this.#unreported?.add(id);
       }
-      await Promise.all([
-        fresh.length === 0 ? undefined : this.#datapath.flush(fresh),
-        this.#keep(),
-      ]);
+      for (const zone of fresh) this.#fresh.add(zone);
     } catch (error) {
       this.#unplaced = null;
       throw error;
@@ -346,8 +345,9 @@ class Agent implements RunningAgent {
   async #program(): Promise<void> {
     if (touchesPeers(this.#touched)) this.#peersMoved = true;
     const [compiler, deltas] = this.#compile();
-    await this.#keep();
     if (deltas === null || this.#unsure) {
+      await Promise.all([this.#datapath.flush([...this.#fresh]), this.#keep()]);
+      this.#fresh.clear();
       // Whatever happens from here on is to be looked at again.
       this.#unsure = false;
       await this.#reconcile(compiler);
@@ -355,8 +355,12 @@ class Agent implements RunningAgent {
     }
     await this.#warm();
     for (const bridge of BRIDGES) {
-      if (!isEmpty(deltas[bridge])) await this.#datapath.apply(bridge, deltas[bridge]);
+      if (isEmpty(deltas[bridge])) continue;
+      const before = { flush: [...this.#fresh], meanwhile: () => this.#keep() };
+      await this.#datapath.apply(bridge, deltas[bridge], before);
+      this.#fresh.clear();
     }
+    await this.#keep();
     await this.#revocation.afterApply(deltas);
   }
 
@@ -396,11 +400,11 @@ class Agent implements RunningAgent {
     return levelled;
   }
 
-  /** Stores the numbers before a flow bears them. */
+  /** Stores the numbers; a flow bears them only after that. */
   async #keep(): Promise<void> {
     const { changes } = this.local;
     if (changes === this.#keptChanges) return;
-    await this.#datapath.keep(this.local.state(), this.#unkept);
+    await this.#datapath.keep(this.local.state(this.#unkept), this.#unkept);
     this.#keptChanges = changes;
     this.#unkept = new Set();
   }

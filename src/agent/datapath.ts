@@ -1,14 +1,14 @@
 /** The switch as an agent sees it: real Open vSwitch or the simulated one behind one contract. */
 import { Failure } from '../base/failure.ts';
 import type { BridgeProgram, Match } from '../openflow/flow.ts';
-import type { TrackedConnection } from '../net/openflow/index.ts';
+import type { Before, TrackedConnection } from '../net/openflow/index.ts';
 import { BRIDGES } from '../pipeline/compiler.ts';
 import type { BridgeName } from '../pipeline/compiler.ts';
 import type { BridgeDelta } from '../pipeline/feature.ts';
 import type { NodeIdentity } from '../pipeline/local.ts';
 import type { AgentDump, AgentQuery } from '../model/stream.ts';
 
-export type { BridgeName };
+export type { Before, BridgeName };
 
 /** An interface that carries a port, with what is kept beside it across restarts of the agent. */
 export interface Interface {
@@ -25,7 +25,7 @@ export interface KeptState {
   /** The version of the pipeline that the epoch's flows were made by. */
   readonly pipeline: string | null;
   readonly networkIds: Readonly<Record<string, number>>;
-  /** By port id. */
+  /** By port id; to be kept: of the ports that moved, as far as they have one. */
   readonly vids: Readonly<Record<string, number>>;
   /** Remote groups in the order in which they were given their conjunction ids 1, 2 … */
   readonly conjunctions: readonly string[];
@@ -68,7 +68,8 @@ export type Connection = TrackedConnection;
 export interface Datapath {
   /** Makes bridges, tunnel port and uplinks where they are missing; changes nothing that fits. */
   open(): Promise<Omit<NodeIdentity, 'epoch'>>;
-  interfaces(): Promise<readonly Interface[]>;
+  /** @param ports The only ports whose interfaces are asked for; null: all. */
+  interfaces(ports: ReadonlySet<string> | null): Promise<readonly Interface[]>;
   /** Plugs an interface for exactly these ports; only a simulated datapath does it by itself. */
   ensurePlugged(portIds: ReadonlySet<string>): Promise<void>;
   /** Calls `listener` when something may be different; the returned function stops it. */
@@ -93,8 +94,11 @@ export interface Datapath {
   keep(state: KeptState, moved: ReadonlySet<string> | null): Promise<void>;
   /** What a bridge holds now. */
   program(bridge: BridgeName): Promise<BridgeProgram>;
-  /** Applies a delta: meters and groups first, then flows, deletions last. */
-  apply(bridge: BridgeName, delta: BridgeDelta): Promise<void>;
+  /**
+   * Applies a delta: meters and groups first, then flows, deletions last.
+   * @throws what `before.meanwhile` does; nothing of the delta is in then.
+   */
+  apply(bridge: BridgeName, delta: BridgeDelta, before?: Partial<Before>): Promise<void>;
   dump(query: AgentQuery): Promise<AgentDump>;
   close(): Promise<void>;
 }

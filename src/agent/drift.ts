@@ -37,7 +37,7 @@ const named = (id: string, name: string | undefined): string =>
 function concerned(flow: Flow, topology: TopologyReader, local: NodeNumbers): Partial<Item> {
   const { epoch, vid, module, networkId } = decodeCookie(flow.cookie);
   if (epoch !== local.identity.epoch) return {};
-  const port = [...local.attached()].find((id) => local.attachment(id)?.vid === vid);
+  const port = local.portOf(vid);
   const networks = Object.entries(local.networkIds());
   const vpc = networks.find(([, number]) => number === networkId)?.[0];
   const name = moduleNames.get(module);

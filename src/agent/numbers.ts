@@ -70,9 +70,10 @@ export class NodeNumbers extends LocalState {
     return super.conjunctionId(groupId);
   }
 
-  state(): KeptState {
+  /** @param moved The ports whose vids are asked for; null: all. */
+  state(moved: ReadonlySet<string> | null): KeptState {
     return {
-      ...this.kept(),
+      ...this.kept(moved),
       epoch: this.identity.epoch,
       pipeline: this.#pipeline,
       conjunctions: [...this.#groups],

@@ -10,6 +10,7 @@ export interface Replugged {
 
 /**
  * Makes the attachments those of the interfaces that carry a port of `bound`.
+ * @param interfaces Those of `only`.
  * @param only The ports to look at; null: all.
  */
 export function replug(
@@ -22,7 +23,7 @@ export function replug(
   const fresh: number[] = [];
   const found = new Map<string, Interface>();
   for (const it of interfaces) {
-    if ((only?.has(it.port_id) ?? true) && bound.has(it.port_id)) found.set(it.port_id, it);
+    if (bound.has(it.port_id)) found.set(it.port_id, it);
   }
   for (const id of only ?? local.known()) {
     if (!found.has(id) && local.detach(id)) moved.push(id);

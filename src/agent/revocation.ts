@@ -27,6 +27,7 @@ import {
   type Tuple,
 } from '../pipeline/holds.ts';
 import type { LocalReader } from '../pipeline/local.ts';
+import type { LocalState } from '../pipeline/local-state.ts';
 import { sound } from './alarms.ts';
 import type { Connection, Datapath } from './datapath.ts';
 import { RuleBook, type Direction } from './rule-book.ts';
@@ -46,7 +47,7 @@ const UNSECURED_INGRESS = 148;
 
 export interface RevocationOptions {
   readonly topology: TopologyReader;
-  readonly local: LocalReader;
+  readonly local: LocalReader & Pick<LocalState, 'portOf'>;
   readonly datapath: Pick<Datapath, 'connections' | 'forget' | 'apply' | 'program'>;
   readonly log: Pick<BaseLogger, 'info' | 'warn' | 'error'>;
   /** Connections of one port that are held back at most; 4096. */
@@ -130,9 +131,9 @@ export class Revocation {
     return this.#inTurn(async () => {
       this.#book = new RuleBook(compiler.program('br-int').flows);
       await this.#restore(found);
-      const everyone = this.#ports();
-      await this.#look(new Set([...everyone.keys(), ...this.#held.keys()]), everyone);
-      this.#lookAgain(everyone.keys());
+      const everyone = this.#vids();
+      await this.#look(new Set([...everyone, ...this.#held.keys()]));
+      this.#lookAgain(everyone);
     });
   }
 
@@ -146,11 +147,9 @@ export class Revocation {
       const { lost, gained } = this.#book.follow(change);
       for (const vid of rewired(change)) lost.add(vid);
       const freed = [...gained].filter((vid) => this.#held.has(vid));
-      if (lost.size === 0 && freed.length === 0) return;
-      const ports = this.#ports();
-      if (freed.length > 0) await this.#release(freed, ports);
+      if (freed.length > 0) await this.#release(freed, this.#owners(freed));
       if (lost.size > 0) {
-        await this.#look(lost, ports);
+        await this.#look(lost);
         this.#lookAgain(lost);
       }
     });
@@ -187,24 +186,31 @@ export class Revocation {
       if (this.#held.size > 0 && Date.now() - this.#recalled > RECALL_MS) {
         this.#recall(await this.#options.datapath.program('br-int'));
       }
-      await this.#look(vids, this.#ports());
+      await this.#look(vids);
     } catch (error) {
       sound(this.#options.log, 'revocation_failed', { err: error });
       this.#lookAgain(vids);
     }
   }
 
-  /** The ports plugged here, by vid. */
-  #ports(): ReadonlyMap<number, Owner> {
+  /** Of all ports plugged here. */
+  #vids(): number[] {
+    const { local } = this.#options;
+    return Array.from(local.attached(), (id) => local.attachment(id)?.vid).filter(
+      (vid) => vid !== undefined,
+    );
+  }
+
+  /** The ports plugged here under these vids, by vid. */
+  #owners(vids: Iterable<number>): ReadonlyMap<number, Owner> {
     const { topology, local } = this.#options;
-    const ports = new Map<number, Owner>();
-    for (const id of local.attached()) {
-      const vid = local.attachment(id)?.vid;
-      const port = topology.get('port', id);
+    const owners = new Map<number, Owner>();
+    for (const vid of vids) {
+      const port = topology.get('port', local.portOf(vid) ?? '');
       const vpc = port && topology.get('network', port.network_id)?.vpc.id;
-      if (vid !== undefined && port && vpc !== undefined) ports.set(vid, { port, vpc });
+      if (port && vpc !== undefined) owners.set(vid, { port, vpc });
     }
-    return ports;
+    return owners;
   }
 
   #allowed({ port, vpc }: Owner, vid: number, connection: Connection): boolean {
@@ -213,7 +219,8 @@ export class Revocation {
   }
 
   /** Holds and forgets what no rule allows; lets go what one does, or whose port is gone. */
-  async #look(vids: ReadonlySet<number>, ports: ReadonlyMap<number, Owner>): Promise<void> {
+  async #look(vids: ReadonlySet<number>): Promise<void> {
+    const ports = this.#owners(vids);
     await this.#release(vids, ports);
     const zones = [...vids].filter((vid) => ports.has(vid));
     if (zones.length === 0) return;
@@ -329,7 +336,7 @@ export class Revocation {
 
   /** Holds exactly what the switch does from now on; returns what it has lost since. */
   #recall({ flows }: BridgeProgram): Held[] {
-    const known = [...this.#held.values()].flatMap((ofPort) => [...ofPort.values()]);
+    const known = Array.from(this.#held.values(), (ofPort) => Array.from(ofPort.values())).flat();
     this.#held.clear();
     this.#recalled = Date.now();
     for (const flow of flows) {

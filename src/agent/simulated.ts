@@ -14,6 +14,7 @@ import { dumpFlows, dumpGroups, dumpPorts } from '../sim/dump.ts';
 import { formatConnection, toConnection, toTuple } from './simulated-connections.ts';
 import { bridgeNamed, NOTHING_KEPT } from './datapath.ts';
 import type {
+  Before,
   BridgeName,
   Connection,
   Datapath,
@@ -99,8 +100,9 @@ export class SimulatedDatapath implements Datapath {
     });
   }
 
-  interfaces(): Promise<readonly Interface[]> {
-    return Promise.resolve([...this.#interfaces.values()]);
+  interfaces(ports: ReadonlySet<string> | null): Promise<readonly Interface[]> {
+    const all = [...this.#interfaces.values()];
+    return Promise.resolve(all.filter(({ port_id }) => ports?.has(port_id) ?? true));
   }
 
   ensurePlugged(portIds: ReadonlySet<string>): Promise<void> {
@@ -151,14 +153,17 @@ export class SimulatedDatapath implements Datapath {
   }
 
   kept(): Promise<KeptState> {
-    return Promise.resolve(this.#kept);
+    const vids = [...this.#interfaces.values()].flatMap(({ port_id, vid }): [string, number][] =>
+      vid === null ? [] : [[port_id, vid]],
+    );
+    return Promise.resolve({ ...this.#kept, vids: Object.fromEntries(vids) });
   }
 
-  keep(state: KeptState): Promise<void> {
+  keep(state: KeptState, moved: ReadonlySet<string> | null): Promise<void> {
     this.#kept = state;
-    for (const [id, it] of this.#interfaces) {
-      const vid = state.vids[id] ?? null;
-      if (vid !== it.vid) this.#interfaces.set(id, { ...it, vid });
+    for (const id of moved ?? this.#interfaces.keys()) {
+      const it = this.#interfaces.get(id);
+      if (it !== undefined) this.#interfaces.set(id, { ...it, vid: state.vids[id] ?? null });
     }
     return Promise.resolve();
   }
@@ -167,9 +172,14 @@ export class SimulatedDatapath implements Datapath {
     return Promise.resolve(this.sim.bridges[bridge].program());
   }
 
-  apply(bridge: BridgeName, delta: BridgeDelta): Promise<void> {
+  async apply(
+    bridge: BridgeName,
+    delta: BridgeDelta,
+    { flush = [], meanwhile }: Partial<Before> = {},
+  ): Promise<void> {
+    await this.flush(flush);
+    await meanwhile?.();
     this.sim.bridges[bridge].apply(delta, Date.now());
-    return Promise.resolve();
   }
 
   /** @throws {Failure} not_found: no such bridge. */

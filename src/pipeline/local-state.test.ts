@@ -18,6 +18,17 @@ describe('LocalState', () => {
     expect([...local.attached()]).toEqual(['a', 'b']);
   });
 
+  it('knows whose a vid is', () => {
+    const local = freshNode('node1');
+    const first = local.attach('a', at(1, null)).vid;
+    const second = local.attach('a', at(9, null)).vid;
+    expect(local.portOf(first)).toBeUndefined();
+    expect(local.portOf(second)).toBe('a');
+    expect(local.attach('b', at(2, first)).vid).toBe(first);
+    local.detach('a');
+    expect([local.portOf(first), local.portOf(second)]).toEqual(['b', undefined]);
+  });
+
   it('gives a freed vid out last', () => {
     const local = freshNode('node1');
     const freed = local.attach('a', at(1, null)).vid;

@@ -74,6 +74,8 @@ export class LocalState implements LocalReader {
   /** Whoever sets it compiles everything anew. */
   identity: NodeIdentity;
   readonly #attachments = new Map<string, Attachment>();
+  /** The plugged ports by vid. */
+  readonly #ports = new Map<number, string>();
   readonly #vids = new NumberPool(MAX_VID, 'vids');
   readonly #networks = new NumberPool(MAX_NETWORK_ID, 'local network ids');
   readonly #networkIds = new Map<string, number>();
@@ -101,7 +103,10 @@ export class LocalState implements LocalReader {
     portId: string,
     plugged: { readonly ofport: number; readonly interface: string; readonly vid?: number | null },
   ): Attachment {
+    const before = this.#attachments.get(portId);
     const vid = this.#vidFor(portId, plugged);
+    if (before !== undefined) this.#ports.delete(before.vid);
+    this.#ports.set(vid, portId);
     const attachment = { vid, ofport: plugged.ofport, interface: plugged.interface };
     this.#attachments.set(portId, attachment);
     return attachment;
@@ -130,10 +135,11 @@ export class LocalState implements LocalReader {
    * @returns whether it was plugged, or awaited since a restart.
    */
   detach(portId: string): boolean {
-    const vid = this.#attachments.get(portId)?.vid ?? this.#awaited.get(portId);
+    const vid = this.#vidOf(portId);
     if (vid === undefined) return false;
     this.#vids.give(vid);
     this.#attachments.delete(portId);
+    this.#ports.delete(vid);
     this.#awaited.delete(portId);
     return true;
   }
@@ -145,6 +151,11 @@ export class LocalState implements LocalReader {
 
   attachment(portId: string): Attachment | undefined {
     return this.#attachments.get(portId);
+  }
+
+  /** The port that is plugged under a vid. */
+  portOf(vid: number): string | undefined {
+    return this.#ports.get(vid);
   }
 
   attached(): IterableIterator<string> {
@@ -175,10 +186,21 @@ export class LocalState implements LocalReader {
     return Object.fromEntries(this.#networkIds);
   }
 
-  /** What to keep across a restart. */
-  kept(): KeptNumbers {
-    const vids: Record<string, number> = Object.fromEntries(this.#awaited);
-    for (const [portId, attachment] of this.#attachments) vids[portId] = attachment.vid;
+  /**
+   * What to keep across a restart.
+   * @param ports The only ones whose vids are asked for; null: all.
+   */
+  kept(ports: ReadonlySet<string> | null = null): KeptNumbers {
+    const vids: Record<string, number> = {};
+    for (const portId of ports ?? this.known()) {
+      const vid = this.#vidOf(portId);
+      if (vid !== undefined) vids[portId] = vid;
+    }
     return { networkIds: this.networkIds(), vids };
+  }
+
+  /** Of a port that is plugged, or awaited. */
+  #vidOf(portId: string): number | undefined {
+    return this.#attachments.get(portId)?.vid ?? this.#awaited.get(portId);
   }
 }

@@ -41,14 +41,14 @@ export class PluggedDatapath extends OvsDatapath {
   }
 
   override async ensurePlugged(portIds: ReadonlySet<string>): Promise<void> {
-    const held = new Map((await this.interfaces()).map(({ port_id, name }) => [port_id, name]));
+    const held = new Map((await this.interfaces(null)).map(({ port_id, name }) => [port_id, name]));
     const commands: string[] = [];
     for (const [id, name] of held) if (!portIds.has(id)) commands.push('--', 'del-port', name);
     for (const id of portIds) if (!held.has(id)) commands.push('--', ...plugging(id));
     if (commands.length === 0) return;
     this.ovs.vsctl(...commands);
     for (;;) {
-      const now = new Set((await this.interfaces()).map(({ port_id }) => port_id));
+      const now = new Set((await this.interfaces(null)).map(({ port_id }) => port_id));
       if (now.size === portIds.size && [...portIds].every((id) => now.has(id))) return;
       await sleep(2);
     }

@@ -4,7 +4,7 @@ import { startAgent } from '../../src/agent/index.ts';
 import type { AgentOptions, RunningAgent } from '../../src/agent/index.ts';
 import { simulatedDatapath } from '../../src/agent/simulated.ts';
 import type { SimulatedDatapath } from '../../src/agent/simulated.ts';
-import type { Datapath } from '../../src/agent/datapath.ts';
+import type { Before, Datapath } from '../../src/agent/datapath.ts';
 import type { Accept, Connect, Link, Receiver } from '../../src/api/hub/index.ts';
 import type { Runtime } from '../../src/api/runtime.ts';
 import { startServer } from '../../src/api/server.ts';
@@ -69,7 +69,7 @@ export class RecordedDatapath implements Datapath {
   }
 
   open: Datapath['open'] = () => this.inner.open();
-  interfaces: Datapath['interfaces'] = () => this.inner.interfaces();
+  interfaces: Datapath['interfaces'] = (ports) => this.inner.interfaces(ports);
   ensurePlugged: Datapath['ensurePlugged'] = (ids) => this.inner.ensurePlugged(ids);
   watch: Datapath['watch'] = (listener) => this.inner.watch(listener);
   packets: Datapath['packets'] = () => this.inner.packets();
@@ -79,12 +79,12 @@ export class RecordedDatapath implements Datapath {
   warm: Datapath['warm'] = () => this.inner.warm();
   flush: Datapath['flush'] = (zones) => this.inner.flush(zones);
   kept: Datapath['kept'] = () => this.inner.kept();
-  keep: Datapath['keep'] = (state) => this.inner.keep(state);
+  keep: Datapath['keep'] = (state, moved) => this.inner.keep(state, moved);
   program: Datapath['program'] = (bridge) => this.inner.program(bridge);
   dump: Datapath['dump'] = (query) => this.inner.dump(query);
   close: Datapath['close'] = () => this.inner.close();
 
-  async apply(bridge: BridgeName, delta: BridgeDelta): Promise<void> {
+  async apply(bridge: BridgeName, delta: BridgeDelta, before?: Partial<Before>): Promise<void> {
     if (this.failures > 0) {
       this.failures -= 1;
       // Half of it gets in, as when a switch dies on the way.
@@ -94,7 +94,7 @@ export class RecordedDatapath implements Datapath {
     }
     this.deeds.push(...delta.add.map((put) => ({ bridge, put })));
     this.deeds.push(...delta.remove.map((removed) => ({ bridge, removed })));
-    await this.inner.apply(bridge, delta);
+    await this.inner.apply(bridge, delta, before);
   }
 }
 

@@ -22,6 +22,7 @@ import type { NodeIdentity } from '../../pipeline/local.ts';
 import { sound } from '../alarms.ts';
 import { bridgeNamed } from '../datapath.ts';
 import type {
+  Before,
   BridgeName,
   Connection,
   Datapath,
@@ -158,7 +159,7 @@ export class OvsDatapath implements Datapath {
     }
   }
 
-  interfaces(): Promise<readonly Interface[]> {
+  interfaces(ports: ReadonlySet<string> | null): Promise<readonly Interface[]> {
     const plugged = pluggedInterfaces(this.#tables);
     const { interfaces, rivals } = plugged;
     this.#plugged = plugged;
@@ -168,7 +169,8 @@ export class OvsDatapath implements Datapath {
       const name = interfaces.get(port)?.name;
       sound(this.#log, 'interface_twice', { port, interface: name, ignored });
     }
-    return Promise.resolve([...interfaces.values()]);
+    const found = Array.from(ports ?? interfaces.keys(), (port) => interfaces.get(port));
+    return Promise.resolve(found.filter((it) => it !== undefined));
   }
 
   /** Plugging is the hypervisor's. */
@@ -242,11 +244,11 @@ export class OvsDatapath implements Datapath {
     return channel.program();
   }
 
-  async apply(bridge: BridgeName, delta: BridgeDelta): Promise<void> {
+  async apply(bridge: BridgeName, delta: BridgeDelta, before?: Partial<Before>): Promise<void> {
     const channel = await this.#channel(bridge);
     this.#generations[bridge] += 1;
     try {
-      await channel.apply(delta);
+      await channel.apply(delta, before);
     } finally {
       this.#generations[bridge] += 1;
     }

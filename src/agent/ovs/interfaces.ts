@@ -58,20 +58,48 @@ function precedes(a: PluggedInterface, b: PluggedInterface): boolean {
   return a.ofport < b.ofport;
 }
 
-/** The tables give the same list until something changes. */
-const known = new WeakMap<readonly InterfaceRow[], Plugged>();
+interface Known extends Plugged {
+  readonly rows: readonly InterfaceRow[];
+  readonly interfaces: Map<string, PluggedInterface>;
+}
+
+/** As last read of these tables, which give the same list until something changes. */
+const known = new WeakMap<SwitchTables, Known>();
 const NONE: Plugged = { interfaces: new Map(), rivals: [] };
 
+/** What is plugged into br-int now. Where only vids have changed, it is what it was before with those. */
 export function pluggedInterfaces(tables: SwitchTables): Plugged {
   const bridge = tables.bridge('br-int');
   if (bridge === null) return NONE;
   const rows = tables.interfacesOf(bridge);
-  let found = known.get(rows);
-  if (found === undefined) known.set(rows, (found = read(rows)));
+  let found = known.get(tables);
+  if (found?.rows === rows) return found;
+  found = { rows, ...((found && withVids(found, rows)) ?? read(rows)) };
+  known.set(tables, found);
   return found;
 }
 
-function read(rows: readonly InterfaceRow[]): Plugged {
+const sameButVid = (a: PluggedInterface, b: PluggedInterface): boolean =>
+  a.uuid === b.uuid && a.port_id === b.port_id && a.ofport === b.ofport && a.name === b.name;
+
+/** Puts the vids of `rows` into what was read before; null where more than vids has changed. */
+function withVids(before: Known, rows: readonly InterfaceRow[]): Omit<Known, 'rows'> | null {
+  const { interfaces, rivals } = before;
+  if (before.rows.length !== rows.length || rivals.length > 0) return null;
+  const changed: PluggedInterface[] = [];
+  for (const [at, row] of rows.entries()) {
+    const old = before.rows[at];
+    if (old === row || old === undefined) continue;
+    const [was, is] = [plugged(old), plugged(row)];
+    if (was === null && is === null) continue;
+    if (was === null || is === null || !sameButVid(was, is)) return null;
+    changed.push(is);
+  }
+  for (const it of changed) interfaces.set(it.port_id, it);
+  return { interfaces, rivals };
+}
+
+function read(rows: readonly InterfaceRow[]): Omit<Known, 'rows'> {
   const interfaces = new Map<string, PluggedInterface>();
   const rivals: PluggedInterface[] = [];
   for (const row of rows) {

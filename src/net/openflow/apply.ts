@@ -5,6 +5,7 @@ import { formatFlow, formatGroup, formatMeter } from '../../openflow/text/index.
 import type { Message, UnreadableFlow } from '../../openflow/wire/index.ts';
 import type { BridgeDelta } from '../../pipeline/feature.ts';
 import { Bundle, part, send, sendAll, type Part } from './bundle.ts';
+import { flushZones } from './conntrack.ts';
 import { errorName } from './errors.ts';
 import type { Link } from './link.ts';
 import { heldGroup } from './read.ts';
@@ -37,16 +38,30 @@ const addMeter = (meter: Meter): Message => ({ kind: 'meter_mod', command: 'add'
 const modifyMeter = (meter: Meter): Message => ({ kind: 'meter_mod', command: 'modify', meter });
 const deleteMeter = ({ id }: Meter): Message => ({ kind: 'meter_mod', command: 'delete', id });
 
+/** What must be done before packets see the flows of a change; the switch takes them in meanwhile. */
+export interface Before {
+  /** Conntrack zones whose connections are to be forgotten. */
+  readonly flush: readonly number[];
+  /** What else: when it fails nothing of the change goes in. */
+  readonly meanwhile: () => Promise<void>;
+}
+
+const isAway = (error: unknown): boolean => error instanceof Failure && error.code === 'SwitchAway';
+
 /**
  * Applies `delta` in the order in which nothing ever points at what is not there: meters, groups, then
  * all flows at once, last the groups and meters that go. Each step waits for a switch that may be slow
  * to wake, so the flows are handed over while meters and groups go in, and only their commit comes
  * after. When anything is refused, groups and new meters are put back.
- * @throws {Failure} `SwitchRefused`, naming the flow, group or meter and the switch's error: nothing
- *   of the delta is in then, but meters that were there before may have their new rates.
- *   `SwitchAway` when the connection is lost: the switch may hold any part of it.
+ * @throws {Failure} `SwitchRefused`, naming the flow, group or meter and the switch's error, and what
+ *   `before.meanwhile` throws: nothing of the delta is in then, but meters that were there before may
+ *   have their new rates. `SwitchAway` when the connection is lost: the switch may hold any part of it.
  */
-export async function applyDelta(link: Link, delta: BridgeDelta): Promise<void> {
+export async function applyDelta(
+  link: Link,
+  delta: BridgeDelta,
+  before: Partial<Before> = {},
+): Promise<void> {
   const bundle = new Bundle(link.flows, [
     flows('add', delta.add),
     flows('delete_strict', delta.remove),
@@ -54,14 +69,16 @@ export async function applyDelta(link: Link, delta: BridgeDelta): Promise<void> 
   const undo: Part[] = [];
   try {
     const steps = await Promise.allSettled([
+      flushZones(link, before.flush ?? []),
       bundle.stage(),
+      before.meanwhile?.(),
       putMeters(link.groups, delta.addMeters, undo),
       putGroups(link.groups, delta.addGroups, undo),
     ]);
     for (const step of steps) if (step.status === 'rejected') throw step.reason;
     await bundle.commit();
   } catch (error) {
-    if (error instanceof Failure && error.code === 'SwitchRefused') {
+    if (!isAway(error)) {
       await bundle.discard();
       for (const part of undo) await send(link.groups, part);
     }

@@ -11,7 +11,7 @@ import type {
 } from '../../openflow/wire/index.ts';
 import type { BridgeDelta } from '../../pipeline/feature.ts';
 import { sound } from '../alarms.ts';
-import { applyDelta, removeUnreadable } from './apply.ts';
+import { applyDelta, removeUnreadable, type Before } from './apply.ts';
 import { ChangeWatch, type Changed } from './changes.ts';
 import { errorName } from './errors.ts';
 import { flushConnections, flushZones, type TrackedConnection } from './conntrack.ts';
@@ -110,12 +110,12 @@ export class OpenFlowChannel {
 
   /**
    * Puts a delta into the switch, behind all that were asked for before; resolves when packets see it.
-   * @throws {Failure} `SwitchRefused`, naming the flow, group or meter and the switch's error: nothing
-   *   of the delta is in then, but meters that were there before may have their new rates.
-   *   `SwitchAway`: any part of it may be in.
+   * @throws {Failure} `SwitchRefused`, naming the flow, group or meter and the switch's error, and
+   *   what `before.meanwhile` throws: nothing of the delta is in then, but meters that were there
+   *   before may have their new rates. `SwitchAway`: any part of it may be in.
    */
-  apply(delta: BridgeDelta): Promise<void> {
-    return this.#inTurn(() => applyDelta(this.#ready(), delta));
+  apply(delta: BridgeDelta, before?: Partial<Before>): Promise<void> {
+    return this.#inTurn(() => applyDelta(this.#ready(), delta, before));
   }
 
   /**

@@ -158,5 +158,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('connections that a switch is to for
     await meet(sort, [1, 2]);
     await channel.flushZones([5]);
     expect(tracked()).toEqual([shown(sort, 6, 1), shown(sort, 6, 2)]);
+    await channel.apply(diff(NOTHING, NOTHING), { flush: [6] });
+    expect(tracked()).toEqual([]);
   });
 });

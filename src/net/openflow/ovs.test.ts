@@ -267,6 +267,27 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a channel to a real switch', () => 
     expect(dumped()).toEqual(NOTHING);
   });
 
+  test('flows wait for what must come before them, and are not put in when that fails', async () => {
+    let finish = (): void => undefined;
+    const meanwhile = (): Promise<void> => new Promise((resolve) => (finish = resolve));
+    const wanted = program('table=1,priority=3 actions=drop');
+    const applied = channel.apply(diff(NOTHING, wanted), { meanwhile });
+    expect((await channel.program()).flows).toEqual([]);
+    finish();
+    await applied;
+    expect((await channel.program()).flows).toHaveLength(1);
+    const more: BridgeProgram = {
+      flows: [...wanted.flows, parseFlow('table=2,priority=3 actions=group:7')],
+      groups: parseGroups('group_id=7,type=indirect,bucket=actions=drop').groups,
+      meters: parseMeters('meter=7 kbps bands=\ntype=drop rate=100').meters,
+    };
+    const failing = { meanwhile: () => Promise.reject(new Error('no database')) };
+    await expect(channel.apply(diff(wanted, more), failing)).rejects.toThrow('no database');
+    expect(differences(await channel.program(), wanted)).toEqual([]);
+    await channel.apply(diff(wanted, more), { meanwhile: () => Promise.resolve() });
+    expect(differences(await channel.program(), more)).toEqual([]);
+  });
+
   test('a meter that the switch refuses is named', async () => {
     const meter: Meter = { id: 0, unit: 'kbps', rate: 1 };
     await expect(channel.apply(diff(NOTHING, { ...NOTHING, meters: [meter] }))).rejects.toThrow(

@@ -110,7 +110,7 @@ export class Session {
     if (this.#over !== null) return;
     const writer = new Writer();
     encodeInto(writer, message, xid, this.version);
-    this.#socket.write(writer.finish());
+    this.#put(writer.finish());
   }
 
   /** As {@link send}, but lets the message go when the switch does not keep up. */
@@ -190,7 +190,7 @@ export class Session {
       }
     }
     encodeInto(writer, { kind: 'barrier_request' }, barrier, this.version);
-    this.#socket.write(writer.finish());
+    this.#put(writer.finish());
   }
 
   /** Writes what there is and waits until the socket has taken it, letting others run in any case. */
@@ -198,8 +198,17 @@ export class Session {
     const bytes = writer.finish();
     writer.clear();
     return new Promise((resolve) => {
-      this.#socket.write(bytes, () => setImmediate(resolve));
+      this.#put(bytes, () => setImmediate(resolve));
     });
+  }
+
+  /** What is sent in one go is written at once: each time that a switch wakes it goes through all its ports. */
+  #put(bytes: Uint8Array, written?: () => void): void {
+    if (this.#socket.writableCorked === 0) {
+      this.#socket.cork();
+      process.nextTick(() => this.#socket.uncork());
+    }
+    this.#socket.write(bytes, written);
   }
 
   #takeXids(count: number): number {

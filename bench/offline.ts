@@ -12,8 +12,7 @@ import { Unixctl, controlSocket } from '../src/net/unixctl.ts';
 import {
   loadBridge,
   readPacket,
-  sectionText,
-  traceOffline,
+  traceLine,
   type LoadedBridge,
 } from '../src/trace/offline/index.ts';
 import { ovsAvailable, startOvs, type Sandbox } from '../test/support/ovs.ts';
@@ -121,8 +120,7 @@ function ours({ bridge, packets }: Case): Promise<number> {
   return rate(SECONDS, () => {
     const packet = packets[next % packets.length] ?? '';
     next += 1;
-    const { section } = traceOffline(bridge, readPacket(packet, bridge.textOptions, null));
-    return sectionText(section).length;
+    return traceLine(bridge, readPacket(packet, bridge.textOptions, null)).length;
   });
 }
 

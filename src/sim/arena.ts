@@ -1,14 +1,19 @@
 import { KEY_WORDS, type FlowKey } from '../openflow/fields.ts';
 
-/** Fewer than one bridge takes of a packet that goes all the way, more than one that it merely crosses. */
-const KEYS_A_CHUNK = 12;
+/** What some ten packets take on their way through a bridge: an allocation is dear, memory is not. */
+const KEYS_A_CHUNK = 128;
 const CHUNK_BYTES = KEYS_A_CHUNK * KEY_WORDS * Uint32Array.BYTES_PER_ELEMENT;
+
+/** Where an execution puts its copies of the packet's key. */
+export interface Keys {
+  copy(key: FlowKey): FlowKey;
+}
 
 /**
  * Copies of flow keys, many to one allocation: an array of its own for each costs several times as
- * much as all else that a table visit does. The copies live as long as any of them.
+ * much as all else that a table visit does. The copies of a chunk live as long as any of them.
  */
-export class KeyArena {
+export class KeyArena implements Keys {
   #chunk = new ArrayBuffer(CHUNK_BYTES);
   #used = 0;
 
@@ -21,5 +26,25 @@ export class KeyArena {
     this.#used += key.byteLength;
     copy.set(key);
     return copy;
+  }
+}
+
+/** Copies that are used again for the next packet, for those who are done with the last one's by then. */
+export class KeyPool implements Keys {
+  readonly #keys: FlowKey[] = [];
+  #used = 0;
+
+  copy(key: FlowKey): FlowKey {
+    const known = this.#keys[this.#used];
+    const copy = known?.length === key.length ? known : new Uint32Array(key.length);
+    copy.set(key);
+    this.#keys[this.#used] = copy;
+    this.#used += 1;
+    return copy;
+  }
+
+  /** Takes all copies back. */
+  recall(): void {
+    this.#used = 0;
   }
 }

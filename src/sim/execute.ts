@@ -16,6 +16,9 @@ import { AT } from './words.ts';
 
 export type { ExecuteOptions } from './translate/pass.ts';
 
+/** Of all executions: most are looked at and let go of before its chunk is full. */
+const arena = new KeyArena();
+
 /**
  * Sends one packet into `bridge` at table 0 and tells every step. `key` stays as it is; its in_port
  * says where the packet comes in.
@@ -24,8 +27,8 @@ export function execute(bridge: SimBridge, key: FlowKey, options: ExecuteOptions
   const walk = new Walk(options);
   const state = key[AT.ctState] ?? 0;
   const tracking = { ...untracked(), state, zone: (key[AT.ctZone] ?? 0) >>> 16 };
-  const arena = new KeyArena();
-  const packet = { arena, key: arena.copy(key), tracking, beneath: [], snapshot: null };
+  const { keys = arena } = options;
+  const packet = { keys, key: keys.copy(key), tracking, beneath: [], snapshot: null };
   walk.run({
     number: walk.nextNumber(),
     packet,

@@ -1,7 +1,7 @@
 /** A packet within a switch: its key, and what travels beside it. */
 import { ETH_TYPE } from '../openflow/build.ts';
 import type { FlowKey } from '../openflow/fields.ts';
-import type { KeyArena } from './arena.ts';
+import type { Keys } from './arena.ts';
 import { ICMP_ANSWER } from './connection.ts';
 import type { Tracking, Tuple } from './conntrack.ts';
 import { AT, ethernetType } from './words.ts';
@@ -17,7 +17,7 @@ export interface Beneath {
 
 /** A packet on its way: what matches see, and what travels beside it. */
 export interface Packet {
-  readonly arena: KeyArena;
+  readonly keys: Keys;
   readonly key: FlowKey;
   tracking: Tracking;
   /** What lies under headers that were put on the packet here, the outermost last. */
@@ -66,11 +66,11 @@ function writeTuple(key: FlowKey, { protocol, source, destination }: Tuple): voi
 }
 
 export function snapshot(packet: Packet): FlowKey {
-  return (packet.snapshot ??= packet.arena.copy(packet.key));
+  return (packet.snapshot ??= packet.keys.copy(packet.key));
 }
 
 export function copyOf(packet: Packet): Packet {
-  return { ...packet, key: packet.arena.copy(packet.key), tracking: { ...packet.tracking } };
+  return { ...packet, key: packet.keys.copy(packet.key), tracking: { ...packet.tracking } };
 }
 
 /** Returns what puts the headers and registers back; what conntrack wrote beside them stays. */

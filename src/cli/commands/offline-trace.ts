@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Failure } from '../../base/failure.ts';
 import type { FlowKey } from '../../openflow/fields.ts';
 import type * as Offline from '../../trace/offline/index.ts';
-import type { LoadedBridge, OfflineTrace } from '../../trace/offline/index.ts';
+import type { LoadedBridge } from '../../trace/offline/index.ts';
 import type { Json } from '../client.ts';
 import type { Io } from '../io.ts';
 
@@ -23,6 +23,13 @@ export interface OfflineRequest {
 }
 
 type OfflineModule = typeof Offline;
+
+interface Asked {
+  readonly bridge: LoadedBridge;
+  readonly key: FlowKey;
+  /** ct_state of the forks. */
+  readonly states: readonly number[];
+}
 
 function usage(message: string, field: string): Failure {
   return new Failure('invalid', 'Usage', message, { field });
@@ -51,27 +58,23 @@ export class OfflineTracer {
    * @throws {Failure} for what is wrong with the request, a file or the packet.
    */
   async json(request: OfflineRequest): Promise<string> {
-    const { sectionText } = await this.#module();
-    const { trace } = await this.#trace(request, false);
-    return sectionText(trace.section);
+    const { traceLine } = await this.#module();
+    const { bridge, key, states } = await this.#asked(request);
+    return traceLine(bridge, key, states);
   }
 
   /** The same for people. */
   async text(request: OfflineRequest): Promise<string> {
-    const { renderOffline } = await this.#module();
-    const { trace, bridge } = await this.#trace(request, true);
-    return renderOffline(trace, bridge);
+    const { renderOffline, traceOffline } = await this.#module();
+    const { bridge, key, states } = await this.#asked(request);
+    return renderOffline(traceOffline(bridge, key, states, { ambiguity: true }), bridge);
   }
 
-  async #trace(
-    request: OfflineRequest,
-    ambiguity: boolean,
-  ): Promise<{ trace: OfflineTrace; bridge: LoadedBridge }> {
-    const { parseCtState, traceOffline } = await this.#module();
+  async #asked(request: OfflineRequest): Promise<Asked> {
+    const { parseCtState } = await this.#module();
     const states = (request.ctNext ?? []).map(parseCtState);
     const bridge = await this.#bridge(request);
-    const key = await this.#packet(request, bridge);
-    return { trace: traceOffline(bridge, key, states, { ambiguity }), bridge };
+    return { bridge, key: await this.#packet(request, bridge), states };
   }
 
   #module(): Promise<OfflineModule> {

@@ -79,7 +79,10 @@ class Composer {
   controllers = 0;
   hashed = false;
   #into: Item[] = [];
+  /** The datapath's packet. */
   #base: FlowKey;
+  /** Whether others hold `#base` too, so that it is copied before it is changed. */
+  #shared = true;
   /** The tunnel header that the datapath's packet has. */
   #tunnel = '';
   readonly #pending: Pending = { encap: null, decap: false };
@@ -89,7 +92,7 @@ class Composer {
   readonly #recirculations: Recirculations;
 
   constructor(initial: FlowKey, view: DatapathView, recirculations: Recirculations) {
-    this.#base = initial.slice();
+    this.#base = initial;
     this.#ownEnd = ownTunnelEnd(initial);
     this.#view = view;
     this.#recirculations = recirculations;
@@ -102,6 +105,8 @@ class Composer {
 
   commit(key: FlowKey, index: number): void {
     if (isCommitted(this.#base, key, this.#pending)) return;
+    if (this.#shared) this.#base = this.#base.slice();
+    this.#shared = false;
     const written: string[] = [];
     const masks = this.#view.masks(index);
     const looked = this.#view.looked(index);
@@ -184,8 +189,8 @@ class Composer {
 
   open(key: FlowKey, index: number): void {
     this.commit(key, index);
-    const base = this.#base.slice();
-    this.#nested.push({ outer: this.#into, base, tunnel: this.#tunnel, longer: [] });
+    this.#nested.push({ outer: this.#into, base: this.#base, tunnel: this.#tunnel, longer: [] });
+    this.#shared = true;
     this.#into = [];
   }
 
@@ -195,7 +200,8 @@ class Composer {
     if (nested === undefined) return;
     nested.longer = this.#into;
     this.#into = [];
-    this.#base.set(nested.base);
+    this.#base = nested.base;
+    this.#shared = true;
     this.#tunnel = nested.tunnel;
   }
 
@@ -206,6 +212,7 @@ class Composer {
     const action = make(this.#into, nested.longer);
     this.#into = nested.outer;
     this.#base = nested.base;
+    this.#shared = true;
     this.#tunnel = nested.tunnel;
     if (action !== null) this.put(action);
   }

@@ -1,6 +1,7 @@
 /** What one translation of a packet keeps, and what an action of it is run with. */
 import type { FlowKey } from '../../openflow/fields.ts';
 import type { Action, Flow } from '../../openflow/flow.ts';
+import type { Keys } from '../arena.ts';
 import type { SimBridge } from '../bridge.ts';
 import type { Tracker } from '../conntrack.ts';
 import type { Operation } from '../operations.ts';
@@ -31,6 +32,8 @@ export interface ExecuteOptions {
   readonly bridges?: ReadonlyMap<string, SimBridge>;
   /** Told of each operation before it runs, with the packet, its pass and the number of steps so far. */
   readonly witness?: (operation: Operation, key: FlowKey, pass: number, steps: number) => void;
+  /** Where the keys of the steps are put. Default: where they stay as long as they are needed. */
+  readonly keys?: Keys;
   /** Whether to look for other flows that match with the same priority. Default: when not counting. */
   readonly ambiguity?: boolean;
 }

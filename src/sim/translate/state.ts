@@ -96,7 +96,7 @@ interface Fork {
 function lookUp(walk: Walk, { operation, zone, mark, label }: Tracked, frame: Frame): Fork {
   const { packet, pass } = frame;
   const { action, nat } = operation;
-  const fork: Packet = { ...packet, key: packet.arena.copy(packet.key), snapshot: null };
+  const fork: Packet = { ...packet, key: packet.keys.copy(packet.key), snapshot: null };
   const request = {
     zone,
     commit: action.commit,
@@ -130,7 +130,7 @@ function scripted(walk: Walk, { operation, zone }: Tracked, frame: Frame): Fork 
   const none = { state: 0, departure: null, go: null };
   // A pause that ofproto/trace did not end takes the fork with it.
   if (action.table === null || pass.freeze !== null) return none;
-  const key = packet.arena.copy(packet.key);
+  const key = packet.keys.copy(packet.key);
   const fork: Packet = { ...packet, key, tracking: { ...packet.tracking, zone }, snapshot: null };
   const next = departure(walk, fork, action.table, frame);
   if (next.number > MAXIMUM_FORKS) {

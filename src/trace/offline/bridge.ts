@@ -10,7 +10,7 @@ import {
 import type { Field, FlowKey } from '../../openflow/fields.ts';
 import { PORT, type Action, type Flow, type Group } from '../../openflow/flow.ts';
 import { mappedOptions } from '../../openflow/tunnel-options.ts';
-import { SimBridge, type SimPort } from '../../sim/index.ts';
+import { KeyPool, SimBridge, type SimPort } from '../../sim/index.ts';
 import {
   partlyWritten,
   TableShapes,
@@ -53,6 +53,8 @@ export interface LoadedBridge {
   port(ofport: number): DatapathPort | undefined;
   meter(id: number): number;
   readonly shapes: TableShapes;
+  /** For the packets of one trace after the other. */
+  readonly keys: KeyPool;
   /** Bits of fields that some action writes in part. */
   readonly partlyWritten: FlowKey;
   /** Lines that were left out, as `FILE:LINE:COLUMN: what is wrong`. */
@@ -195,6 +197,7 @@ export function loadBridge(sources: BridgeSources): LoadedBridge {
       (shown === null ? { number: ofport & 0xffff, tunnel: null } : undefined),
     meter: (id) => meterNumbers.get(id) ?? id,
     shapes: new TableShapes(() => flows.flows),
+    keys: new KeyPool(),
     get partlyWritten() {
       return (partly ??= partlyWritten([
         ...flows.flows.map(({ actions }) => actions),

@@ -3,7 +3,7 @@ export { packetOfCapture, parseInPort, readPacket } from './packet.ts';
 export { renderOffline } from './text.ts';
 export {
   parseCtState,
-  sectionText,
+  traceLine,
   traceOffline,
   type OfflineTrace,
   type Outcome,

@@ -18,7 +18,14 @@ import {
   type Replay,
   type TunnelOption,
 } from '../../sim/datapath/index.ts';
-import { Conntrack, execute, widened, type Execution, type Step } from '../../sim/index.ts';
+import {
+  Conntrack,
+  execute,
+  widened,
+  type Execution,
+  type Keys,
+  type Step,
+} from '../../sim/index.ts';
 import type { LoadedBridge } from './bridge.ts';
 
 /** A table on the way; all but its number is null where nothing matches. */
@@ -225,6 +232,28 @@ function sections(execution: Execution, bridge: LoadedBridge, replay: Replay): S
 /** Where the states of the forks are given, no connections are looked up. */
 const NOT_ASKED = new Conntrack();
 
+interface Following {
+  /** Whether to look for further flows that match with the same priority. */
+  readonly ambiguity: boolean;
+  readonly keys?: Keys;
+}
+
+function follow(
+  bridge: LoadedBridge,
+  key: FlowKey,
+  ctNext: readonly number[],
+  following: Following,
+): OfflineTrace {
+  const options = { conntrack: NOT_ASKED, now: 0, ctNext, imitate: true, ...following };
+  // Flows may write tunnel options into a packet that came without any.
+  const packet = bridge.tunnelOptions.length === 0 ? key : widened(key);
+  const execution = execute(bridge.sim, packet, options);
+  const section = sections(execution, bridge, (witness) => {
+    execute(bridge.sim, packet, { ...options, witness });
+  });
+  return { section, execution };
+}
+
 /**
  * Follows `key` through the bridge as `ofproto/trace` of Open vSwitch 3.1 does.
  * @param ctNext ct_state of the forks, breadth first; `trk|new` for those beyond.
@@ -236,18 +265,22 @@ export function traceOffline(
   ctNext: readonly number[] = [],
   { ambiguity = false }: { readonly ambiguity?: boolean } = {},
 ): OfflineTrace {
-  const options = { conntrack: NOT_ASKED, now: 0, ctNext, imitate: true, ambiguity };
-  // Flows may write tunnel options into a packet that came without any.
-  const packet = bridge.tunnelOptions.length === 0 ? key : widened(key);
-  const execution = execute(bridge.sim, packet, options);
-  const section = sections(execution, bridge, (witness) => {
-    execute(bridge.sim, packet, { ...options, witness });
-  });
-  return { section, execution };
+  return follow(bridge, key, ctNext, { ambiguity });
 }
 
-/** A trace as `--json` prints it, in one line: a flow's part is written once, however often it is met. */
-export function sectionText(section: Section): string {
+/** The same as `--json` prints it, in one line. */
+export function traceLine(
+  bridge: LoadedBridge,
+  key: FlowKey,
+  ctNext: readonly number[] = [],
+): string {
+  const { keys } = bridge;
+  keys.recall();
+  return sectionText(follow(bridge, key, ctNext, { ambiguity: false, keys }).section);
+}
+
+/** A flow's part is written once, however often it is met. */
+function sectionText(section: Section): string {
   const { path, outcome, finalFlow: final, datapathActions: actions, recirculations } = section;
   return (
     `{"path":[${path.map(({ json }) => json).join(',')}],"outcome":"${outcome}",` +

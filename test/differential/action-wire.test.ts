@@ -20,14 +20,13 @@ const seed = Number(process.env['TIANCHI_SEED'] ?? 20260723);
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 /**
- * As flows of our own words. What has no words of its own is left out: bytes that begin with a zero, and of
- * two fields in one place the second.
+ * As flows of our own words. What has no words of its own is left out: bytes that begin with a zero.
  */
 function drawn(): string[] {
   return fc.sample(actionLine, { seed, numRuns: cases }).flatMap((line) => {
     try {
       const text = formatFlow(parseFlow(line));
-      return formatFlow(parseFlow(text)) === text && !text.includes('OXM_OF_IN_PORT') ? [text] : [];
+      return formatFlow(parseFlow(text)) === text ? [text] : [];
     } catch {
       return [];
     }
@@ -55,7 +54,8 @@ requireOrSkip('Open vSwitch', ovsAvailable)('actions in messages', () => {
   test.each([14, 15] as const)(
     'are those of ovs-ofctl, version %i',
     async (version) => {
-      const lines = drawn();
+      // OpenFlow 1.5 has a set_field for a load, whose OXM_OF_IN_PORT reads as that of a match.
+      const lines = drawn().filter((line) => version === 14 || !line.includes('OXM_OF_IN_PORT'));
       const file = path.join(ovs.dir, 'flows.txt');
       writeFileSync(file, lines.join('\n'));
       const tapped = path.join(ovs.dir, `tap${version}.sock`);

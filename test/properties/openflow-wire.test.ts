@@ -5,8 +5,10 @@
 import { expect, test } from 'vitest';
 import { Failure } from '../../src/base/failure.ts';
 import {
+  field,
   load,
   output,
+  parseActions,
   parseFlow,
   setField,
   type Group,
@@ -103,10 +105,34 @@ test('what is not known here is named where it can be', () => {
     kind: 'flow_stats_reply',
     more: false,
     flows: [],
-    unreadable: [
-      { table: 3, priority: 5, cookie: 7n, why: 'a field that is not known here' },
-    ],
+    unreadable: [{ table: 3, priority: 5, cookie: 7n, why: 'a field that is not known here' }],
   });
+});
+
+test.each<[string, Group['hashedFields'], string]>([
+  ['the fields that a group hashes by', [{ field: field('ip_src'), mask: 0xffffffffn }], 'drop'],
+  [
+    'a sample with the bits of a field',
+    undefined,
+    'sample(probability=1,collector_set_id=1,obs_domain_id=NXM_NX_REG0[],obs_point_id=1)',
+  ],
+])('%s are for text alone', (what, hashedFields, actions) => {
+  const bucket = { id: 0, actions: parseActions(actions) };
+  const base = { id: 1, type: 'select', selectionMethod: 'hash', buckets: [bucket] } as const;
+  const group: Group = { ...base, ...(hashedFields && { hashedFields }) };
+  expect(() => encode({ kind: 'group_mod', command: 'add', group }, 1, 15)).toThrow(
+    expect.objectContaining({
+      kind: 'unsupported',
+      code: 'NotInMessages',
+      message: expect.stringContaining(what),
+    }),
+  );
+});
+
+test('the in_port of OpenFlow keeps its own number in actions', () => {
+  const actions = parseActions('load:0x5->OXM_OF_IN_PORT[],load:0x5->NXM_OF_IN_PORT[]');
+  const bytes = encode({ kind: 'packet_out', inPort: 1, actions, data: new Uint8Array() }, 1);
+  expect(decode(bytes).message).toMatchObject({ actions });
 });
 
 test('a load is one in OpenFlow 1.4 and a masked set_field in 1.5', () => {

@@ -10,7 +10,7 @@ import {
   type ActionWire,
   type Nesting,
 } from './action.ts';
-import { malformed, UnknownPart } from './malformed.ts';
+import { inexpressible, malformed, UnknownPart } from './malformed.ts';
 import { packRange, readName, subfieldOf, unpackRange, writeName } from './oxm.ts';
 import { portFrom16 } from './ports.ts';
 
@@ -151,7 +151,7 @@ function writeNote(w: Writer, { bytes }: ActionOf<'note'>): void {
 /** Of later versions' fields for the ids of an observation this knows nothing: 3.1 has numbers. */
 function observed(id: number | Subfield): number {
   if (typeof id === 'number') return id;
-  throw new RangeError('a sample with the bits of a field has no form in these messages');
+  throw inexpressible('a sample with the bits of a field');
 }
 
 const directions = [null, 'ingress', 'egress'] as const;

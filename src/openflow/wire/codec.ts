@@ -54,6 +54,7 @@ for (const declaration of declarations) {
  * Writes one message at the end of `w`.
  * @param version Of the connection that it is for.
  * @throws {Failure} `invalid`, `MessageTooLong` beyond 65,535 bytes.
+ * @throws {Failure} `unsupported`, `NotInMessages`, for what text alone can say.
  * @throws {RangeError} for what the version cannot say, which is a programming error.
  */
 export function encodeInto(w: Writer, message: Message, xid: number, version: Version = 14): void {

@@ -3,7 +3,7 @@ import type { Reader, Writer } from '../../base/bytes.ts';
 import type { Bucket, Group } from '../flow.ts';
 import { readActions, writeActions } from './actions.ts';
 import { declareMessage, type Frame, type MessageWire } from './declaration.ts';
-import { malformed, UnknownPart } from './malformed.ts';
+import { inexpressible, malformed, UnknownPart } from './malformed.ts';
 import type { MessageOf, Version } from './message.ts';
 import { readProperties, writeProperty } from './properties.ts';
 
@@ -81,7 +81,7 @@ function writeMethod(w: Writer, group: Group): void {
   const { selectionMethod, selectionParam = 0n, hashedFields } = group;
   if (selectionMethod === undefined) return;
   if (hashedFields !== undefined) {
-    throw new RangeError(`group ${group.id}: the fields that a group hashes by cannot be sent`);
+    throw inexpressible(`group ${group.id}: the fields that a group hashes by`);
   }
   const name = latin(selectionMethod);
   writeProperty(w, EXPERIMENTER, () =>

@@ -1,6 +1,13 @@
 /** Match fields in messages: a header of class, number, mask bit and length, then the value (OpenFlow 1.4.1 §7.2.2.3). */
 import type { Reader, Writer } from '../../base/bytes.ts';
-import { FIELDS, LONGEST_OPTION, tunnelOption, type Field, type OxmClass } from '../fields.ts';
+import {
+  FIELDS,
+  field as declared,
+  LONGEST_OPTION,
+  tunnelOption,
+  type Field,
+  type OxmClass,
+} from '../fields.ts';
 import type { Subfield, Term } from '../flow.ts';
 import { fieldMask } from '../key.ts';
 import { optionIndex } from '../tunnel-options.ts';
@@ -112,6 +119,10 @@ for (const field of FIELDS.values()) {
   forCopy.set(field, first(field.format === 'port' ? inActions : inCopies));
   forSetField.set(field, first(field.format === 'port' ? inActions : inMatches));
 }
+
+/** OpenFlow's own in_port, of 32 bits: for actions a field beside Nicira's, in a match one with it. */
+const widePort = codingOf(declared('in_port_oxm'), 'OXM_OF', 0);
+for (const of of [forAction, forCopy, forSetField]) of.set(widePort.field, widePort);
 
 function coding(of: ReadonlyMap<Field, Coding>, field: Field): Coding {
   // A tunnel option's field differs with its length and place; the header's number does not.
@@ -298,6 +309,7 @@ export function readName(r: Reader): Coding | null {
   const header = r.u32();
   if (header === 0) return null;
   const vendor = header >>> 16 === EXPERIMENTER ? r.u32() : null;
+  if (header === widePort.header) return widePort;
   const form = byKey.get(keyOf(header, vendor));
   if (form === undefined) throw new UnknownPart('a field that is not known here');
   return form;
@@ -308,7 +320,8 @@ export function subfieldOf(name: Coding | null, first: number, bits: number): Su
   if (name === null) throw malformed('an action names no field');
   const { field } = name;
   const width = first === 0 && bits === field.namedBits ? field.bits : bits;
-  if (bits === 0 || first + width > Math.max(field.bits, field.namedBits)) {
+  const beyond = first >= field.namedBits || first + width > Math.max(field.bits, field.namedBits);
+  if (bits === 0 || beyond) {
     throw malformed(`${bits} bits of ${field.name} from ${first} on`);
   }
   const counted = field.present !== undefined && first === 0 && bits === field.bits;

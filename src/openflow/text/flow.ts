@@ -4,14 +4,7 @@ import type { Action, Flow, FlowCounters, Match } from '../flow.ts';
 import { formatActionList, parseActionsSpan } from './actions.ts';
 import { isInterruption } from './damage.ts';
 import { asFailure, isOpen, readLines, type LineError } from './lines.ts';
-import {
-  clearedBits,
-  formatMatchItems,
-  matchOf,
-  newBits,
-  parseMatchSpan,
-  putItem,
-} from './match.ts';
+import { clearedBits, formatMatchItems, matchOf, parseMatchSpan, putItem } from './match.ts';
 import type { PortOptions } from './ports.ts';
 import { layersCode, layersOf, type Layers } from './prerequisites.ts';
 import { fieldByName } from './names.ts';
@@ -338,7 +331,7 @@ export function formatActions(actions: readonly Action[], options: FormatOptions
  */
 export function parsePacket(text: string, options: PortOptions = {}): FlowKey {
   return asFailure('packet', text, () => {
-    const bits = newBits(true);
+    const bits = clearedBits(true);
     for (const item of items({ text, at: 0 })) {
       const [value, mask] = split(item.value, '/');
       if (mask !== undefined) throw new TextError(value.at, 'a packet has values, not masks');
@@ -349,6 +342,6 @@ export function parsePacket(text: string, options: PortOptions = {}): FlowKey {
         );
       }
     }
-    return bits.value;
+    return bits.value.slice();
   });
 }

@@ -69,7 +69,7 @@ export interface Bits {
   readonly ofPacket: boolean;
 }
 
-export function newBits(ofPacket: boolean = false): Bits {
+function newBits(ofPacket: boolean): Bits {
   return {
     ofPacket,
     value: newKey(),
@@ -82,10 +82,12 @@ export function newBits(ofPacket: boolean = false): Bits {
   };
 }
 
-const scratch = newBits();
+const ofMatch = newBits(false);
+const ofPacket = newBits(true);
 
 /** Empty bits that are good until the next call: most are read once, and a key is large. */
-export function clearedBits(): Bits {
+export function clearedBits(isPacket = false): Bits {
+  const scratch = isPacket ? ofPacket : ofMatch;
   if (scratch.mapped || scratch.options.size > 0) {
     scratch.value = newKey();
     scratch.mask = newKey();

@@ -22,7 +22,7 @@ import { checkPrerequisite, layersOf, REQUIREMENTS, type Layers } from './prereq
 import { items, TextError, type Span } from './span.ts';
 import { formatMatchValue, type Masked } from './values.ts';
 
-export { clearedBits, newBits, putItem } from './match-bits.ts';
+export { clearedBits, putItem } from './match-bits.ts';
 
 const packetType = field('packet_type');
 const recirculation = field('recirc_id');

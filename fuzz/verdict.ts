@@ -45,7 +45,9 @@ const isTerm = (value: unknown): value is Term =>
 
 /** Values of all kinds as a text, so that two can be compared; the order of a match's terms is nothing. */
 export function shown(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => {
+  return JSON.stringify(value, (key, part: unknown) => {
+    // Seconds with their nanoseconds in one number: its last digits are nobody's.
+    if (key === 'duration' && typeof part === 'number') return part.toFixed(3);
     if (typeof part === 'bigint') return `${part}n`;
     if (typeof part !== 'object' || part === null) return part;
     if (part instanceof Uint8Array) return Buffer.from(part).toString('hex');

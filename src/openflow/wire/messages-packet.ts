@@ -128,7 +128,7 @@ function readPort(r: Reader): PortDesc {
   const address = r.skip(2).uint(48);
   const letters = r.skip(2).bytes(NAME_SIZE);
   const end = letters.indexOf(0);
-  const name = String.fromCharCode(...letters.subarray(0, end < 0 ? NAME_SIZE : end));
+  const name = String.fromCharCode(...letters.subarray(0, end < 0 ? NAME_SIZE - 1 : end));
   const [config, state] = [r.u32(), r.u32()];
   r.skip(length - PORT_SIZE);
   return {

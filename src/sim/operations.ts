@@ -65,21 +65,23 @@ const ABOVE_NETWORK = new Set<Field['needs']>([
 ]);
 
 function setBits(target: Field, value: bigint, mask: bigint): SetOperation {
-  const compiled = compileMatch([{ field: target, value: value & mask, mask }]);
+  // Of tun_flags a packet has more than can be written.
+  const bits = mask & target.exact;
+  const compiled = compileMatch([{ field: target, value: value & bits, mask: bits }]);
   const index: number[] = [];
   const keep: number[] = [];
-  const bits: number[] = [];
+  const values: number[] = [];
   for (const [word, wordMask] of compiled.mask.entries()) {
     if (wordMask === 0) continue;
     index.push(word);
     keep.push(~wordMask);
-    bits.push(compiled.value[word] ?? 0);
+    values.push(compiled.value[word] ?? 0);
   }
   return {
     kind: 'set',
     index,
     keep,
-    value: bits,
+    value: values,
     needs: prerequisiteOf(target),
     repair: repairOf(target),
     field: target,

@@ -4,6 +4,7 @@ import {
   fieldsOf,
   isIpKind,
   masked,
+  OPTIONS,
   PLAIN_PORTS,
   TUNNEL_PORTS,
   valuesOf,
@@ -74,16 +75,19 @@ const HASHES = [
 
 function setField(place: Place): string {
   const { random } = place;
-  const field = random.pick(writableOf(place.kind));
+  const field = random.rarest(writableOf(place.kind), ({ name }) => `set ${name}`);
   return `set_field:${random.chance(25) ? masked(random, field, random.pick(valuesOf(field))) : random.pick(valuesOf(field))}->${field.name}`;
 }
 
 function load(place: Place): string | null {
   const { random } = place;
   const field = random.pick(writableOf(place.kind).filter(({ nxm }) => nxm !== ''));
-  const bits = 1 + random.below(Math.min(widthOf(field), 64));
-  if (/^(tun_ipv6|ct_|nsh_|in_port)/.test(field.name)) return null;
-  const value = BigInt(random.below(0x7fffffff)) & ((1n << BigInt(bits)) - 1n);
+  // Dumps write a part of these as no ovs-ofctl reads it.
+  if (field.name === 'nsh_spi' || field.name.startsWith('tun_ipv6')) return null;
+  const whole = /^(nsh_(si|ttl)|in_port)$/.test(field.name);
+  const bits = whole ? widthOf(field) : 1 + random.below(Math.min(widthOf(field), 64));
+  const most = (1n << BigInt(field.name === 'nsh_ttl' ? 6 : bits)) - 1n;
+  const value = BigInt(random.below(0x7fffffff)) & most;
   return Object.keys(field.oxm).length === 0
     ? null
     : `load:0x${value.toString(16)}->${part(random, field, bits)}`;
@@ -116,6 +120,7 @@ function ct(place: Place): string | null {
     'set_field:0x5->ct_mark',
     'set_field:0x1/0x1->ct_mark',
     'load:0x77->NXM_NX_CT_LABEL[0..31]',
+    'load:0x3->NXM_NX_CT_MARK[4..7]',
     'set_field:0xf0/0xf0->ct_label',
     'move:NXM_NX_REG1[]->NXM_NX_CT_MARK[]',
   ];
@@ -164,7 +169,7 @@ const ACTIONS: Readonly<Record<string, Write>> = {
   pop_queue: () => 'pop_queue',
   group: ({ random, table, nested }) => {
     const may = GROUPS.filter((id) => groupTable(id) >= table);
-    return nested || may.length === 0 ? null : `group:${random.chance(5) ? 99 : random.pick(may)}`;
+    return nested || may.length === 0 ? null : `group:${random.pick(may)}`;
   },
   set_field: setField,
   load,
@@ -200,6 +205,7 @@ const ACTIONS: Readonly<Record<string, Write>> = {
   'resubmit ct': (place) => (place.tracked ? `resubmit(,${forward(place)},ct)` : null),
   ct,
   ct_clear: () => 'ct_clear',
+  delete_field: ({ random }) => `delete_field:${random.pick(OPTIONS).name}`,
   clone: (place) => (place.nested ? null : `clone(${inner(place, 3)})`),
   note: () => 'note:01.02.00.00.00.00',
   learn: ({ random }) =>
@@ -253,7 +259,7 @@ export function drawAction(place: Place): Drawn {
       ? random.pick(IN_SETS)
       : random.chance(35)
         ? random.pick(USUAL)
-        : random.pick(NAMES);
+        : random.rarest(NAMES, (choice) => choice);
     const text = ACTIONS[name]?.(place) ?? null;
     if (text !== null) return { name, text };
   }

@@ -1,5 +1,6 @@
 /** Values that fields take in random pipelines and packets: few, so that they meet. */
 import { FIELDS, type Field, type Prerequisite } from '../../src/openflow/index.ts';
+import { tunnelOption } from '../../src/openflow/fields-tunnel.ts';
 import type { Random } from './sim-random.ts';
 
 /**
@@ -8,6 +9,13 @@ import type { Random } from './sim-random.ts';
  */
 export const PLAIN_PORTS = [1, 2, 3, 11, 12] as const;
 export const TUNNEL_PORTS = [5, 14] as const;
+/** All, by number. */
+export const PORTS = [...PLAIN_PORTS, ...TUNNEL_PORTS].sort((a, b) => a - b);
+/** Type and options of the tunnels. */
+export const TUNNELS: Readonly<Record<number, readonly [type: string, ...options: string[]]>> = {
+  5: ['vxlan', 'options:remote_ip=flow', 'options:key=flow'],
+  14: ['geneve', 'options:remote_ip=10.8.0.2', 'options:key=77'],
+};
 
 const hex = (value: bigint | number) => `0x${value.toString(16)}`;
 
@@ -130,12 +138,20 @@ const LEFT_OUT = new Set([
 ]);
 
 const always: readonly Prerequisite[] = ['none', 'ethernet'];
-const shown = (field: Field) => !LEFT_OUT.has(field.name) && !field.name.startsWith('tun_metadata');
+const shown = (field: Field) => !LEFT_OUT.has(field.name) && !isOption(field);
+
+const isOption = ({ name }: Field): boolean => name.startsWith('tun_metadata');
+
+/** The tunnel options of the bridge's TLV map. */
+export const OPTIONS: readonly Field[] = [tunnelOption(0, 4, 0), tunnelOption(3, 8, 1)];
+export const TLV_MAP = ['{class=0x102,type=0x80,len=4}->tun_metadata0', '{class=0x103,type=0x1,len=8}->tun_metadata3'];
 
 /** Fields that packets of a kind have, VLAN tags and connections apart. */
 export function fieldsOf(kind: Kind): Field[] {
   const has = new Set([...always, ...kind.has]);
-  return [...FIELDS.values()].filter((field) => shown(field) && has.has(field.needs));
+  return [...FIELDS.values(), ...OPTIONS].filter(
+    (field) => (shown(field) || OPTIONS.includes(field)) && has.has(field.needs),
+  );
 }
 
 /** Words of registers and the like that a field covers, so that no two of one flow overlap. */

@@ -16,6 +16,7 @@ import {
   isIpKind,
   KIND_NAMES,
   KINDS,
+  OPTIONS,
   placesOf,
   PLAIN_PORTS,
   TUNNEL_PORTS,
@@ -40,7 +41,7 @@ export interface Program {
 }
 
 const METADATA =
-  /^(reg(0|1|3|4|5|12|13)|xreg2|xxreg3|metadata|tun_id|pkt_mark|skb_priority|ct_mark|ct_label|dp_hash)$/;
+  /^(reg(0|1|3|4|5|12|13)|xreg2|xxreg3|metadata|tun_id|pkt_mark|skb_priority|ct_mark|ct_label)$/;
 
 function vlanText(random: Random): string {
   return random.pick(['dl_vlan=101', 'dl_vlan=5,dl_vlan_pcp=3', 'dl_vlan=101,dl_vlan_pcp=7']);
@@ -61,23 +62,28 @@ function trackedText(random: Random, kind: Kind): string[] {
   ];
 }
 
-function packetOf(random: Random): Packet {
-  const kind: Kind = KINDS[random.pick(KIND_NAMES)];
+/** A packet of a kind; of a variant of `base` most values are the same. */
+function packetOf(random: Random, kind: Kind, base: Packet | null): Packet {
   const values = new Map<Field, string>();
   const taken = new Set<string>();
   for (const field of fieldsOf(kind)) {
     const { name } = field;
     const header = !METADATA.test(name) && field.needs !== 'none';
     const link = name === 'eth_src' || name === 'eth_dst' || name === 'in_port';
-    const wanted = header || link || (METADATA.test(name) && random.chance(20));
-    if (!wanted || placesOf(field).some((place) => taken.has(place))) continue;
+    const kept = base?.values.get(field);
+    const wanted = header || link || (METADATA.test(name) && random.chance(30));
+    if (!(base === null ? wanted : kept !== undefined || (wanted && random.chance(3))) || placesOf(field).some((place) => taken.has(place))) continue;
     for (const place of placesOf(field)) taken.add(place);
-    values.set(field, random.pick(valuesOf(field)));
+    const same = kept !== undefined && random.chance(93);
+    values.set(field, same ? kept : random.pick(valuesOf(field)));
   }
   const tunnel: string[] = [];
   if (random.chance(20)) {
     values.set(field('in_port'), String(random.pick(TUNNEL_PORTS)));
     tunnel.push('tun_src=10.8.0.2', 'tun_dst=10.8.0.1', `tun_tos=${random.pick([0, 0, 3])}`);
+    for (const option of OPTIONS) {
+      if (random.chance(50)) values.set(option, random.pick(valuesOf(option)));
+    }
   }
   const frag =
     isIpKind(kind) && random.chance(12) ? [`nw_frag=${random.pick(['first', 'later'])}`] : [];
@@ -101,20 +107,26 @@ const field = (name: string): Field => {
 const STATES = ['+trk', '-trk', '+new+trk', '+est+trk', '+rpl+trk', '+inv+trk', '-new'];
 
 /** A match that a packet lies under as it comes in; what it has become where it is met may not. */
-function matchOf(random: Random, { kind, values }: Packet, names: string[]): string[] {
+function matchOf(
+  random: Random,
+  { kind, values }: Packet,
+  names: string[],
+  plain: boolean,
+): string[] {
   const taken = new Set<string>();
   const terms = [kind.word];
-  // A dump of the service path bears masks that no switch reads back.
   const candidates = [...values.keys()].filter(
-    ({ name }) => !/^(skb_priority|nsh_spi|nsh_si)$/.test(name),
+    ({ name }) => name !== 'skb_priority',
   );
-  for (const target of random.chance(30) ? [] : random.some(candidates, 3)) {
+  for (let more = 1 + random.below(3); more > 0 && !plain; more -= 1) {
+    const target = random.rarest(candidates, ({ name }) => `match ${name}`);
     if (placesOf(target).some((place) => taken.has(place))) continue;
     for (const place of placesOf(target)) taken.add(place);
-    const value = random.chance(85) ? (values.get(target) ?? '0') : random.pick(valuesOf(target));
+    const value = random.chance(92) ? (values.get(target) ?? '0') : random.pick(valuesOf(target));
     terms.push(`${target.name}=${drawn(random, target, value)}`);
     names.push(target.name);
   }
+  if (plain) return terms;
   if (random.chance(15)) {
     const [name, term] = random.pick([
       ['vlan_tci', 'vlan_tci=0x0000/0x1fff'],
@@ -141,8 +153,10 @@ function matchOf(random: Random, { kind, values }: Packet, names: string[]): str
     }
   }
   if (isIpKind(kind) && random.chance(8)) {
+    // Of a later fragment no match looks at the ports.
+    const bare = terms.length === 1 && !/type/.test(kind.word);
     names.push('ip_frag');
-    terms.push(`nw_frag=${random.pick(['no', 'yes', 'first', 'later', 'not_later'])}`);
+    terms.push(`nw_frag=${random.pick(['no', 'yes', 'first', 'not_later', ...(bare ? ['later'] : [])])}`);
   }
   if (random.chance(5)) {
     names.push('actset_output');
@@ -162,8 +176,9 @@ function rowOf(
   packet: Packet,
   names: string[],
   withSets: boolean,
+  plain: boolean,
 ): Row {
-  const terms = matchOf(random, packet, names);
+  const terms = matchOf(random, packet, names, plain);
   const mayCommit = !terms.some((term) => term.includes('+inv'));
   const tracked = terms.some((term) => /\+(new|est)\+trk/.test(term));
   const place: Place = {
@@ -250,7 +265,7 @@ function groupOf(random: Random, id: number, withSets: boolean): string {
 function* conjunctions(random: Random, packet: Packet): Generator<Row> {
   const { kind, values } = packet;
   const fields = [...values.keys()].filter(
-    ({ name }) => !/^(skb_priority|in_port|nsh_spi|nsh_si)$/.test(name),
+    ({ name }) => !/^(skb_priority|in_port)$/.test(name),
   );
   if (fields.length < 2) return;
   const [a, b] = random.some(fields, 2).concat(fields) as [Field, Field];
@@ -270,12 +285,15 @@ function* conjunctions(random: Random, packet: Packet): Generator<Row> {
   }
 }
 
-const ROWS_A_TABLE = 12;
-const PACKETS = 40;
+/** Packets of each kind, alike but for a few fields. */
+const VARIANTS = 10;
 
 export function randomLanguage(random: Random): Program {
   const withSets = random.chance(30);
-  const packets = Array.from({ length: PACKETS }, () => packetOf(random));
+  const bases = KIND_NAMES.map((name) => packetOf(random, KINDS[name], null));
+  const packets = bases.flatMap((base) =>
+    Array.from({ length: VARIANTS }, () => packetOf(random, base.kind, base)),
+  );
   const flows: string[] = [];
   const kinds = new Map<bigint, readonly string[]>();
   let cookie = 0n;
@@ -288,13 +306,17 @@ export function randomLanguage(random: Random): Program {
     );
   };
   for (const table of TABLES) {
-    for (let row = 0; row < ROWS_A_TABLE; row += 1) {
-      const names: string[] = [];
-      add(table, 100 + row, rowOf(random, table, random.pick(packets), names, withSets), names);
+    for (const [index, base] of bases.entries()) {
+      for (const priority of [200, 150, 100]) {
+        const plain = priority === 100;
+        if (plain && random.chance(20)) continue;
+        const names: string[] = [];
+        add(table, priority + index, rowOf(random, table, base, names, withSets, plain), names);
+      }
     }
     if (random.chance(40)) {
-      const priority = random.pick([90, 200]);
-      for (const row of conjunctions(random, random.pick(packets))) add(table, priority, row, []);
+      const priority = random.pick([90, 300]);
+      for (const row of conjunctions(random, random.pick(bases))) add(table, priority, row, []);
     }
   }
   return { flows, groups: GROUPS.map((id) => groupOf(random, id, withSets)), packets, kinds };

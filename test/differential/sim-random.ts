@@ -1,6 +1,7 @@
 /** Seeded choices, and the values that the random pipelines and packets are made of: few, so that they meet. */
 export class Random {
   #state: number;
+  readonly #picked = new Map<string, number>();
 
   constructor(seed: number) {
     this.#state = seed >>> 0;
@@ -22,6 +23,15 @@ export class Random {
   pick<T>(choices: readonly T[]): T {
     const choice = choices[this.below(choices.length)];
     if (choice === undefined) throw new RangeError('nothing to pick from');
+    return choice;
+  }
+
+  /** One of those that were picked so least often, by what `nameOf` calls them. */
+  rarest<T>(choices: readonly T[], nameOf: (choice: T) => string): T {
+    const counts = choices.map((choice) => this.#picked.get(nameOf(choice)) ?? 0);
+    const least = Math.min(...counts);
+    const choice = this.pick(choices.filter((_, at) => counts[at] === least));
+    this.#picked.set(nameOf(choice), least + 1);
     return choice;
   }
 

@@ -63,7 +63,8 @@ export function parseSubfield(span: Span): Subfield {
   }
   const bits = last - first + 1;
   if (first === 0 && bits === field.namedBits) return { field, first, bits: field.bits };
-  const counted = field.present !== undefined && first === 0 && bits === field.bits;
+  // What is kept of a header may be less than what its name stands for.
+  const counted = first === 0 && bits === field.bits && bits < field.namedBits;
   return { field, first, bits, ...(counted && { counted }) };
 }
 

@@ -8,7 +8,7 @@ import { changing, remember, snapshot } from '../packet.ts';
 import { writeSubfield } from '../subfield.ts';
 import type { ActionOf } from '../types.ts';
 import { AT, ethernetType, tcpFlags } from '../words.ts';
-import { isLast, UNSET_PORT, type Frame } from './pass.ts';
+import { isLast, UNSET_PORT, type Frame, type Pass } from './pass.ts';
 import type { Handlers, Walk } from './walk.ts';
 
 /** What `run` changes of headers, registers, stack and action set is undone after it. */
@@ -88,13 +88,21 @@ function checkLength(
     ['less_equal', 0n, known === undefined || known <= length],
   ] as const;
   let exited = false;
+  // The second outcome finds what the first one left of stack and action set: none of a set that ran.
+  let left: Pick<Pass, 'actionSet' | 'stack'> = pass;
   for (const [edge, bit, possible] of outcomes) {
-    if (!possible) continue;
+    if (!possible) {
+      left = { actionSet: [], stack: pass.stack };
+      continue;
+    }
     walk.step(frame, { kind: 'length', edge, length, key });
     apart({ ...frame, last: true }, (inner) => {
+      const { actionSet, stack } = left;
+      Object.assign(pass, { actionSet, stack });
       writeSubfield(changing(packet), target, bit);
       walk.list(rest, inner);
       walk.finish(inner);
+      left = { actionSet: pass.actionSet, stack: pass.stack };
     });
     // The second outcome runs whether or not the first one left the list early.
     if (edge === 'greater') {

@@ -47,6 +47,7 @@ export function tunnelled(walk: Walk, frame: Frame, port: SimPort, tunnel: Tunne
 /** `df` and `key` of tun_flags (FLOW_TNL_F_DONT_FRAGMENT, FLOW_TNL_F_KEY), which no match sees. */
 const FLAGS = { dontFragment: 2, key: 8 } as const;
 const OUTER_TTL = 64;
+const ERSPAN = ['ver', 'dir', 'hwid', 'idx'].map((part) => field(`tun_erspan_${part}`));
 const PUBLIC_FLAG = 1;
 
 /**
@@ -68,6 +69,7 @@ function writeOuterHeader({ packet }: Frame, port: SimPort, tunnel: TunnelOption
   const word = key[AT.tunnelFlags] ?? 0;
   const flags = ((word >>> 16) & PUBLIC_FLAG) | FLAGS.dontFragment | FLAGS.key;
   key[AT.tunnelFlags] = ((flags << 16) | (OUTER_TTL << 8) | told) >>> 0;
+  if (tunnel.type !== 'erspan') for (const part of ERSPAN) writeField(key, part, 0n);
 }
 
 /**

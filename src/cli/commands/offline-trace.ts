@@ -24,6 +24,11 @@ export interface OfflineRequest {
 
 type OfflineModule = typeof Offline;
 
+interface Loaded {
+  readonly bridge: LoadedBridge;
+  readonly offline: OfflineModule;
+}
+
 interface Asked {
   readonly bridge: LoadedBridge;
   readonly key: FlowKey;
@@ -42,11 +47,19 @@ function unreadable(path: string, error: unknown): Failure {
   });
 }
 
+const part = (named: string | undefined): string => (named === undefined ? '' : `:${named}`);
+
+/** What a bridge is made of, in one text. */
+const filesOf = ({ flows, groups, ports, bridge, skipBad = false }: OfflineRequest): string =>
+  `${flows}\0${part(groups)}\0${part(ports)}\0${part(bridge)}\0${skipBad}`;
+
 /** Traces through dumps; each file is read once, and bridges made of the same files are shared. */
 export class OfflineTracer {
   readonly #io: Io;
   readonly #files = new Map<string, Promise<Uint8Array>>();
+  /** By the files that they are made of. */
   readonly #bridges = new Map<string, Promise<LoadedBridge>>();
+  readonly #loaded = new Map<string, Loaded>();
   #offline: Promise<OfflineModule> | undefined;
 
   constructor(io: Io) {
@@ -61,6 +74,17 @@ export class OfflineTracer {
     const { traceLine } = await this.#module();
     const { bridge, key, states } = await this.#asked(request);
     return traceLine(bridge, key, states);
+  }
+
+  /** The same without waiting; null where something is to be read first. */
+  jsonAtOnce(request: OfflineRequest): string | null {
+    const { packet, pcap, inPort, ctNext = [] } = request;
+    const loaded = this.#loaded.get(filesOf(request));
+    if (loaded === undefined || packet === undefined || pcap !== undefined) return null;
+    const { bridge, offline } = loaded;
+    const port = inPort === undefined ? null : offline.parseInPort(inPort, bridge.portNumbers);
+    const key = offline.readPacket(packet, bridge.textOptions, port);
+    return offline.traceLine(bridge, key, ctNext.map(offline.parseCtState));
   }
 
   /** The same for people. */
@@ -99,8 +123,7 @@ export class OfflineTracer {
   }
 
   #bridge(request: OfflineRequest): Promise<LoadedBridge> {
-    const { flows, groups, ports, bridge, skipBad } = request;
-    const key = JSON.stringify([flows, groups, ports, bridge, skipBad]);
+    const key = filesOf(request);
     let loaded = this.#bridges.get(key);
     if (loaded === undefined) {
       loaded = this.#load(request);
@@ -109,16 +132,19 @@ export class OfflineTracer {
     return loaded;
   }
 
-  async #load({ flows, groups, ports, bridge, skipBad }: OfflineRequest): Promise<LoadedBridge> {
-    const { loadBridge } = await this.#module();
-    const source = async (name: string) => ({ name, text: await this.#text(name) });
-    return loadBridge({
+  async #load(request: OfflineRequest): Promise<LoadedBridge> {
+    const { flows, groups, ports, bridge: name, skipBad } = request;
+    const offline = await this.#module();
+    const source = async (path: string) => ({ name: path, text: await this.#text(path) });
+    const bridge = offline.loadBridge({
       flows: await source(flows),
       groups: groups === undefined ? undefined : await source(groups),
       ports: ports === undefined ? undefined : await source(ports),
-      bridge,
+      bridge: name,
       skipBad,
     });
+    this.#loaded.set(filesOf(request), { bridge, offline });
+    return bridge;
   }
 
   async #text(path: string): Promise<string> {

@@ -8,7 +8,7 @@ import type { Trace } from '../../trace/types.ts';
 import { example } from '../help.ts';
 import { labNames } from '../lab-names.ts';
 import { lines } from '../lines.ts';
-import { offlineRequest, OfflineTracer } from './offline-trace.ts';
+import { offlineRequest, OfflineTracer, type OfflineRequest } from './offline-trace.ts';
 
 /** Loaded when asked for: a command should not wait for what it does not print. */
 const FORMATS: Readonly<Record<string, (trace: Trace, io: Io) => Promise<string>>> = {
@@ -99,29 +99,68 @@ function parseRequest(line: string): Json {
   throw new Failure('invalid', 'InvalidInput', message);
 }
 
-/** NDJSON in, NDJSON out, in order; a bad request answers its error and the batch goes on. */
+/** Lines that are written together, for a write costs as much as a trace. */
+class Answers {
+  readonly #io: Io;
+  readonly #lines: string[] = [];
+
+  constructor(io: Io) {
+    this.#io = io;
+  }
+
+  add(line: string): void {
+    this.#lines.push(line);
+    if (this.#lines.length >= MOST_TOGETHER) this.write();
+  }
+
+  write(): void {
+    if (this.#lines.length > 0) this.#io.out(this.#lines.join('\n'));
+    this.#lines.length = 0;
+  }
+}
+
+const MOST_TOGETHER = 64;
+
+/**
+ * NDJSON in, NDJSON out, in order; a bad request answers its error and the batch goes on. What has
+ * been answered is written before anything is waited for.
+ */
 async function batch(io: Io, client: Client, source: string): Promise<void> {
   const { renderJson } = await import('../../trace/render/json.ts');
   const tracer = new OfflineTracer(io);
+  const answers = new Answers(io);
   // Requests over dumps of one bridge need neither lab nor server.
   let answer: Answer | undefined;
-  for await (const line of lines(io.stdin())) {
-    if (line.trim() === '') continue;
-    let id: unknown = null;
-    try {
-      const { id: given = null, proto, ...request } = parseRequest(line);
-      id = given;
-      if (request['flows'] !== undefined) {
-        const answer = await tracer.json(offlineRequest(request));
-        io.out(`{"id":${JSON.stringify(id)},${answer.slice(1)}`);
-        continue;
+  const offline = async (request: OfflineRequest): Promise<string> => {
+    answers.write();
+    return await tracer.json(request);
+  };
+  const live = async (id: unknown, { proto, ...request }: Json): Promise<string> => {
+    answers.write();
+    answer ??= await answerer(io, client, source);
+    const asked = { ...request, ...(proto === undefined ? {} : { protocol: proto }) };
+    return JSON.stringify({ id, ...renderJson(await answer(asked)) });
+  };
+  for await (const piece of lines(io.stdin())) {
+    for (const line of piece) {
+      if (line.trim() === '') continue;
+      let id: unknown = null;
+      try {
+        const { id: given = null, ...request } = parseRequest(line);
+        id = given;
+        if (request['flows'] === undefined) {
+          answers.add(await live(id, request));
+          continue;
+        }
+        const asked = offlineRequest(request);
+        const text = tracer.jsonAtOnce(asked) ?? (await offline(asked));
+        answers.add(`{"id":${JSON.stringify(id)},${text.slice(1)}`);
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        answers.add(JSON.stringify({ id, error: message }));
       }
-      answer ??= await answerer(io, client, source);
-      const asked = { ...request, ...(proto === undefined ? {} : { protocol: proto }) };
-      io.out(JSON.stringify({ id, ...renderJson(await answer(asked)) }));
-    } catch (error) {
-      io.out(JSON.stringify({ id, error: error instanceof Error ? error.message : String(error) }));
     }
+    answers.write();
   }
 }
 

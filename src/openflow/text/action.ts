@@ -78,6 +78,11 @@ export function holds(needs: Prerequisite, { layers }: ActionContext): boolean {
   return layers === null || checkPrerequisite(needs, layers);
 }
 
+/** Whether packets are of a protocol, which later fragments without its header are too. */
+export function areOf(protocol: 'tcp' | 'udp', { layers }: ActionContext): boolean {
+  return layers === null || checkPrerequisite(protocol, { ...layers, laterFragment: false });
+}
+
 /**
  * Refuses an action where packets may lack the header that it works on. The list of write_actions is
  * free of this: other flows may have written to the set before.

@@ -2,6 +2,7 @@
 import { formatIpv4, tryParseIp } from '../../address/index.ts';
 import type { Action, NatSpec, Subfield } from '../flow.ts';
 import {
+  areOf,
   declareAction,
   declareWord,
   holds,
@@ -146,7 +147,7 @@ function checkCt({ inner, ...ct }: CtDraft, at: number, context: ActionContext):
     throw new TextError(at, 'a packet that is +inv cannot be committed');
   }
   const protocol = ct.alg === null ? null : algorithms[ct.alg];
-  if (protocol !== null && !holds(protocol, context)) {
+  if (protocol !== null && !areOf(protocol, context)) {
     throw new TextError(at, `alg=${ct.alg} needs a match on ${protocol}`);
   }
   // Open vSwitch looks into the list only where the zone is a number.

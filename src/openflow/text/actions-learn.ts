@@ -3,8 +3,8 @@ import type { Field } from '../fields.ts';
 import type { Action, LearnSource, LearnSpec, Subfield, Term } from '../flow.ts';
 import { compileMatch } from '../key.ts';
 import {
+  areOf,
   declareAction,
-  holds,
   requireShortNumber,
   requireField,
   requireHeader,
@@ -208,7 +208,7 @@ function readFinTimeout(item: Item, context: ActionContext): Action {
       throw new TextError(key.at, `expected idle_timeout or hard_timeout, found "${key.text}"`);
     }
   }
-  requireHeader(holds('tcp', context), item, 'a match on tcp', context);
+  requireHeader(areOf('tcp', context), item, 'a match on tcp', context);
   return { kind: 'fin_timeout', idle, hard };
 }
 

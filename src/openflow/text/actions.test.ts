@@ -22,6 +22,14 @@ describe('actions', () => {
     ],
     ['ip,actions=ct(commit,nat(src,hash))', 'ip actions=ct(commit,nat(src))'],
     ['ip,actions=decap,dec_ttl', 'ip actions=decap(),dec_ttl'],
+    [
+      'tcp,nw_frag=later,actions=fin_timeout(idle_timeout=1)',
+      'tcp,nw_frag=later actions=fin_timeout(idle_timeout=1)',
+    ],
+    [
+      'tcp,nw_frag=later,actions=ct(commit,alg=ftp)',
+      'tcp,nw_frag=later actions=ct(commit,alg=ftp)',
+    ],
     ['actions=group:4294967297', 'actions=group:1'],
     ['actions=encap(nsh(tlv(0x77a03,125,0x1e)))', 'actions=encap(nsh(tlv(0x7a03,125,0x1e)))'],
     ['ip,actions=ct(commit,nat(src=1.2.1277.9))', 'ip actions=ct(commit,nat(src=1.2.253.9))'],

@@ -110,6 +110,13 @@ test('takes a packet from bytes and from a capture', async () => {
   const expected = await json(...dumps(), '--packet', PING);
   const inHex = await json(...dumps(), '--packet', FRAME, '--in-port', 'vhu1');
   expect(inHex).toMatchObject({ path: expected['path'], outcome: expected['outcome'] });
+  // Given bytes, ofproto/trace has a packet to send to the controller.
+  expect(expected['recirculations']).toMatchObject([
+    { datapathActions: expect.stringContaining('dont_send=1') },
+  ]);
+  expect(inHex['recirculations']).toMatchObject([
+    { datapathActions: expect.stringContaining('dont_send=0') },
+  ]);
   const capture = ['--pcap', file('ping.pcap'), '--frame', '2', '--in-port', '1'];
   expect(await json(...dumps(), ...capture)).toEqual(inHex);
 });

@@ -47,6 +47,10 @@ function unreadable(path: string, error: unknown): Failure {
   });
 }
 
+/** Whether the packet is given as bytes. */
+const asFrame = ({ packet }: OfflineRequest, { isFrame }: OfflineModule): boolean =>
+  packet === undefined || isFrame(packet);
+
 const part = (named: string | undefined): string => (named === undefined ? '' : `:${named}`);
 
 /** What a bridge is made of, in one text. */
@@ -71,9 +75,9 @@ export class OfflineTracer {
    * @throws {Failure} for what is wrong with the request, a file or the packet.
    */
   async json(request: OfflineRequest): Promise<string> {
-    const { traceLine } = await this.#module();
+    const offline = await this.#module();
     const { bridge, key, states } = await this.#asked(request);
-    return traceLine(bridge, key, states);
+    return offline.traceLine(bridge, key, states, { asFrame: asFrame(request, offline) });
   }
 
   /** The same without waiting; null where something is to be read first. */
@@ -84,14 +88,16 @@ export class OfflineTracer {
     const { bridge, offline } = loaded;
     const port = inPort === undefined ? null : offline.parseInPort(inPort, bridge.portNumbers);
     const key = offline.readPacket(packet, bridge.textOptions, port);
-    return offline.traceLine(bridge, key, ctNext.map(offline.parseCtState));
+    const states = ctNext.map(offline.parseCtState);
+    return offline.traceLine(bridge, key, states, { asFrame: asFrame(request, offline) });
   }
 
   /** The same for people. */
   async text(request: OfflineRequest): Promise<string> {
-    const { renderOffline, traceOffline } = await this.#module();
+    const offline = await this.#module();
     const { bridge, key, states } = await this.#asked(request);
-    return renderOffline(traceOffline(bridge, key, states, { ambiguity: true }), bridge);
+    const following = { asFrame: asFrame(request, offline), ambiguity: true };
+    return offline.renderOffline(offline.traceOffline(bridge, key, states, following), bridge);
   }
 
   async #asked(request: OfflineRequest): Promise<Asked> {

@@ -25,6 +25,8 @@ export interface DatapathView {
   /** The datapath's number of an OpenFlow meter. */
   meter(id: number): number;
   readonly options: readonly TunnelOption[];
+  /** Whether what goes to a controller is sent: `ofproto/trace` has a packet to send where it is given one as bytes. */
+  readonly sends: boolean;
   /** Bits under which a field is written when `step` is reached. */
   masks(step: number): Masks;
   /** Bits that were looked at by then, of fields that are written as a whole too. */
@@ -141,7 +143,7 @@ class Composer {
     const cookie = flow?.cookie ?? 0n;
     const parts = [
       `reason=${reasonOf(step)}`,
-      'dont_send=1',
+      `dont_send=${this.#view.sends ? 0 : 1}`,
       'continuation=0',
       `recirc_id=${this.#recirculations.aside(step.key, state)}`,
       `rule_cookie=${cookie === 0n ? '0' : `0x${cookie.toString(16)}`}`,

@@ -1,5 +1,5 @@
 export { loadBridge, type BridgeSources, type LoadedBridge, type Source } from './bridge.ts';
-export { packetOfCapture, parseInPort, readPacket } from './packet.ts';
+export { isFrame, packetOfCapture, parseInPort, readPacket } from './packet.ts';
 export { renderOffline } from './text.ts';
 export {
   parseCtState,

@@ -19,6 +19,15 @@ const hexForm = /^\s*(?:0x)?([0-9a-f\s]+)$/i;
 /** No frame is shorter; `in_port` alone never looks like this. */
 const LEAST_DIGITS = 28;
 
+/** The digits of a packet in hex; null where it is given in words. */
+function digitsOf(text: string): string | null {
+  const digits = hexForm.exec(text)?.[1]?.replaceAll(/\s+/g, '');
+  return digits === undefined || digits.length < LEAST_DIGITS ? null : digits;
+}
+
+/** Whether a packet is given as bytes. */
+export const isFrame = (text: string): boolean => digitsOf(text) !== null;
+
 /** Where a packet comes in when nobody says (OFPP_NONE). */
 function entered(key: FlowKey): FlowKey {
   if ((key[AT.inPort] ?? 0) === 0) writeField(key, IN_PORT, BigInt(PORT.any));
@@ -67,8 +76,8 @@ function ofFrame(frame: Uint8Array, inPort: number | null): FlowKey {
  * @throws {Failure} `invalid`, with the column in the message.
  */
 export function readPacket(text: string, options: PortOptions, inPort: number | null): FlowKey {
-  const digits = hexForm.exec(text)?.[1]?.replaceAll(/\s+/g, '');
-  if (digits === undefined || digits.length < LEAST_DIGITS) {
+  const digits = digitsOf(text);
+  if (digits === null) {
     const key = parsePacket(text, options);
     checkLayers(text, key);
     if (inPort !== null) writeField(key, IN_PORT, BigInt(inPort));

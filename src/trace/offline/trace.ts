@@ -158,16 +158,30 @@ function outcomeOf({ outputs, controllers, hashed }: PassActions): Outcome {
   return hashed ? 'recirc' : 'drop';
 }
 
+/** What does not change in a trace. */
+interface Setting {
+  readonly bridge: LoadedBridge;
+  /** Whether the packet is given as bytes, which are sent to controllers. */
+  readonly sends: boolean;
+}
+
 /** A bridge as what leaves it is written, step by step of a pass. */
 class PassView implements DatapathView {
   readonly options: readonly TunnelOption[];
+  readonly sends: boolean;
   readonly #bridge: LoadedBridge;
   readonly #examined: Examined;
   readonly #pass: number;
   readonly #steps: readonly number[];
 
-  constructor(bridge: LoadedBridge, examined: Examined, pass: number, steps: readonly number[]) {
+  constructor(
+    { bridge, sends }: Setting,
+    examined: Examined,
+    pass: number,
+    steps: readonly number[],
+  ) {
     this.options = bridge.tunnelOptions;
+    this.sends = sends;
     this.#bridge = bridge;
     this.#examined = examined;
     this.#pass = pass;
@@ -194,7 +208,8 @@ class PassView implements DatapathView {
   }
 }
 
-function sections(execution: Execution, bridge: LoadedBridge, replay: Replay): Section {
+function sections(execution: Execution, setting: Setting, replay: Replay): Section {
+  const { bridge } = setting;
   const drafts = byPass(execution.steps, execution.initial.length);
   // Numbers are given out breadth first, as the forks are followed.
   const order = [0];
@@ -205,7 +220,7 @@ function sections(execution: Execution, bridge: LoadedBridge, replay: Replay): S
   const actions: PassActions[] = [];
   for (const pass of order) {
     const steps = drafts[pass]?.steps ?? [];
-    const view = new PassView(bridge, examined, pass, steps);
+    const view = new PassView(setting, examined, pass, steps);
     actions[pass] = datapathActions(execution, pass, steps, view, recirculations);
   }
   const sectionOf = (pass: number): Section => {
@@ -232,23 +247,27 @@ function sections(execution: Execution, bridge: LoadedBridge, replay: Replay): S
 /** Where the states of the forks are given, no connections are looked up. */
 const NOT_ASKED = new Conntrack();
 
-interface Following {
+/** How a packet is followed. */
+export interface Following {
+  /** Whether the packet was given as bytes, of which `ofproto/trace` sends what goes to a controller. */
+  readonly asFrame?: boolean;
   /** Whether to look for further flows that match with the same priority. */
-  readonly ambiguity: boolean;
-  readonly keys?: Keys;
+  readonly ambiguity?: boolean;
 }
 
 function follow(
   bridge: LoadedBridge,
   key: FlowKey,
   ctNext: readonly number[],
-  following: Following,
+  { asFrame: sends = false, ambiguity = false }: Following,
+  keys?: Keys,
 ): OfflineTrace {
-  const options = { conntrack: NOT_ASKED, now: 0, ctNext, imitate: true, ...following };
+  const given = { conntrack: NOT_ASKED, now: 0, ctNext, imitate: true, ambiguity };
+  const options = keys === undefined ? given : { ...given, keys };
   // Flows may write tunnel options into a packet that came without any.
   const packet = bridge.tunnelOptions.length === 0 ? key : widened(key);
   const execution = execute(bridge.sim, packet, options);
-  const section = sections(execution, bridge, (witness) => {
+  const section = sections(execution, { bridge, sends }, (witness) => {
     execute(bridge.sim, packet, { ...options, witness });
   });
   return { section, execution };
@@ -257,15 +276,14 @@ function follow(
 /**
  * Follows `key` through the bridge as `ofproto/trace` of Open vSwitch 3.1 does.
  * @param ctNext ct_state of the forks, breadth first; `trk|new` for those beyond.
- * @param options.ambiguity Whether to look for further flows that match with the same priority.
  */
 export function traceOffline(
   bridge: LoadedBridge,
   key: FlowKey,
   ctNext: readonly number[] = [],
-  { ambiguity = false }: { readonly ambiguity?: boolean } = {},
+  following: Following = {},
 ): OfflineTrace {
-  return follow(bridge, key, ctNext, { ambiguity });
+  return follow(bridge, key, ctNext, following);
 }
 
 /** The same as `--json` prints it, in one line. */
@@ -273,10 +291,11 @@ export function traceLine(
   bridge: LoadedBridge,
   key: FlowKey,
   ctNext: readonly number[] = [],
+  following: Following = {},
 ): string {
   const { keys } = bridge;
   keys.recall();
-  return sectionText(follow(bridge, key, ctNext, { ambiguity: false, keys }).section);
+  return sectionText(follow(bridge, key, ctNext, following, keys).section);
 }
 
 /** A flow's part is written once, however often it is met. */

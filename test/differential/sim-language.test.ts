@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Failure } from '../../src/base/failure.ts';
 import { Unixctl, controlSocket } from '../../src/net/unixctl.ts';
 import {
   loadBridge,
@@ -47,7 +48,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
   let unixctl: Unixctl;
   let ports: string;
 
-  beforeAll(async () => {
+  async function start(): Promise<void> {
     sandbox = await startOvs();
     sandbox.addBridge('br0');
     // By their numbers: NORMAL floods in the order in which ports came.
@@ -62,14 +63,19 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
     for (const option of TLV_MAP) sandbox.ofctl(['add-tlv-map', 'br0', option]);
     ports = TLV_MAP.map((option) => `# tlv-map ${option}\n`).join('');
     ports += await unixctl.call('dpif/show');
-  });
+  }
 
-  afterAll(() => {
+  function stop(): void {
     unixctl.close();
     sandbox.stop();
-  });
+  }
+
+  beforeAll(start);
+  afterAll(stop);
 
   let refused = 0;
+  /** Programs that ovs-vswitchd aborts at. */
+  let aborted = 0;
   /** Lines of dumps that ours cannot read. */
   const unread: string[] = [];
 
@@ -113,6 +119,24 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
     return bridge;
   }
 
+  /** Null where ovs-vswitchd aborts, as it does when it freezes a packet with an action set. */
+  async function traced(
+    cases: readonly { readonly text: string; readonly next: readonly string[] }[],
+  ): Promise<readonly string[] | null> {
+    try {
+      return await Promise.all(
+        cases.map(({ text, next }) => unixctl.call('ofproto/trace', 'br0', text, ...next)),
+      );
+    } catch (error) {
+      if (!(error instanceof Failure) || error.kind !== 'unavailable') throw error;
+      aborted += 1;
+      // One that starts over the same database has its ports in another order.
+      stop();
+      await start();
+      return null;
+    }
+  }
+
   it(`agrees on ${CASES} random packets (seed ${SEED})`, { timeout: 36_000_000 }, async () => {
     const met = new Map<string, number>();
     const disagreements: string[] = [];
@@ -128,9 +152,8 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
         const next = states.flatMap((state) => ['--ct-next', state.replaceAll('|', ',')]);
         return { text, states, next };
       });
-      const answers = await Promise.all(
-        cases.map(({ text, next }) => unixctl.call('ofproto/trace', 'br0', text, ...next)),
-      );
+      const answers = await traced(cases);
+      if (answers === null) continue;
       for (const [at, { text, states, next }] of cases.entries()) {
         const answer = answers[at] ?? '';
         const expected = readSections(answer);
@@ -156,7 +179,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
     }
     if (process.env['TIANCHI_CASES'] !== undefined) {
       const table = [...met].sort((a, b) => a[1] - b[1]).map(([kind, n]) => `${n}\t${kind}\n`);
-      process.stdout.write(`${done} packets, ${index} programs, ${refused} lines refused, ${disagreements.length} disagree; flows met with\n${table.join('')}`);
+      process.stdout.write(`${done} packets, ${index} programs, ${refused} lines refused, ${aborted} programs that the switch aborted at, ${disagreements.length} disagree; flows met with\n${table.join('')}`);
     }
     expect(unread).toEqual([]);
     expect(disagreements.slice(0, MOST_TOLD)).toEqual([]);

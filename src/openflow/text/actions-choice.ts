@@ -36,7 +36,7 @@ function oneOf<T extends string>(known: readonly T[], { text, at }: Span): T {
 }
 
 function readTarget(word: Span, context: ActionContext): Subfield {
-  const target = parseSubfield(word);
+  const target = parseSubfield(word, context.options);
   requireShortNumber(target, word.at);
   requireWritable(target.field, word.at, context);
   return packed(target, word.at);

@@ -69,7 +69,7 @@ function readOutput({ value }: Item, context: ActionContext): Action {
 function readSource(value: Span, context: ActionContext): Subfield | null {
   const name = /^[^[-]*/.exec(value.text)?.[0] ?? '';
   if (fieldByName(name) === undefined) return null;
-  const source = parseSubfield(value);
+  const source = parseSubfield(value, context.options);
   requireField(source.field, value.at, context);
   return packed(source, value.at);
 }

@@ -107,7 +107,7 @@ const leading = /^\s*(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)/i;
 
 function readLoad({ value }: Item, context: ActionContext): readonly Action[] {
   const [text, name] = arrow(value);
-  const target = parseSubfield(name);
+  const target = parseSubfield(name, context.options);
   requireSettable(target.field, name.at, context);
   requireTagFor(target.field, name.at, context);
   // ovs-ofctl passes over what follows the number.
@@ -126,8 +126,8 @@ function readLoad({ value }: Item, context: ActionContext): readonly Action[] {
 
 function readMove({ value }: Item, context: ActionContext): Action {
   const [from, to] = arrow(value);
-  const source = parseSubfield(from);
-  const target = parseSubfield(to);
+  const source = parseSubfield(from, context.options);
+  const target = parseSubfield(to, context.options);
   requireField(source.field, from.at, context);
   requireSettable(target.field, to.at, context);
   if (widthOf(source) !== widthOf(target)) {
@@ -162,13 +162,13 @@ function writeLoad(
 }
 
 function readPush({ value }: Item, context: ActionContext): Action {
-  const source = parseSubfield(value);
+  const source = parseSubfield(value, context.options);
   requireField(source.field, value.at, context);
   return { kind: 'push', source };
 }
 
 function readPop({ value }: Item, context: ActionContext): Action {
-  const target = parseSubfield(value);
+  const target = parseSubfield(value, context.options);
   requireWritable(target.field, value.at, context);
   return { kind: 'pop', target };
 }

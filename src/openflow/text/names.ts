@@ -1,5 +1,7 @@
 import { FIELDS, type Field } from '../fields.ts';
 import type { Subfield } from '../flow.ts';
+import { optionIndex } from '../tunnel-options.ts';
+import type { PortOptions } from './ports.ts';
 import { parseInteger, TextError, type Span } from './span.ts';
 
 const byName = new Map<string, Field>(FIELDS);
@@ -34,7 +36,7 @@ export function parseField(span: Span): Field {
 const subfieldForm = /^([^[]+)(?:\[(?:(\d+)(?:\.\.(\d+))?)?\])?$/;
 
 /** `NAME`, `NAME[]`, `NAME[bit]` or `NAME[first..last]`. */
-export function parseSubfield(span: Span): Subfield {
+export function parseSubfield(span: Span, { tunnelOptions }: PortOptions = {}): Subfield {
   const parts = subfieldForm.exec(span.text);
   if (parts === null) {
     throw new TextError(
@@ -45,7 +47,10 @@ export function parseSubfield(span: Span): Subfield {
   const [, written = '', from, to = from] = parts;
   // A header's name may have the mark of one with a mask.
   const name = ofHeader.test(written) ? written.replace(/_W$/, '') : written;
-  const field = parseField({ text: name, at: span.at });
+  const named = parseField({ text: name, at: span.at });
+  // A TLV map says how long a tunnel option is, and where it lies.
+  const mapped = named.present === undefined ? undefined : tunnelOptions?.get(optionIndex(named));
+  const field = mapped ?? named;
   const width =
     field.present === undefined ? Math.min(field.bits, field.namedBits) : field.namedBits;
   if (from === undefined || to === undefined) return { field, first: 0, bits: field.bits };

@@ -65,7 +65,7 @@ const linkBy: Readonly<
     return best;
   },
   iter_hash: (hash, links, argument) => {
-    const fits = argument >= links && argument / 2 <= links;
+    const fits = argument >= links && Math.floor(argument / 2) <= links;
     const modulo = fits ? argument : 2 ** Math.ceil(Math.log2(links));
     for (let round = 0; ; round += 1) {
       const link = (hashPair(hash, round) % modulo) & 0xffff;

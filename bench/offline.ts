@@ -1,14 +1,17 @@
 /**
  * Traces over dumped text against Open vSwitch's own ofproto/trace on the very switch that was
  * dumped, by one lasting connection to its control socket: the record's pipeline, and a table of
- * 100,000 flows. And reading those flows against `ovs-ofctl parse-flows`.
+ * 100,000 flows. What is compared is a trace as a whole, from the text of a packet to that of the
+ * answer. And reading those flows against `ovs-ofctl parse-flows`.
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { formatFlow, formatGroup, formatMeter, parseFlows } from '../src/openflow/text/index.ts';
+import { run } from '../src/cli/program.ts';
 import { compileAll } from '../src/pipeline/compiler.ts';
 import { Unixctl, controlSocket } from '../src/net/unixctl.ts';
+import { Conntrack, execute } from '../src/sim/index.ts';
 import {
   loadBridge,
   readPacket,
@@ -26,15 +29,22 @@ const PACKETS = 1000;
 const READINGS = 5;
 const [vm1, vm2] = VMS;
 
+export interface OfflineSpeeds {
+  /** From the text of a packet to that of the answer: what ofproto/trace does. */
+  readonly tracesPerSecond: number;
+  readonly ofprotoTracesPerSecond: number;
+  readonly ratio: number;
+  /** The simulated switch alone, from a packet to the steps of its way. */
+  readonly executionsPerSecond: number;
+  /** `tianchi trace --batch`, from a line of JSON to a line of JSON. */
+  readonly batchPerSecond: number;
+}
+
 /** Null where Open vSwitch is not installed. */
 export type OfflineFigures = {
-  readonly recordTracesPerSecond: number;
-  readonly recordOfprotoTracesPerSecond: number;
-  readonly recordRatio: number;
+  readonly record: OfflineSpeeds;
   readonly flows: number;
-  readonly tableTracesPerSecond: number;
-  readonly tableOfprotoTracesPerSecond: number;
-  readonly tableRatio: number;
+  readonly table: OfflineSpeeds;
   readonly parseMs: number;
   readonly ofctlParseMs: number;
   readonly parseRatio: number;
@@ -69,17 +79,29 @@ interface Case {
   readonly bridge: LoadedBridge;
   readonly name: string;
   readonly packets: readonly string[];
+  /** The paths of its dumps, as a request of a batch names them. */
+  readonly files: Readonly<Record<'flows' | 'groups' | 'ports', string>>;
 }
 
-async function dumped(sandbox: Sandbox, unixctl: Unixctl, name: string): Promise<LoadedBridge> {
+async function dumped(
+  sandbox: Sandbox,
+  unixctl: Unixctl,
+  name: string,
+): Promise<Pick<Case, 'bridge' | 'files'>> {
   const dump = (what: string, version: string) =>
     sandbox.ofctl(['-O', version, '--no-names', what, name]);
-  return loadBridge({
-    flows: { name: 'flows', text: dump('dump-flows', 'OpenFlow13') },
-    groups: { name: 'groups', text: dump('dump-groups', 'OpenFlow15') },
-    ports: { name: 'ports', text: await unixctl.call('dpif/show') },
-    bridge: name,
-  });
+  const source = (what: string, text: string) => {
+    const file = path.join(sandbox.dir, `${name}.${what}`);
+    writeFileSync(file, text);
+    return { name: file, text };
+  };
+  const flows = source('flows', dump('dump-flows', 'OpenFlow13'));
+  const groups = source('groups', dump('dump-groups', 'OpenFlow15'));
+  const ports = source('ports', await unixctl.call('dpif/show'));
+  return {
+    bridge: loadBridge({ flows, groups, ports, bridge: name }),
+    files: { flows: flows.name, groups: groups.name, ports: ports.name },
+  };
 }
 
 async function recordCase(sandbox: Sandbox, unixctl: Unixctl): Promise<Case> {
@@ -99,7 +121,7 @@ async function recordCase(sandbox: Sandbox, unixctl: Unixctl): Promise<Case> {
   const packet =
     `icmp,in_port=${vm1.ofport},dl_src=${vm1.mac},dl_dst=fe:ff:ff:ff:ff:ff,` +
     `nw_src=${vm1.ip},nw_dst=${vm2.ip},nw_ttl=64,icmp_type=8,icmp_code=0`;
-  return { bridge: await dumped(sandbox, unixctl, 'br-int'), name: 'br-int', packets: [packet] };
+  return { ...(await dumped(sandbox, unixctl, 'br-int')), name: 'br-int', packets: [packet] };
 }
 
 async function tableCase(
@@ -111,26 +133,77 @@ async function tableCase(
   for (const port of [1, 2]) sandbox.addPort('br0', `p${port}`, port);
   sandbox.ofctl(['--bundle', 'add-flows', 'br0', '-'], lines(texts));
   const packets = Array.from({ length: PACKETS }, (_, index) => largePacket(index));
-  return { bridge: await dumped(sandbox, unixctl, 'br0'), name: 'br0', packets };
+  return { ...(await dumped(sandbox, unixctl, 'br0')), name: 'br0', packets };
 }
 
-/** Ours: from the text of a packet to that of the answer. */
-function ours({ bridge, packets }: Case): Promise<number> {
+/** How often a second `work` is done with one after the other of `items`. */
+function turns<T>(items: readonly T[], work: (item: T) => unknown): Promise<number> {
   let next = 0;
   return rate(SECONDS, () => {
-    const packet = packets[next % packets.length] ?? '';
+    const item = items[next % items.length] as T;
     next += 1;
-    return traceLine(bridge, readPacket(packet, bridge.textOptions, null)).length;
+    return work(item);
   });
 }
 
-function theirs({ name, packets }: Case, unixctl: Unixctl): Promise<number> {
-  let next = 0;
-  return rate(SECONDS, () => {
-    const packet = packets[next % packets.length] ?? '';
-    next += 1;
-    return unixctl.call('ofproto/trace', name, packet);
+/** Requests come in pieces of so many, as a pipe brings them. */
+const PIECE = 256;
+
+async function batched({ name: bridge, files, packets }: Case): Promise<number> {
+  const requests = Array.from({ length: Math.max(PIECE, packets.length) }, (_, id) =>
+    JSON.stringify({ id, ...files, bridge, packet: packets[id % packets.length] }),
+  );
+  const pieces: string[] = [];
+  for (let from = 0; from + PIECE <= requests.length; from += PIECE) {
+    pieces.push(lines(requests.slice(from, from + PIECE)));
+  }
+  let [answered, milliseconds] = [0, 0];
+  async function* stdin(): AsyncGenerator<string> {
+    // The first piece has the dumps read.
+    const warm = performance.now() + SECONDS * 500;
+    do yield* pieces;
+    while (performance.now() < warm);
+    const from = performance.now();
+    while (performance.now() < from + SECONDS * 1000) {
+      yield* pieces;
+      answered += pieces.length * PIECE;
+    }
+    milliseconds = performance.now() - from;
+  }
+  const said = { characters: 0 };
+  await run(['trace', '--batch'], {
+    out: (text) => {
+      said.characters += text.length;
+    },
+    err: (text) => {
+      throw new Error(text);
+    },
+    stdin,
+    env: {},
+    color: false,
+    columns: 100,
+    stopped: () => Promise.resolve(),
   });
+  return (answered * 1000) / milliseconds;
+}
+
+async function speeds(one: Case, unixctl: Unixctl): Promise<OfflineSpeeds> {
+  const { bridge, name, packets } = one;
+  const conntrack = new Conntrack();
+  const read = (packet: string) => readPacket(packet, bridge.textOptions, null);
+  const keys = packets.map(read);
+  const traces = await turns(packets, (packet) => traceLine(bridge, read(packet)));
+  const theirs = await turns(packets, (packet) => unixctl.call('ofproto/trace', name, packet));
+  const executions = await turns(keys, (key) =>
+    execute(bridge.sim, key, { conntrack, now: 0, ctNext: [], imitate: true, ambiguity: false }),
+  );
+  return {
+    tracesPerSecond: round(traces),
+    ofprotoTracesPerSecond: round(theirs),
+    ratio: round(traces / theirs),
+    executionsPerSecond: round(executions),
+    batchPerSecond: round(await batched(one)),
+  };
 }
 
 function ofctlMs(file: string): number {
@@ -161,20 +234,10 @@ export async function benchOffline(): Promise<OfflineFigures> {
     }
     const parseMs = median(times.ours);
     const ofctlParseMs = median(times.ofctl);
-    const figures = {
-      record: await ours(record),
-      recordPeer: await theirs(record, unixctl),
-      table: await ours(table),
-      tablePeer: await theirs(table, unixctl),
-    };
     return {
-      recordTracesPerSecond: round(figures.record),
-      recordOfprotoTracesPerSecond: round(figures.recordPeer),
-      recordRatio: round(figures.record / figures.recordPeer),
+      record: await speeds(record, unixctl),
       flows: FLOWS,
-      tableTracesPerSecond: round(figures.table),
-      tableOfprotoTracesPerSecond: round(figures.tablePeer),
-      tableRatio: round(figures.table / figures.tablePeer),
+      table: await speeds(table, unixctl),
       parseMs: round(parseMs),
       ofctlParseMs: round(ofctlParseMs),
       parseRatio: round(parseMs / ofctlParseMs),

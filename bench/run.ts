@@ -6,7 +6,7 @@ import { benchCompile, type CompileFigures } from './compile.ts';
 import { benchControl, sayControl } from './control.ts';
 import { sayDatapath } from './datapath-report.ts';
 import { benchDatapath } from './datapath.ts';
-import { benchOffline, type OfflineFigures } from './offline.ts';
+import { benchOffline, type OfflineFigures, type OfflineSpeeds } from './offline.ts';
 import { benchTrace, type TraceFigures } from './trace.ts';
 import { benchWire, type WireFigures } from './wire.ts';
 
@@ -63,19 +63,20 @@ function sayOffline(figures: OfflineFigures): void {
     say('  Open vSwitch is not installed');
     return;
   }
-  const compare = (what: string, ours: number, theirs: number, ratio: number) =>
+  const compare = (what: string, speeds: OfflineSpeeds) => {
+    const { tracesPerSecond, ofprotoTracesPerSecond, ratio } = speeds;
+    const { executionsPerSecond, batchPerSecond } = speeds;
     say(
-      `  ${what}: ${number(ours)} traces/s, ofproto/trace ${number(theirs)}: ${number(ratio)} times`,
+      `  ${what}: ${number(tracesPerSecond)} traces/s, text to text;` +
+        ` ofproto/trace ${number(ofprotoTracesPerSecond)}: ${number(ratio)} times`,
     );
-  const { recordTracesPerSecond, recordOfprotoTracesPerSecond, recordRatio } = figures;
-  compare("the record's br-int", recordTracesPerSecond, recordOfprotoTracesPerSecond, recordRatio);
-  const { tableTracesPerSecond, tableOfprotoTracesPerSecond, tableRatio } = figures;
-  compare(
-    `a table of ${number(figures.flows)} flows`,
-    tableTracesPerSecond,
-    tableOfprotoTracesPerSecond,
-    tableRatio,
-  );
+    say(
+      `    the simulated switch alone ${number(executionsPerSecond)}/s;` +
+        ` trace --batch ${number(batchPerSecond)} lines/s`,
+    );
+  };
+  compare("the record's br-int", figures.record);
+  compare(`a table of ${number(figures.flows)} flows`, figures.table);
   say(
     `  reading them: ${number(figures.parseMs)} ms, ovs-ofctl parse-flows` +
       ` ${number(figures.ofctlParseMs)} ms: ${number(figures.parseRatio)} times as long`,

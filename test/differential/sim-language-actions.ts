@@ -243,7 +243,6 @@ const IN_SETS = [
   'ct',
 ];
 
-const NAMES = Object.keys(ACTIONS);
 /** What keeps packets going is drawn more often. */
 const USUAL = ['output', 'set_field', 'resubmit', 'load', 'ct'];
 
@@ -252,14 +251,22 @@ export interface Drawn {
   readonly text: string;
 }
 
+/** One of `writes` that can stand there: the one drawn least often so far. */
+export function drawRarest(place: Place, writes: Readonly<Record<string, Write>>): Drawn {
+  let text: string | null = null;
+  const name = place.random.rarest(
+    Object.keys(writes),
+    (choice) => choice,
+    (choice) => (text = writes[choice]?.(place) ?? null) !== null,
+  );
+  return { name, text: text ?? '' };
+}
+
 export function drawAction(place: Place): Drawn {
   const { random } = place;
+  if (!place.set && !random.chance(35)) return drawRarest(place, ACTIONS);
   for (;;) {
-    const name = place.set
-      ? random.pick(IN_SETS)
-      : random.chance(35)
-        ? random.pick(USUAL)
-        : random.rarest(NAMES, (choice) => choice);
+    const name = random.pick(place.set ? IN_SETS : USUAL);
     const text = ACTIONS[name]?.(place) ?? null;
     if (text !== null) return { name, text };
   }

@@ -144,7 +144,10 @@ const isOption = ({ name }: Field): boolean => name.startsWith('tun_metadata');
 
 /** The tunnel options of the bridge's TLV map. */
 export const OPTIONS: readonly Field[] = [tunnelOption(0, 4, 0), tunnelOption(3, 8, 1)];
-export const TLV_MAP = ['{class=0x102,type=0x80,len=4}->tun_metadata0', '{class=0x103,type=0x1,len=8}->tun_metadata3'];
+export const TLV_MAP = [
+  '{class=0x102,type=0x80,len=4}->tun_metadata0',
+  '{class=0x103,type=0x1,len=8}->tun_metadata3',
+];
 
 /** Fields that packets of a kind have, VLAN tags and connections apart. */
 export function fieldsOf(kind: Kind): Field[] {

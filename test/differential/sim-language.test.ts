@@ -39,7 +39,7 @@ const NO_TUPLE =
 const simulated = (sections: readonly RealSection[]) =>
   sections.map(({ path, finalFlow, datapathActions }) => ({
     path,
-    finalFlow: finalFlow.replaceAll(NO_TUPLE, '').replace(/^recirc_id=\d+,/, ''),
+    finalFlow: finalFlow.replaceAll(NO_TUPLE, '').replace(/recirc_id=\d+,/, ''),
     outputs: process.env['SIM_FULL'] ? datapathActions : datapathOutputs(datapathActions),
   }));
 
@@ -163,7 +163,9 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
         const found = simulated(flatten(section));
         const wanted = simulated(expected);
         if (JSON.stringify(found) !== JSON.stringify(wanted)) {
-          disagreements.push(`${label}\nOURS ${JSON.stringify(found, null, 1)}\nREAL ${JSON.stringify(wanted, null, 1)}`);
+          disagreements.push(
+            `${label}\nOURS ${JSON.stringify(found, null, 1)}\nREAL ${JSON.stringify(wanted, null, 1)}`,
+          );
         }
         done += 1;
         for (const { cookie } of expected.flatMap(({ path }) => path)) {
@@ -179,7 +181,9 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
     }
     if (process.env['TIANCHI_CASES'] !== undefined) {
       const table = [...met].sort((a, b) => a[1] - b[1]).map(([kind, n]) => `${n}\t${kind}\n`);
-      process.stdout.write(`${done} packets, ${index} programs, ${refused} lines refused, ${aborted} programs that the switch aborted at, ${disagreements.length} disagree; flows met with\n${table.join('')}`);
+      process.stdout.write(
+        `${done} packets, ${index} programs, ${refused} lines refused, ${aborted} programs that the switch aborted at, ${disagreements.length} disagree; flows met with\n${table.join('')}`,
+      );
     }
     expect(unread).toEqual([]);
     expect(disagreements.slice(0, MOST_TOLD)).toEqual([]);
@@ -196,8 +200,14 @@ function refusedLines(error: string, lines: readonly string[]): Set<number> {
     bad.add(lines.findIndex((line) => line.includes(`cookie=${cookie},`)));
   }
   // A message that cannot be read is shown in hex: its second eight bytes are the cookie.
-  for (const [, high = '', low = ''] of error.matchAll(/^00000000 .*-(?:[0-9a-f]{2} ){6}([0-9a-f]{2}) ([0-9a-f]{2}) /gm)) {
-    bad.add(lines.findIndex((line) => line.includes(`cookie=0x${Number(`0x${high}${low}`).toString(16)},`)));
+  for (const [, high = '', low = ''] of error.matchAll(
+    /^00000000 .*-(?:[0-9a-f]{2} ){6}([0-9a-f]{2}) ([0-9a-f]{2}) /gm,
+  )) {
+    bad.add(
+      lines.findIndex((line) =>
+        line.includes(`cookie=0x${Number(`0x${high}${low}`).toString(16)},`),
+      ),
+    );
   }
   for (const [, group = ''] of error.matchAll(/group_id=(\d+)/g)) {
     bad.add(lines.findIndex((line) => line.startsWith(`group add group_id=${group},`)));

@@ -3,6 +3,7 @@ import { FIELDS, type Field } from '../../src/openflow/index.ts';
 import {
   actionTexts,
   drawAction,
+  drawRarest,
   GROUPS,
   groupTable,
   HEADERS,
@@ -48,7 +49,7 @@ function vlanText(random: Random): string {
 }
 
 function trackedText(random: Random, kind: Kind): string[] {
-  if (!isIpKind(kind) || !random.chance(25)) return [];
+  if (!isIpKind(kind) || !random.chance(50)) return [];
   const family = kind.has.includes('ipv4')
     ? ['ct_nw_src=10.0.0.1', 'ct_nw_dst=10.0.0.2']
     : ['ct_ipv6_src=2001:db8::1', 'ct_ipv6_dst=2001:db8::2'];
@@ -72,7 +73,11 @@ function packetOf(random: Random, kind: Kind, base: Packet | null): Packet {
     const link = name === 'eth_src' || name === 'eth_dst' || name === 'in_port';
     const kept = base?.values.get(field);
     const wanted = header || link || (METADATA.test(name) && random.chance(30));
-    if (!(base === null ? wanted : kept !== undefined || (wanted && random.chance(3))) || placesOf(field).some((place) => taken.has(place))) continue;
+    if (
+      !(base === null ? wanted : kept !== undefined || (wanted && random.chance(3))) ||
+      placesOf(field).some((place) => taken.has(place))
+    )
+      continue;
     for (const place of placesOf(field)) taken.add(place);
     const same = kept !== undefined && random.chance(93);
     values.set(field, same ? kept : random.pick(valuesOf(field)));
@@ -104,7 +109,17 @@ const field = (name: string): Field => {
   return found;
 };
 
-const STATES = ['+trk', '-trk', '+new+trk', '+est+trk', '+rpl+trk', '+inv+trk', '-new'];
+const STATES = [
+  '+trk',
+  '-trk',
+  '+new+trk',
+  '+est+trk',
+  '+est+trk',
+  '+est+trk',
+  '+rpl+trk',
+  '+inv+trk',
+  '-new',
+];
 
 /** A match that a packet lies under as it comes in; what it has become where it is met may not. */
 function matchOf(
@@ -115,9 +130,7 @@ function matchOf(
 ): string[] {
   const taken = new Set<string>();
   const terms = [kind.word];
-  const candidates = [...values.keys()].filter(
-    ({ name }) => name !== 'skb_priority',
-  );
+  const candidates = [...values.keys()].filter(({ name }) => name !== 'skb_priority');
   for (let more = 1 + random.below(3); more > 0 && !plain; more -= 1) {
     const target = random.rarest(candidates, ({ name }) => `match ${name}`);
     if (placesOf(target).some((place) => taken.has(place))) continue;
@@ -127,7 +140,7 @@ function matchOf(
     names.push(target.name);
   }
   if (plain) return terms;
-  if (random.chance(15)) {
+  if (random.chance(25)) {
     const [name, term] = random.pick([
       ['vlan_tci', 'vlan_tci=0x0000/0x1fff'],
       ['vlan_tci', 'vlan_tci=0x1000/0x1000'],
@@ -137,11 +150,11 @@ function matchOf(
     names.push(name);
     terms.push(term);
   }
-  if (isIpKind(kind) && random.chance(20)) {
+  if (isIpKind(kind) && random.chance(35)) {
     const state = random.pick(STATES);
     names.push('ct_state');
     terms.push(`ct_state=${state}`);
-    if ((state === '+new+trk' || state === '+est+trk') && random.chance(40)) {
+    if ((state === '+new+trk' || state === '+est+trk') && random.chance(75)) {
       const tuple = random.pick([
         'ct_nw_proto=6',
         'ct_nw_proto=6,ct_tp_dst=22',
@@ -156,7 +169,9 @@ function matchOf(
     // Of a later fragment no match looks at the ports.
     const bare = terms.length === 1 && !/type/.test(kind.word);
     names.push('ip_frag');
-    terms.push(`nw_frag=${random.pick(['no', 'yes', 'first', 'not_later', ...(bare ? ['later'] : [])])}`);
+    terms.push(
+      `nw_frag=${random.pick(['no', 'yes', 'first', 'not_later', ...(bare ? ['later'] : [])])}`,
+    );
   }
   if (random.chance(5)) {
     names.push('actset_output');
@@ -195,13 +210,9 @@ function rowOf(
     ? []
     : Array.from({ length: 1 + random.below(4) }, () => drawAction(place));
   if (random.chance(20)) {
-    const [name, write] = random.pick(Object.entries(HEADERS));
-    const text = write(place);
-    if (text !== null) {
-      acts.push({ name, text });
-      const beyond: Place = { ...place, kind: { word: '', has: [] }, tracked: false };
-      for (let more = random.below(3); more > 0; more -= 1) acts.push(drawAction(beyond));
-    }
+    acts.push(drawRarest(place, HEADERS));
+    const beyond: Place = { ...place, kind: { word: '', has: [] }, tracked: false };
+    for (let more = random.below(3); more > 0; more -= 1) acts.push(drawAction(beyond));
   }
   return { terms, acts: [...instructions(place, acts)] };
 }
@@ -264,9 +275,7 @@ function groupOf(random: Random, id: number, withSets: boolean): string {
 /** Clauses of conjunctions that packets of a kind fill, and what their ids do. */
 function* conjunctions(random: Random, packet: Packet): Generator<Row> {
   const { kind, values } = packet;
-  const fields = [...values.keys()].filter(
-    ({ name }) => !/^(skb_priority|in_port)$/.test(name),
-  );
+  const fields = [...values.keys()].filter(({ name }) => !/^(skb_priority|in_port)$/.test(name));
   if (fields.length < 2) return;
   const [a, b] = random.some(fields, 2).concat(fields) as [Field, Field];
   const ids = random.pick([[100], [101], [100, 101]]);

@@ -26,13 +26,23 @@ export class Random {
     return choice;
   }
 
-  /** One of those that were picked so least often, by what `nameOf` calls them. */
-  rarest<T>(choices: readonly T[], nameOf: (choice: T) => string): T {
-    const counts = choices.map((choice) => this.#picked.get(nameOf(choice)) ?? 0);
-    const least = Math.min(...counts);
-    const choice = this.pick(choices.filter((_, at) => counts[at] === least));
-    this.#picked.set(nameOf(choice), least + 1);
-    return choice;
+  /** One of those that were picked so least often, by what `nameOf` calls them, and are of use. */
+  rarest<T>(
+    choices: readonly T[],
+    nameOf: (choice: T) => string,
+    ofUse: (choice: T) => boolean = () => true,
+  ): T {
+    const left = [...choices];
+    for (;;) {
+      const counts = left.map((choice) => this.#picked.get(nameOf(choice)) ?? 0);
+      const least = Math.min(...counts);
+      const choice = this.pick(left.filter((_, at) => counts[at] === least));
+      if (ofUse(choice)) {
+        this.#picked.set(nameOf(choice), least + 1);
+        return choice;
+      }
+      left.splice(left.indexOf(choice), 1);
+    }
   }
 
   /** 1 … most distinct ones. */

@@ -248,7 +248,7 @@ function sections(execution: Execution, setting: Setting, replay: Replay): Secti
 const NOT_ASKED = new Conntrack();
 
 /** How a packet is followed. */
-export interface Following {
+interface Following {
   /** Whether the packet was given as bytes, of which `ofproto/trace` sends what goes to a controller. */
   readonly asFrame?: boolean;
   /** Whether to look for further flows that match with the same priority. */

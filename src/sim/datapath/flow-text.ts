@@ -135,13 +135,13 @@ const TYPE_WORDS: ReadonlyMap<number, string> = new Map([
   [0x8848, 'mplsm'],
 ]);
 
-const REGISTERS = 16;
+const REGISTERS = Array.from({ length: 16 }, (_, index) => `,reg${index}=0x`);
 
 function registers(key: FlowKey): string {
   let text = '';
-  for (let index = 0; index < REGISTERS; index += 1) {
+  for (let index = 0; index < REGISTERS.length; index += 1) {
     const value = key[AT.registers + index] ?? 0;
-    if (value !== 0) text += `,reg${index}=0x${hexDigits(value)}`;
+    if (value !== 0) text += (REGISTERS[index] as string) + hexDigits(value);
   }
   return text;
 }

@@ -52,7 +52,7 @@ function conntrack(walk: Walk, operation: ConntrackOperation, frame: Frame): voi
   const arrived = snapshot(packet);
   walk.list(exec, frame);
   const mark = { value: BigInt(packet.key[AT.ctMark] ?? 0), mask: markMask };
-  const label = { value: labelIn(packet.key), mask: labelMask };
+  const label = { value: labelMask === 0n ? 0n : labelIn(packet.key), mask: labelMask };
   const follow = walk.options.ctNext === undefined ? lookUp : scripted;
   const fork = follow(walk, { operation, zone, mark, label }, frame);
   walk.step(frame, {

@@ -9,6 +9,7 @@ import type { FlowKey } from '../openflow/fields.ts';
 import { KeyArena } from './arena.ts';
 import type { SimBridge } from './bridge.ts';
 import { untracked } from './conntrack.ts';
+import { handlers } from './translate/handlers.ts';
 import type { ExecuteOptions } from './translate/pass.ts';
 import { Walk } from './translate/walk.ts';
 import type { Execution } from './types.ts';
@@ -24,7 +25,7 @@ const arena = new KeyArena();
  * says where the packet comes in.
  */
 export function execute(bridge: SimBridge, key: FlowKey, options: ExecuteOptions): Execution {
-  const walk = new Walk(options);
+  const walk = new Walk(handlers, options);
   const state = key[AT.ctState] ?? 0;
   const tracking = { ...untracked(), state, zone: (key[AT.ctZone] ?? 0) >>> 16 };
   const { keys = arena } = options;

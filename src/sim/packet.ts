@@ -69,10 +69,6 @@ export function snapshot(packet: Packet): FlowKey {
   return (packet.snapshot ??= packet.keys.copy(packet.key));
 }
 
-export function copyOf(packet: Packet): Packet {
-  return { ...packet, key: packet.keys.copy(packet.key), tracking: { ...packet.tracking } };
-}
-
 /** Returns what puts the headers and registers back; what conntrack wrote beside them stays. */
 export function remember(packet: Packet): () => void {
   const { beneath } = packet;

@@ -4,7 +4,8 @@
  */
 import type { FlowKey } from '../../openflow/fields.ts';
 import type { Execution, Step } from '../types.ts';
-import { commit, isCommitted, type Masks } from './commit.ts';
+import { commit, isCommitted } from './commit.ts';
+import type { Masks } from './masks.ts';
 import { conntrackAction } from './conntrack.ts';
 import { hexDigits } from './digits.ts';
 import type { Pending } from './layers.ts';

@@ -9,11 +9,9 @@ import { fieldMask, readField, writeField } from '../../openflow/key.ts';
 import { formatV6 } from '../../openflow/text/values.ts';
 import { AT, ethernetType, ipProtocol } from '../words.ts';
 import { areEthernet, layerActions, nshAction, NSH_WORDS, type Pending } from './layers.ts';
+import type { Masks } from './masks.ts';
 import { isMpls, labelActions, LABEL_WORDS } from './labels.ts';
 import { vlanActions, VLAN_WORDS } from './vlans.ts';
-
-/** Bits of a field that the datapath's flow matches, and so may write. */
-export type Masks = (field: Field) => bigint;
 
 type Write = (value: bigint) => string;
 

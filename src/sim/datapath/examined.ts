@@ -11,7 +11,7 @@ import type { ExecuteOptions } from '../execute.ts';
 import type { Operation, OperationOf } from '../operations.ts';
 import type { Execution, Step } from '../types.ts';
 import { AT, ethernetType, fragment, ipProtocol } from '../words.ts';
-import type { Masks } from './commit.ts';
+import type { Masks } from './masks.ts';
 import { TableShape } from './lookup.ts';
 
 const fields = {

@@ -5,7 +5,7 @@ import type { EncapProperty } from '../../openflow/flow.ts';
 import { fieldMask, readField } from '../../openflow/key.ts';
 import type { ActionOf } from '../types.ts';
 import { AT, ethernetType } from '../words.ts';
-import type { Masks } from './commit.ts';
+import type { Masks } from './masks.ts';
 import { labelActions } from './labels.ts';
 
 /** Packet types: a namespace in the upper half, a type in the lower (OpenFlow 1.5.1 §7.2.3.11). */

@@ -3,7 +3,6 @@ import { hashOf, type GroupEntry } from '../group.ts';
 import { changing, remember } from '../packet.ts';
 import { AT } from '../words.ts';
 import { isLast, type Frame } from './pass.ts';
-import { readUnderLabel } from './header.ts';
 import type { Handlers, Walk } from './walk.ts';
 
 export const groupHandlers = {
@@ -23,9 +22,7 @@ export const groupHandlers = {
 function readyToChoose(walk: Walk, entry: GroupEntry, frame: Frame): boolean {
   const { packet, pass, bridge } = frame;
   if (entry.group.type !== 'select') return true;
-  if (pass.wasMpls && !walk.recirculate(frame, 'mpls', () => readUnderLabel(walk, frame))) {
-    return false;
-  }
+  if (pass.wasMpls && !walk.readUnderLabel(frame)) return false;
   const hash = entry.awaits(packet.key);
   if (hash === null) return true;
   const alternatives = entry.live(bridge).map(({ bucket }) => `bucket ${bucket.id}`);

@@ -1,7 +1,7 @@
 /** Headers put around a packet and taken off: MPLS labels, encap and decap (ovs-actions(7)). */
 import { ETH_TYPE } from '../../openflow/build.ts';
 import type { FlowKey } from '../../openflow/fields.ts';
-import { changing, snapshot, type Beneath, type Packet } from '../packet.ts';
+import { changing, snapshot, type Packet } from '../packet.ts';
 import { ETH_TYPE_NSH, isIp, isMplsType } from '../prerequisites.ts';
 import type { ActionOf, StepEvent } from '../types.ts';
 import {
@@ -13,6 +13,7 @@ import {
   VLAN_PRESENT_BIT,
   vlanTci,
 } from '../words.ts';
+import { hide } from './beneath.ts';
 import type { Frame } from './pass.ts';
 import type { Handlers, Walk } from './walk.ts';
 
@@ -97,34 +98,6 @@ function popLabel(packet: Packet, count: number, etherType: number): boolean {
   key[AT.mpls + count - 1] = 0;
   setEthernetType(key, etherType);
   return true;
-}
-
-function hide(packet: Packet, header: Beneath['header']): void {
-  packet.beneath = [...packet.beneath, { header, key: snapshot(packet) }];
-}
-
-/** Headers, from the Ethernet header on, of what a header put on here had hidden. */
-function uncover(walk: Walk, frame: Frame, header: Beneath['header'], from: number): void {
-  const { packet } = frame;
-  const top = packet.beneath.at(-1);
-  if (top?.header !== header) {
-    const message = `the packet under its ${header.toUpperCase()} header is not known here: its headers are taken as zeros`;
-    walk.note(frame, 'unknown', message);
-    return;
-  }
-  packet.beneath = packet.beneath.slice(0, -1);
-  const key = changing(packet);
-  const put = (first: number, end: number) => key.set(top.key.subarray(first, end), first);
-  put(from, AT.ctTuple);
-  put(AT.nsh, AT.packetType);
-  key[AT.ndReserved] = top.key[AT.ndReserved] ?? 0;
-  if (header === 'nsh') put(AT.mpls, AT.nsh);
-}
-
-/** The packet has come back after its last label was popped: what lies under it can be read. */
-export function readUnderLabel(walk: Walk, frame: Frame): void {
-  frame.pass.wasMpls = false;
-  uncover(walk, frame, 'mpls', AT.ipSource);
 }
 
 const tooManyLabels = (walk: Walk, frame: Frame, what: string): void =>
@@ -215,7 +188,7 @@ function decapNsh(walk: Walk, action: Decap, frame: Frame): void {
   }
   begins(walk, action, frame);
   changing(frame.packet)[AT.packetType] = type;
-  walk.recirculate(frame, 'decap', () => uncover(walk, frame, 'nsh', AT.ethernetSource));
+  walk.recirculate(frame, 'decap', () => walk.uncover(frame, 'nsh', AT.ethernetSource));
 }
 
 /** What decap is told to make of a packet where it is told nothing: what the header says. */
@@ -230,7 +203,7 @@ function decapMpls(walk: Walk, action: Decap, frame: Frame): void {
   changing(packet)[AT.packetType] = (namespace << 16) | type;
   const popped = popLabel(packet, count, type || BRIDGED_ETHERNET);
   if (popped && count === 1) {
-    walk.recirculate(frame, 'decap', () => uncover(walk, frame, 'mpls', AT.ipSource));
+    walk.recirculate(frame, 'decap', () => walk.uncover(frame, 'mpls', AT.ipSource));
   } else if (!popped && count >= MAXIMUM_LABELS) tooManyLabels(walk, frame, 'decap of');
 }
 

@@ -4,10 +4,11 @@ import { hashFields, hashPair } from '../hash.ts';
 import type { SimBridge } from '../bridge.ts';
 import { changing, remember, snapshot, type Packet } from '../packet.ts';
 import { readSubfield, widePort, writeSubfield } from '../subfield.ts';
-import type { ActionOf, SimPort, StepEvent } from '../types.ts';
+import type { ActionOf, SimPort } from '../types.ts';
 import { AT, ethernetType, OPTION_WORDS, packetType, VLAN_PRESENT_BIT, vlanTci } from '../words.ts';
 import { floodOrder, normalOrder } from './flood.ts';
-import { isLast, type Frame } from './pass.ts';
+import { isLast, UNSET_PORT, type Frame } from './pass.ts';
+import { runClone } from './tables.ts';
 import { directed, tunnelled } from './tunnel.ts';
 import { carries, rememberVlans, tagFor, vlanBehind } from './vlans.ts';
 import type { Handlers, Walk } from './walk.ts';
@@ -166,12 +167,14 @@ function cross(walk: Walk, from: SimPort, { bridge, port }: Peer, outlet: Outlet
   const { tracking } = packet;
   const { actionSet, actionSetHasGroup, stack, conntracked, wasMpls } = pass;
   Object.assign(pass, { actionSet: [], actionSetHasGroup: false, stack: [] });
-  walk.enter(packet, port.ofport);
+  leaveBehind(packet, port.ofport);
   pass.conntracked = false;
   const place = { kind: 'bridge', bridge: bridge.name, port: port.ofport } as const;
   const inner = { ...frame, bridge, depth: frame.depth + 1, last: outlet.last };
   walk.step(inner, { ...place, edge: 'enter', key: snapshot(packet) });
-  walk.table(0, port.ofport, inner, { asClone: true });
+  walk.table(0, port.ofport, inner, {
+    run: (operations, found) => runClone(walk, operations, found),
+  });
   walk.finish(inner);
   restore();
   packet.tracking = tracking;
@@ -268,38 +271,12 @@ function cut(walk: Walk, port: number, length: number, outlet: Outlet): void {
 }
 
 /** Registers, metadata, tunnel and connection stay behind when a packet crosses to another bridge. */
-export function leaveBehind(packet: Packet, inPort: number): void {
+function leaveBehind(packet: Packet, inPort: number): void {
   const key = changing(packet);
   key.fill(0, AT.registers, AT.inPort);
   key[AT.inPort] = inPort;
   key.fill(0, AT.tunnelId, AT.ctState);
   key.fill(0, AT.tunnelIpv6Source, AT.mpls);
   key.fill(0, AT.optionsPresent, AT.options + OPTION_WORDS);
-}
-
-/** How a packet goes to a controller. */
-export interface Sending {
-  readonly userdata?: readonly number[] | undefined;
-  readonly reason?: string;
-  readonly maxLength?: number;
-  readonly controllerId?: number;
-  readonly meterId?: number | undefined;
-}
-
-/** `max_len` of a packet that goes to a controller uncut. */
-const WHOLE_PACKET = 0xffff;
-
-/** The step of a packet that goes to a controller. */
-export function controllerStep({ packet, pass, flow, bucket }: Frame, how: Sending): StepEvent {
-  return {
-    kind: 'controller',
-    key: snapshot(packet),
-    flow,
-    userdata: how.userdata ?? [],
-    reason: how.reason ?? 'action',
-    context: bucket ? 'group' : pass.inActionSet ? 'action_set' : 'flow',
-    maxLength: how.maxLength ?? WHOLE_PACKET,
-    controllerId: how.controllerId ?? 0,
-    meterId: how.meterId ?? null,
-  };
+  key[AT.actionSetOutput] = UNSET_PORT;
 }

@@ -1,13 +1,11 @@
 /** Actions that decide what is run next, and those that a translation notes and passes over. */
-import { ETH_TYPE } from '../../openflow/build.ts';
-import type { FlowKey } from '../../openflow/fields.ts';
 import { PORT, type Action } from '../../openflow/flow.ts';
 import { needsCopy, type Operation } from '../operations.ts';
 import { learned } from '../learn.ts';
 import { changing, remember, snapshot } from '../packet.ts';
 import { writeSubfield } from '../subfield.ts';
 import type { ActionOf } from '../types.ts';
-import { AT, ethernetType, tcpFlags } from '../words.ts';
+import { AT, tcpFlags } from '../words.ts';
 import { isLast, UNSET_PORT, type Frame, type Pass } from './pass.ts';
 import type { Handlers, Walk } from './walk.ts';
 
@@ -44,23 +42,6 @@ export function runClone(walk: Walk, operations: readonly Operation[], frame: Fr
   });
   walk.step(frame, { kind: 'clone', edge: 'end', key: snapshot(packet) });
   Object.assign(pass, { conntracked, wasMpls });
-}
-
-/** Exchanges the packet's addresses, ports and protocol with those that its connection began with. */
-export function swapTuple(key: FlowKey): void {
-  const v4 = ethernetType(key) === ETH_TYPE.ip;
-  const header = key[AT.ipHeader] ?? 0;
-  const zone = key[AT.ctZone] ?? 0;
-  key[AT.ipHeader] = ((zone & 0xff00) << 16) | (header & 0x00ffffff);
-  key[AT.ctZone] = (zone & 0xffff00ff) | ((header >>> 24) << 8);
-  const pairs = v4
-    ? [[AT.ipSource, AT.ctTuple] as const, [AT.ipDestination, AT.ctTuple + 1] as const]
-    : [0, 1, 2, 3, 4, 5, 6, 7].map((i) => [AT.ipv6Source + i, AT.ctIpv6Source + i] as const);
-  for (const [a, b] of [...pairs, [AT.ports, AT.ctPorts] as const]) {
-    const word = key[a] ?? 0;
-    key[a] = key[b] ?? 0;
-    key[b] = word;
-  }
 }
 
 /** The frame, for an action at `index` of its list. */

@@ -14,7 +14,7 @@ import {
   type Operation,
   type OperationOf,
 } from '../operations.ts';
-import { changing, snapshot, type Packet } from '../packet.ts';
+import { changing, snapshot, type Beneath } from '../packet.ts';
 import { isIp, networkType, ETH_TYPE_NSH } from '../prerequisites.ts';
 import type {
   ActionOf,
@@ -25,9 +25,9 @@ import type {
   StepEvent,
 } from '../types.ts';
 import { AT, completeVlan, fragment } from '../words.ts';
-import { groupHandlers } from './groups.ts';
-import { headerHandlers, readUnderLabel } from './header.ts';
-import { controllerStep, leaveBehind, outputHandlers, type Sending } from './output.ts';
+import { uncover } from './beneath.ts';
+import { congested } from './outer.ts';
+import { controllerStep, type Sending } from './packet-in.ts';
 import {
   inTable,
   newPass,
@@ -39,10 +39,7 @@ import {
   type Frame,
   type Pass,
 } from './pass.ts';
-import { rewriteHandlers } from './rewrite.ts';
-import { stateHandlers } from './state.ts';
-import { runClone, swapTuple, tableHandlers } from './tables.ts';
-import { congested } from './tunnel.ts';
+import { swapTuple } from './tuple.ts';
 
 /** Runs an operation that stands at `index` of `list`; true ends the list. */
 export type Handler<K extends Operation['kind']> = (
@@ -54,15 +51,6 @@ export type Handler<K extends Operation['kind']> = (
 ) => boolean | void;
 
 export type Handlers = { readonly [K in Operation['kind']]: Handler<K> };
-
-const handlers: Handlers = {
-  ...rewriteHandlers,
-  ...headerHandlers,
-  ...outputHandlers,
-  ...stateHandlers,
-  ...tableHandlers,
-  ...groupHandlers,
-};
 
 /** Nesting of backward resubmits, groups and clones (MAX_DEPTH in ofproto-dpif-xlate.c). */
 const MAXIMUM_NESTING = 64;
@@ -77,8 +65,8 @@ type SuppressedWhy = Exclude<Extract<StepEvent, { kind: 'suppressed' }>['why'], 
 interface LookUp {
   /** By the tuple that the connection began with. */
   readonly original?: boolean;
-  /** What is found runs as the content of a clone. */
-  readonly asClone?: boolean;
+  /** Runs what is found. Default: as the list that it is. */
+  readonly run?: (operations: readonly Operation[], frame: Frame) => void;
 }
 
 const USUAL: LookUp = {};
@@ -89,11 +77,13 @@ export class Walk implements Execution {
   readonly final: FlowKey[] = [];
   readonly failures: (string | null)[] = [];
   readonly options: ExecuteOptions & { readonly imitate: boolean };
+  readonly #handlers: Handlers;
   readonly #queue: Departure[] = [];
   readonly #ambiguity: boolean;
   #passes = 0;
 
-  constructor(options: ExecuteOptions) {
+  constructor(handlers: Handlers, options: ExecuteOptions) {
+    this.#handlers = handlers;
     this.options = { ...options, imitate: options.imitate ?? false };
     this.#ambiguity = options.ambiguity ?? options.count !== true;
   }
@@ -143,7 +133,9 @@ export class Walk implements Execution {
     } else {
       const rule = this.#lookUp(table, packet.key[AT.inPort] ?? 0, start, false);
       const frame = rule === null ? start : inTable(start, table, rule.flow, true);
-      if (!congested(this, frame)) {
+      if (congested(packet)) {
+        this.note(frame, 'dropped', 'the tunnel met congestion, which the packet cannot tell of');
+      } else {
         if (rule !== null) this.list(rule.operations, frame);
         this.finish(frame);
       }
@@ -155,7 +147,7 @@ export class Walk implements Execution {
   /** Looks `table` up with `inPort` for in_port and runs what it finds. */
   table(table: number, inPort: number, frame: Frame, how: LookUp = USUAL): void {
     const { pass } = frame;
-    if (pass.wasMpls && !this.#readMpls(frame)) return;
+    if (pass.wasMpls && !this.readUnderLabel(frame)) return;
     if (!this.withinLimits(frame)) return;
     const rule = this.#lookUp(table, inPort, frame, how.original === true);
     if (rule === null) {
@@ -166,8 +158,8 @@ export class Walk implements Execution {
     pass.resubmits += 1;
     pass.nesting += deeper;
     const inner = inTable(frame, table, rule.flow, frame.last);
-    if (how.asClone === true) runClone(this, rule.operations, inner);
-    else this.list(rule.operations, inner);
+    if (how.run === undefined) this.list(rule.operations, inner);
+    else how.run(rule.operations, inner);
     pass.nesting -= deeper;
   }
 
@@ -177,10 +169,10 @@ export class Walk implements Execution {
     for (let i = 0; i < operations.length; i += 1) {
       const operation = operations[i] as Operation;
       if (pass.failure !== null) return;
-      if (pass.wasMpls && !pass.exit && looksUnderLabel(operation)) this.#readMpls(frame);
+      if (pass.wasMpls && !pass.exit && looksUnderLabel(operation)) this.readUnderLabel(frame);
       if (pass.exit) return;
       this.options.witness?.(operation, frame.packet.key, pass.number, this.steps.length);
-      const handle = handlers[operation.kind] as Handler<Operation['kind']>;
+      const handle = this.#handlers[operation.kind] as Handler<Operation['kind']>;
       if (handle(this, operation, frame, operations, i) === true) {
         return;
       }
@@ -240,6 +232,21 @@ export class Walk implements Execution {
     return true;
   }
 
+  /** What lies under the popped label comes to light; false: not here, in another translation. */
+  readUnderLabel(frame: Frame): boolean {
+    return this.recirculate(frame, 'mpls', () => {
+      frame.pass.wasMpls = false;
+      this.uncover(frame, 'mpls', AT.ipSource);
+    });
+  }
+
+  /** The packet has come back without its outermost `header`: what that hid, from the word `from` on. */
+  uncover(frame: Frame, header: Beneath['header'], from: number): void {
+    if (uncover(frame.packet, header, from)) return;
+    const message = `the packet under its ${header.toUpperCase()} header is not known here: its headers are taken as zeros`;
+    this.note(frame, 'unknown', message);
+  }
+
   /** The packet waits for a controller, which may send it on, changed or not, or keep it. */
   pause(frame: Frame, action: ActionOf<'controller'>): void {
     const { pass } = frame;
@@ -255,12 +262,6 @@ export class Walk implements Execution {
 
   toController(frame: Frame, how: Sending): void {
     this.step(frame, controllerStep(frame, how));
-  }
-
-  /** Puts the packet into another bridge, where it comes in by `inPort`. */
-  enter(packet: Packet, inPort: number): void {
-    leaveBehind(packet, inPort);
-    changing(packet)[AT.actionSetOutput] = UNSET_PORT;
   }
 
   /** Ends the translation, and makes void what it put out. */
@@ -304,11 +305,6 @@ export class Walk implements Execution {
   #exceed(frame: Frame, kind: FailureKind, message: string): void {
     this.step(frame, { kind: 'error', message });
     this.fail(frame, kind, message);
-  }
-
-  /** What lies under the popped label comes to light; false: not here, in another translation. */
-  #readMpls(frame: Frame): boolean {
-    return this.recirculate(frame, 'mpls', () => readUnderLabel(this, frame));
   }
 
   #lookUp(table: number, inPort: number, frame: Frame, original: boolean): Rule | null {

@@ -19,6 +19,13 @@ type Repair = (key: FlowKey) => void;
 const normaliseInPort: Repair = (key) => {
   key[AT.inPort] = widePort((key[AT.inPort] ?? 0) & 0xffff);
 };
+/** Type and code have a byte each where ports have two. */
+const cutType: Repair = (key) => {
+  key[AT.ports] = ((key[AT.ports] ?? 0) & 0x00ffffff) >>> 0;
+};
+const cutCode: Repair = (key) => {
+  key[AT.ports] = ((key[AT.ports] ?? 0) & 0xffff00ff) >>> 0;
+};
 const makeTagged: Repair = (key) => {
   setVlanTci(key, vlanTci(key) | VLAN_PRESENT_BIT);
   completeVlan(key);
@@ -28,6 +35,10 @@ const makeTagged: Repair = (key) => {
 const repairs: ReadonlyMap<Field, Repair> = new Map([
   [field('in_port'), normaliseInPort],
   [field('in_port_oxm'), normaliseInPort],
+  [field('icmp_type'), cutType],
+  [field('icmpv6_type'), cutType],
+  [field('icmp_code'), cutCode],
+  [field('icmpv6_code'), cutCode],
   [field('vlan_tci'), completeVlan],
   [field('vlan_vid'), completeVlan],
   [field('vlan_pcp'), makeTagged],

@@ -130,8 +130,9 @@ function matchOf(
 ): string[] {
   const taken = new Set<string>();
   const terms = [kind.word];
+  if (plain) return terms;
   const candidates = [...values.keys()].filter(({ name }) => name !== 'skb_priority');
-  for (let more = 1 + random.below(3); more > 0 && !plain; more -= 1) {
+  for (let more = 1 + random.below(3); more > 0; more -= 1) {
     const target = random.rarest(candidates, ({ name }) => `match ${name}`);
     if (placesOf(target).some((place) => taken.has(place))) continue;
     for (const place of placesOf(target)) taken.add(place);
@@ -139,7 +140,6 @@ function matchOf(
     terms.push(`${target.name}=${drawn(random, target, value)}`);
     names.push(target.name);
   }
-  if (plain) return terms;
   if (random.chance(25)) {
     const [name, term] = random.pick([
       ['vlan_tci', 'vlan_tci=0x0000/0x1fff'],
@@ -156,7 +156,8 @@ function matchOf(
     terms.push(`ct_state=${state}`);
     if ((state === '+new+trk' || state === '+est+trk') && random.chance(75)) {
       const tuple = random.pick([
-        'ct_nw_proto=6',
+        'ct_zone=1',
+        'ct_zone=7',
         'ct_nw_proto=6,ct_tp_dst=22',
         'ct_zone=1',
         kind.has.includes('ipv4') ? 'ct_nw_src=10.0.0.1' : 'ct_ipv6_src=2001:db8::1',

@@ -215,6 +215,21 @@ const CASES: readonly Case[] = [
     packets: [IP_PACKET],
   },
   {
+    name: 'a check of length runs the action set in its first outcome alone, and again behind it',
+    flows: [
+      'table=0,cookie=1,actions=write_actions(output:2),goto_table:1',
+      'table=1,cookie=2,actions=check_pkt_larger(100)->NXM_NX_REG0[0],output:3',
+    ],
+    packets: [IP_PACKET],
+  },
+  {
+    name: 'iter_hash halves its links as integers are',
+    flows: [
+      `table=0,cookie=1,actions=${[0, 30, 31, 32, 33].map((basis, reg) => `multipath(symmetric_l3,${basis},iter_hash,9,19,NXM_NX_REG${reg}[])`).join(',')},output:2`,
+    ],
+    packets: [IP_PACKET],
+  },
+  {
     name: 'an action set is executed in its own order',
     flows: ['table=0,cookie=1,actions=group:1', 'table=1,cookie=2,priority=1,actions=output:4'],
     groups: [

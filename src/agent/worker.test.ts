@@ -4,8 +4,8 @@ import { Worker } from './worker.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** A worker with so many turns to do, of which those end as told. */
-function working(outcomes: readonly ('done' | 'fails')[]) {
+/** A worker with so many turns to do, of which those end as told, after `lasting` milliseconds. */
+function working(outcomes: readonly ('done' | 'fails')[], lasting = 0) {
   const left = [...outcomes];
   const log: unknown[] = [];
   let busy = 0;
@@ -15,6 +15,7 @@ function working(outcomes: readonly ('done' | 'fails')[]) {
       busy += 1;
       log.push(busy === 1 ? 'turn' : 'two at once');
       const outcome = left.shift();
+      if (lasting > 0) await new Promise((resolve) => setTimeout(resolve, lasting));
       await Promise.resolve();
       busy -= 1;
       if (outcome === 'fails') throw new Error('failed');
@@ -26,14 +27,25 @@ function working(outcomes: readonly ('done' | 'fails')[]) {
 
 const LONG = 60_000;
 
-test('takes turns one after the other until nothing is due, and gathers between them', async () => {
+test('takes turns one after the other until nothing is due', async () => {
   const { worker, log } = working(['done', 'done', 'done']);
   worker.go();
   worker.go();
-  await vi.advanceTimersByTimeAsync(0);
-  expect(log).toEqual(['turn']);
   await vi.advanceTimersByTimeAsync(LONG);
   expect(log).toEqual(['turn', 'turn', 'turn']);
+});
+
+test.each([
+  ['as long as the turn before took', 5, 5],
+  ['20 ms at most', 300, 20],
+])('gathers between turns for %s', async (_what, lasting, gathering) => {
+  const { worker, log } = working(['done', 'done'], lasting);
+  worker.go();
+  await vi.advanceTimersByTimeAsync(lasting + gathering - 1);
+  expect(log).toEqual(['turn']);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(log).toEqual(['turn', 'turn']);
+  await vi.advanceTimersByTimeAsync(LONG);
 });
 
 test('waits twice as long after each failure, and begins small again after a success', async () => {

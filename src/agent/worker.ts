@@ -1,14 +1,16 @@
 /** Work that is done in turns, one at a time, as long as there is any. */
 
 /**
- * Between a turn and one that is due as it ends: a turn costs a switch more than a change within it,
- * so what comes in quick succession is gathered.
+ * The longest wait between a turn and one that is due as it ends. A turn costs a switch more than a
+ * change within it, so what comes in quick succession is gathered for as long as the turn took: a
+ * few changes by hand hardly wait, a thousand ports come in dozens.
  */
 const GATHER_MS = 20;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 2000;
 
-const gathering = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+const gathering = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, Math.min(ms, GATHER_MS)));
 
 interface Work {
   /** Whether there is something to do. */
@@ -61,9 +63,10 @@ export class Worker {
 
   async #turns(): Promise<void> {
     while (this.#due) {
+      const began = performance.now();
       await this.#work.turn();
       this.#retry = FIRST_RETRY_MS;
-      if (this.#due) await gathering();
+      if (this.#due) await gathering(performance.now() - began);
     }
   }
 

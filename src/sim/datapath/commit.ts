@@ -8,6 +8,7 @@ import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
 import { fieldMask, readField, writeField } from '../../openflow/key.ts';
 import { formatV6 } from '../../openflow/text/values.ts';
 import { AT, ethernetType, ipProtocol } from '../words.ts';
+import { hexOfBig } from './digits.ts';
 import { areEthernet, layerActions, nshAction, NSH_WORDS, type Pending } from './layers.ts';
 import type { Masks } from './masks.ts';
 import { isMpls, labelActions, LABEL_WORDS } from './labels.ts';
@@ -33,8 +34,6 @@ interface Header {
 }
 
 const decimal: Write = String;
-/** C's `%#x`. */
-const hex: Write = (value) => (value === 0n ? '0' : `0x${value.toString(16)}`);
 
 function part(name: string, of: string, write: Write, writeMask = write): Part {
   return { name, field: field(of), write, writeMask };
@@ -51,8 +50,8 @@ function header(name: string, parts: readonly Part[], whole = false): Header {
 const mac = (name: string, of: string): Part => part(name, of, formatMac);
 const ipv4 = (name: string, of: string): Part => part(name, of, formatIpv4);
 const ipv6 = (name: string, of: string): Part => part(name, of, formatV6);
-const number = (name: string, of: string): Part => part(name, of, decimal, hex);
-const bits = (name: string, of: string): Part => part(name, of, hex);
+const number = (name: string, of: string): Part => part(name, of, decimal, hexOfBig);
+const bits = (name: string, of: string): Part => part(name, of, hexOfBig);
 
 const ETHERNET = header('eth', [mac('src', 'eth_src'), mac('dst', 'eth_dst')]);
 const IPV4 = header('ipv4', [
@@ -177,8 +176,8 @@ function setBeside(base: FlowKey, key: FlowKey, masks: Masks, into: string[]): v
     const value = readField(key, target);
     if (value === readField(base, target)) continue;
     const mask = masks(target);
-    const under = mask === fieldMask(target) ? '' : `/${hex(mask)}`;
-    into.push(`set(${name}(${hex(value & mask)}${under}))`);
+    const under = mask === fieldMask(target) ? '' : `/${hexOfBig(mask)}`;
+    into.push(`set(${name}(${hexOfBig(value & mask)}${under}))`);
     writeField(base, target, value);
   }
 }

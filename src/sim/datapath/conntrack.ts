@@ -2,16 +2,15 @@ import { formatIpv4 } from '../../address/index.ts';
 import type { NatSpec } from '../../openflow/flow.ts';
 import { formatV6 } from '../../openflow/text/values.ts';
 import type { Step } from '../types.ts';
-import { hexOf } from './digits.ts';
-
+import { hexOf, hexOfBig } from './digits.ts';
 type ConntrackStep = Extract<Step, { kind: 'conntrack' }>;
-
-const hex = (value: bigint): string => (value === 0n ? '0' : `0x${value.toString(16)}`);
 
 const ALL_LABEL = (1n << 128n) - 1n;
 
 function label({ value, mask }: ConntrackStep['label']): string {
-  return mask === ALL_LABEL ? `label=${hex(value)}` : `label=${hex(value)}/${hex(mask)}`;
+  return mask === ALL_LABEL
+    ? `label=${hexOfBig(value)}`
+    : `label=${hexOfBig(value)}/${hexOfBig(mask)}`;
 }
 
 /** An IPv6 address stands in brackets where a port follows it. */

@@ -23,6 +23,9 @@ export function hexDigits(value: number): string {
 /** C's `%#x` of 32 bits, which leaves zero bare. */
 export const hexOf = (value: number): string => (value === 0 ? '0' : `0x${hexDigits(value)}`);
 
+/** As {@link hexOf}, of any width. */
+export const hexOfBig = (value: bigint): string => (value === 0n ? '0' : `0x${value.toString(16)}`);
+
 /** The MAC whose upper 16 bits are the lower half of the word `at`. */
 export function macAt(key: FlowKey, at: number): string {
   const high = key[at] ?? 0;

@@ -19,7 +19,7 @@ import {
   vlanTci,
   VLAN_PRESENT_BIT,
 } from '../words.ts';
-import { hexDigits, hexOf, ipv4At, macAt } from './digits.ts';
+import { hexDigits, hexOf, hexOfBig, ipv4At, macAt } from './digits.ts';
 import { isMpls, LABEL_WORDS } from './labels.ts';
 import { tunnelText } from './tunnel-text.ts';
 
@@ -28,7 +28,6 @@ const NSH = 0x894f;
 const IGMP = 2;
 const LATER_FRAGMENT = 2;
 
-const hex = (value: bigint): string => (value === 0n ? '0' : `0x${value.toString(16)}`);
 const padded = (value: number, digits: number): string =>
   `0x${hexDigits(value).padStart(digits, '0')}`;
 
@@ -48,7 +47,7 @@ function context(name: string, target: Field, write: (value: bigint) => string):
   };
 }
 
-const inHex = (name: string): Context => context(name, field(name), hex);
+const inHex = (name: string): Context => context(name, field(name), hexOfBig);
 
 const formatted = (name: string): Context => {
   const target = field(name);

@@ -1,10 +1,12 @@
 /** The header that a packet gets at a tunnel port (tnl_port_send() in ofproto/tunnel.c). */
 import { formatIpv4, type Ip } from '../../address/index.ts';
 import { ETH_TYPE } from '../../openflow/build.ts';
-import { field, PLACES, type Field, type FlowKey } from '../../openflow/fields.ts';
+import type { Field, FlowKey } from '../../openflow/fields.ts';
 import { readField } from '../../openflow/key.ts';
 import { formatV6 } from '../../openflow/text/values.ts';
 import { AT, ethernetType, timeToLive } from '../words.ts';
+import { hexOf, hexOfBig } from './digits.ts';
+import { hasOption, TUNNEL } from './tunnel-fields.ts';
 
 /** How a tunnel port is set up (ovs-vswitchd.conf.db(5), Interface options). */
 export interface TunnelPort {
@@ -31,30 +33,11 @@ export interface TunnelOption {
   readonly field: Field;
 }
 
-const names = {
-  id: field('tun_id'),
-  source: field('tun_src'),
-  destination: field('tun_dst'),
-  source6: field('tun_ipv6_src'),
-  destination6: field('tun_ipv6_dst'),
-  flags: field('tun_flags'),
-  groupId: field('tun_gbp_id'),
-  groupFlags: field('tun_gbp_flags'),
-  erspanVersion: field('tun_erspan_ver'),
-  erspanIndex: field('tun_erspan_idx'),
-  erspanDirection: field('tun_erspan_dir'),
-  erspanHardware: field('tun_erspan_hwid'),
-  gtpuFlags: field('tun_gtpu_flags'),
-  gtpuMessage: field('tun_gtpu_msgtype'),
-} as const;
-
 const ECN = 0x3;
 const CONGESTED = 0x3;
 const ECT_0 = 0x2;
 /** The only flag that a flow may set: operations and maintenance. */
 const OAM = 1n;
-
-const hex = (value: bigint | number): string => (value == 0 ? '0' : `0x${value.toString(16)}`);
 
 /** A tunnel's end in one text; '' for none. */
 function endText(prefix: 'src' | 'dst', end: Ip | null): string {
@@ -86,36 +69,30 @@ function geneve(key: FlowKey, options: readonly TunnelOption[]): string {
   const written = options.flatMap(({ optionClass, type, field: option }) => {
     if (!hasOption(key, option)) return [];
     const bytes = option.bits / 8;
-    const data = hex(readField(key, option));
-    return [`{class=${hex(optionClass)},type=${hex(type)},len=${bytes},${data}}`];
+    const data = hexOfBig(readField(key, option));
+    return [`{class=${hexOf(optionClass)},type=${hexOf(type)},len=${bytes},${data}}`];
   });
   return written.length === 0 ? '' : `geneve(${written.join('')})`;
 }
 
-/** Whether the packet has the tunnel option. */
-export function hasOption(key: FlowKey, option: Field): boolean {
-  const at = option.present ?? PLACES.optionsPresent * 32;
-  return (((key[at >>> 5] ?? 0) >>> (31 - (at & 31))) & 1) === 1;
-}
-
 function erspan(key: FlowKey): string {
-  const version = readField(key, names.erspanVersion);
-  if (version === 1n) return `erspan(ver=1,idx=${hex(readField(key, names.erspanIndex))})`;
+  const version = readField(key, TUNNEL.erspanVersion);
+  if (version === 1n) return `erspan(ver=1,idx=${hexOfBig(readField(key, TUNNEL.erspanIndex))})`;
   if (version !== 2n) return '';
-  const direction = readField(key, names.erspanDirection);
-  return `erspan(ver=2,dir=${direction},hwid=${hex(readField(key, names.erspanHardware))})`;
+  const direction = readField(key, TUNNEL.erspanDirection);
+  return `erspan(ver=2,dir=${direction},hwid=${hexOfBig(readField(key, TUNNEL.erspanHardware))})`;
 }
 
 function gtpu(key: FlowKey): string {
-  const flags = readField(key, names.gtpuFlags);
-  const message = readField(key, names.gtpuMessage);
-  return flags === 0n || message === 0n ? '' : `gtpu(flags=${hex(flags)},msgtype=${message})`;
+  const flags = readField(key, TUNNEL.gtpuFlags);
+  const message = readField(key, TUNNEL.gtpuMessage);
+  return flags === 0n || message === 0n ? '' : `gtpu(flags=${hexOfBig(flags)},msgtype=${message})`;
 }
 
 function groupPolicy(key: FlowKey): string {
-  const id = readField(key, names.groupId);
-  const flags = readField(key, names.groupFlags);
-  return id === 0n && flags === 0n ? '' : `vxlan(gbp(id=${id},flags=${hex(flags)}))`;
+  const id = readField(key, TUNNEL.groupId);
+  const flags = readField(key, TUNNEL.groupFlags);
+  return id === 0n && flags === 0n ? '' : `vxlan(gbp(id=${id},flags=${hexOfBig(flags)}))`;
 }
 
 /** What each protocol carries beside, if the flows set it. */
@@ -131,23 +108,23 @@ export function tunnelAction(
   port: TunnelPort,
   options: readonly TunnelOption[],
 ): { readonly action: string; readonly destination: string } {
-  const local = port.local === 'flow' ? inKey(key, names.source, names.source6) : port.local;
+  const local = port.local === 'flow' ? inKey(key, TUNNEL.source, TUNNEL.source6) : port.local;
   const remote =
-    port.remote === 'flow' ? inKey(key, names.destination, names.destination6) : port.remote;
-  const id = port.outKey === 'flow' ? readField(key, names.id) : (port.outKey ?? 0n);
+    port.remote === 'flow' ? inKey(key, TUNNEL.destination, TUNNEL.destination6) : port.remote;
+  const id = port.outKey === 'flow' ? readField(key, TUNNEL.id) : (port.outKey ?? 0n);
   const tos = typeOfService(key, port.tos);
   const ttl = port.ttl === 'inherit' ? (isIp(key) ? timeToLive(key) : 64) : port.ttl;
   const flags = [
     port.dontFragment ? 'df' : '',
     port.checksum ? 'csum' : '',
     port.outKey === null ? '' : 'key',
-    (readField(key, names.flags) & OAM) === 0n ? '' : 'oam',
+    (readField(key, TUNNEL.flags) & OAM) === 0n ? '' : 'oam',
   ].filter((flag) => flag !== '');
   const parts = [
     port.outKey === null && id === 0n ? '' : `tun_id=0x${id.toString(16)}`,
     endText('src', local),
     endText('dst', remote),
-    tos === 0 ? '' : `tos=${hex(tos)}`,
+    tos === 0 ? '' : `tos=${hexOf(tos)}`,
     `ttl=${ttl}`,
     port.destinationPort === 0 ? '' : `tp_dst=${port.destinationPort}`,
     EXTRAS[port.type]?.(key, options) ?? '',
@@ -158,4 +135,4 @@ export function tunnelAction(
 
 /** Where the packet's own tunnel, the one it came out of, ends. */
 export const ownTunnelEnd = (key: FlowKey): string =>
-  endText('dst', inKey(key, names.destination, names.destination6));
+  endText('dst', inKey(key, TUNNEL.destination, TUNNEL.destination6));

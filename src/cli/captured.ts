@@ -150,8 +150,22 @@ function askedOf(request: Json): Asked {
   };
 }
 
-/** Answers requests of the API over the folder `dir`, as a server does over its switches. */
-export async function tracerOver(dir: string, io: Io): Promise<(request: Json) => Trace> {
+/**
+ * Answers requests of the API over the folder `dir`, as a server does over its switches.
+ * @param named From a name of the lab to a port's uuid; names of a lab that the folder is not of are no names.
+ */
+export async function tracerOver(
+  dir: string,
+  io: Io,
+  named: (name: string) => string,
+): Promise<(request: Json) => Trace> {
   const capture = await openCapture(dir, io);
-  return (request) => capture.trace(askedOf(request), dir);
+  const end = (name: string): string => {
+    const port = named(name);
+    return capture.knows(port) ? port : name;
+  };
+  return (request) => {
+    const asked = askedOf(request);
+    return capture.trace({ ...asked, from: end(asked.from), to: end(asked.to) }, dir);
+  };
 }

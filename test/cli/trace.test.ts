@@ -227,6 +227,16 @@ describe('a VM of the lab', () => {
     expect(JSON.parse(answer.out)).toMatchObject({ id: 1, verdict: 'delivered' });
   });
 
+  test('has that name in a folder of dumps too', async () => {
+    write(cloud.url);
+    const folder = join(dir, 'captured');
+    await cloud.ok('capture', folder);
+    const live = await cloud.trace(VM1.name, VM2.name);
+    const args = ['trace', 'instance', VM2.name, '--json', '--source', folder];
+    const { status, out } = await cloud.tianchi(args, { env });
+    expect({ status, trace: JSON.parse(out) }).toEqual({ status: 0, trace: live });
+  });
+
   test("of another server's lab is unknown", async () => {
     write('http://127.0.0.1:1');
     const { status, err } = await cloud.tianchi(['trace', 'instance', VM2.name], { env });

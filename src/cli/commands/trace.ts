@@ -60,12 +60,12 @@ type Answer = (request: Json) => Promise<Trace>;
 
 /** Who answers: the server over its switches or its intent, or a folder of dumps alone. */
 async function answerer(io: Io, client: Client, source: string): Promise<Answer> {
+  const named = await labNames(io, client);
   if (source !== 'live' && source !== 'intent') {
     const { tracerOver } = await import('../captured.ts');
-    const trace = await tracerOver(source, io);
+    const trace = await tracerOver(source, io, named);
     return (request) => Promise.resolve(trace(request));
   }
-  const named = await labNames(io, client);
   const end = (name: unknown) => (typeof name === 'string' ? named(name) : name);
   return async (request) => {
     const { from, to } = request;

@@ -87,6 +87,11 @@ export class Capture {
     );
   }
 
+  /** Whether a port has this uuid. */
+  knows(port: string): boolean {
+    return (this.#topology ?? this.#implied).get('port', port) !== undefined;
+  }
+
   /**
    * Follows one packet, and explains it where the objects are known.
    * @param source How the capture is called in the trace.

@@ -9,6 +9,7 @@ import Fastify, {
 } from 'fastify';
 import { Failure } from '../base/failure.ts';
 import { sound } from './alarms.ts';
+import { type CallerOf, localCaller } from './auth/caller.ts';
 import { EXTENSIONS } from './resources/extensions.ts';
 import { RESOURCES } from './resources/index.ts';
 import { badRequest, shorten } from './rest/check.ts';
@@ -28,10 +29,12 @@ export interface AppOptions {
   readonly log: FastifyBaseLogger;
   /** Serve only requests that no web page of another site can have made. */
   readonly guarded: boolean;
+  /** Left out: nobody has to say who they are, and everybody may do everything. */
+  readonly callerOf?: CallerOf;
 }
 
 /** The HTTP side of a server, not yet listening. */
-export function createApp({ runtime, log, guarded }: AppOptions): FastifyInstance {
+export function createApp({ runtime, log, guarded, callerOf }: AppOptions): FastifyInstance {
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -57,9 +60,28 @@ export function createApp({ runtime, log, guarded }: AppOptions): FastifyInstanc
     );
   });
   app.get('/healthz', () => Promise.resolve({ status: 'ok', revision: runtime.revision }));
+  app.decorateRequest('caller');
   void app.register(discovery(RESOURCES, EXTENSIONS));
-  void app.register(resourceRoutes(runtime, RESOURCES), { prefix: '/v2.0' });
+  void app.register((api, _options, done) => {
+    identify(api, callerOf);
+    void api.register(resourceRoutes(runtime, RESOURCES), { prefix: '/v2.0' });
+    done();
+  });
   return app;
+}
+
+/** Sees to it that every request has its caller before anything else looks at it. */
+function identify(app: FastifyInstance, callerOf: CallerOf | undefined): void {
+  if (callerOf === undefined) {
+    app.addHook('onRequest', (request, _reply, done) => {
+      request.caller = localCaller(request.id);
+      done();
+    });
+    return;
+  }
+  app.addHook('onRequest', async (request) => {
+    request.caller = await callerOf(request);
+  });
 }
 
 function answer(error: Error, request: FastifyRequest, reply: FastifyReply): void {

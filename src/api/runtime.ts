@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { Failure } from '../base/failure.ts';
 import type { TreeOp } from '../base/tree.ts';
 import type { Change } from '../model/objects.ts';
-import type { Plan, PlanContext } from '../model/plan.ts';
+import type { Plan, PlanContext, Requester } from '../model/plan.ts';
 import type { DependencyKey, Topology } from '../model/topology.ts';
 import { ROOT } from '../model/tree.ts';
 import { RevisionGone, type Store, StoreConflict, type Watch } from '../store/contract.ts';
 import { type Applied, Replica } from './replica.ts';
 
-/** Owner of what is made without authentication and without a `project_id`. */
-const DEFAULT_PROJECT = 'default';
+/** Who writes what no request asks for, such as agents' reports. */
+const SYSTEM: Requester = { projectId: 'default', admin: true };
 
 /** Times that a plan is made anew because other servers were quicker. */
 const TRIES = 10;
@@ -32,12 +32,6 @@ type Listener = (
   touched: ReadonlySet<DependencyKey>,
 ) => void;
 
-interface OwnedWrite<T> {
-  readonly write: Write<T>;
-  /** The owner of what is created, unless the write itself names one. */
-  readonly projectId?: string | undefined;
-}
-
 /** One server's view of the store, and its way to write to it. */
 export interface Runtime {
   /** Not to be changed by others than the runtime. */
@@ -51,9 +45,9 @@ export interface Runtime {
    * @returns the planned object, once it is durable and `topology` shows it.
    * @throws {Failure} of the plan; `conflict` when others kept being quicker.
    */
-  execute<T>(write: Write<T>, projectId?: string): Promise<T>;
+  execute<T>(write: Write<T>, caller?: Requester): Promise<T>;
   /** As `execute` for several plans, each seeing those before it: all take effect or none. */
-  executeAll<T>(writes: readonly OwnedWrite<T>[]): Promise<T[]>;
+  executeAll<T>(writes: readonly Write<T>[], caller?: Requester): Promise<T[]>;
   /** Calls `listener` for every commit, in order; the returned function stops that. */
   subscribe(listener: Listener): () => void;
   /** The commits after `revision`, oldest first; null when they are no longer kept. */
@@ -143,14 +137,14 @@ class StoreRuntime implements Runtime {
     this.#listeners.clear();
   }
 
-  async execute<T>(write: Write<T>, projectId?: string): Promise<T> {
-    const [object] = await this.executeAll([{ write, projectId }]);
+  async execute<T>(write: Write<T>, caller = SYSTEM): Promise<T> {
+    const [object] = await this.executeAll([write], caller);
     return object as T;
   }
 
-  async executeAll<T>(writes: readonly OwnedWrite<T>[]): Promise<T[]> {
+  async executeAll<T>(writes: readonly Write<T>[], caller = SYSTEM): Promise<T[]> {
     for (let tries = 0; ;) {
-      const { ops, objects } = this.#plan(writes);
+      const { ops, objects } = this.#plan(writes, caller);
       if (ops.length === 0) return objects;
       const ahead = ops.map((op) => this.#claims.get(op.path)).find((claim) => claim !== undefined);
       if (ahead !== undefined) {
@@ -179,13 +173,13 @@ class StoreRuntime implements Runtime {
     return first === -1 ? [] : this.#log.slice(first);
   }
 
-  #plan<T>(writes: readonly OwnedWrite<T>[]) {
+  #plan<T>(writes: readonly Write<T>[], caller: Requester) {
     const ops: TreeOp[] = [];
     const objects: T[] = [];
     const now = `${(this.#options.now?.() ?? new Date()).toISOString().slice(0, 19)}Z`;
     this.#replica.tentatively((stage) => {
-      writes.forEach(({ write, projectId }, index) => {
-        const planned = write(this.topology, this.#context(now, projectId ?? DEFAULT_PROJECT));
+      writes.forEach((write, index) => {
+        const planned = write(this.topology, this.#context(now, caller));
         ops.push(...planned.ops);
         objects.push(planned.object);
         if (index < writes.length - 1) stage(planned.ops);
@@ -194,12 +188,12 @@ class StoreRuntime implements Runtime {
     return { ops, objects };
   }
 
-  #context(now: string, projectId: string): PlanContext {
+  #context(now: string, caller: Requester): PlanContext {
     const { defaultSecurityGroup, underlayMtu } = this.#options;
     const { newId = randomUUID, random = Math.random } = this.#options;
     return {
       now,
-      projectId,
+      caller,
       newId,
       random,
       isClaimed: (path) => this.#claims.has(path),

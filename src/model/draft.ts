@@ -4,12 +4,19 @@ import type { Kind, Objects } from './objects.ts';
 import type { Topology } from './topology.ts';
 import { pathOf, prefixesPath } from './tree.ts';
 
+/** Who asks for a change. */
+export interface Requester {
+  /** Owner of what is created, unless the input names another. */
+  readonly projectId: string;
+  /** May act for, and sees what is of, every project. */
+  readonly admin: boolean;
+}
+
 /** What a plan may know beside the topology; all that is not pure comes in here. */
 export interface PlanContext {
   /** ISO 8601 in UTC, whole seconds, `Z`. */
   readonly now: string;
-  /** The caller's project: the owner of what is created unless the input names another. */
-  readonly projectId: string;
+  readonly caller: Requester;
   newId(): string;
   /** [0, 1) */
   random(): number;

@@ -24,7 +24,7 @@ import {
 import { createSubnet, deleteSubnet, updateSubnet } from './subnets.ts';
 import type { Topology } from './topology.ts';
 
-export type { Plan, PlanContext } from './draft.ts';
+export type { Plan, PlanContext, Requester } from './draft.ts';
 export { ensureDefaultSecurityGroup } from './security-groups.ts';
 
 export interface Planner<K extends Kind> {

@@ -59,7 +59,7 @@ export function defaultGroup(draft: Draft, projectId: string): string {
 /** Makes the default group of the context's project if there is none; for lists to show it. */
 export function ensureDefaultSecurityGroup(topology: Topology, context: PlanContext): Plan<string> {
   const draft = new Draft(topology, context);
-  return draft.plan(defaultGroup(draft, context.projectId));
+  return draft.plan(defaultGroup(draft, context.caller.projectId));
 }
 
 function checkName(name: string | undefined, context: PlanContext): void {
@@ -89,7 +89,8 @@ export function createSecurityGroup(
   const draft = new Draft(topology, context);
   checkName(input.name, context);
   checkStateful(input.stateful);
-  if (context.defaultSecurityGroup) defaultGroup(draft, input.project_id ?? context.projectId);
+  if (context.defaultSecurityGroup)
+    defaultGroup(draft, input.project_id ?? context.caller.projectId);
   return draft.plan(draftGroup(draft, input, false));
 }
 

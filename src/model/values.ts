@@ -137,7 +137,7 @@ interface OwnedInput {
 export function newStandard(input: OwnedInput, context: PlanContext): Standard {
   return {
     id: context.newId(),
-    project_id: input.project_id ?? context.projectId,
+    project_id: input.project_id ?? context.caller.projectId,
     description: input.description ?? '',
     created_at: context.now,
     updated_at: context.now,

@@ -32,7 +32,7 @@ export class World {
   constructor(options: Partial<PlanContext> = {}) {
     this.context = {
       now: '2024-01-01T00:00:00Z',
-      projectId: 'demo',
+      caller: { projectId: 'demo', admin: true },
       newId: () => this.#newId(),
       random: randomFrom(1),
       isClaimed: (path) => this.claimed.has(path),

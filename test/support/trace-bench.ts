@@ -186,7 +186,7 @@ export class Operator {
   #context(): PlanContext {
     return {
       now: '2024-01-01T00:00:00Z',
-      projectId: 'tests',
+      caller: { projectId: 'tests', admin: true },
       newId: () => {
         this.#ids += 1;
         return `eeeeeeee-0000-4000-8000-${this.#ids.toString(16).padStart(12, '0')}`;

@@ -176,7 +176,7 @@ export class PortStatus {
   /** All at once, or else each by itself, so that one that cannot be written holds up no other. */
   async #tryWrite(batch: readonly Due[]): Promise<void> {
     try {
-      await this.#runtime.executeAll(batch.map((due) => ({ write: this.#plan(due) })));
+      await this.#runtime.executeAll(batch.map((due) => this.#plan(due)));
     } catch (error) {
       const [[port, status] = []] = batch;
       if (batch.length > 1) for (const due of batch) await this.#tryWrite([due]);

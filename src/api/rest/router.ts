@@ -70,10 +70,8 @@ function routesOf(runtime: Runtime, of: AnyResource): { collection: Handlers; me
       POST: async (request, reply) => {
         const { items, bulk } = parseBody(of, 'post', request.body);
         const objects = await runtime.executeAll(
-          items.map((item) => ({
-            write: plans.create(item),
-            projectId: item['project_id'] as string | undefined,
-          })),
+          items.map((item) => plans.create(item)),
+          request.caller,
         );
         void reply.code(201);
         return bulk ? { [many]: objects.map(show) } : { [of.member]: objects.map(show)[0] };
@@ -90,12 +88,14 @@ function routesOf(runtime: Runtime, of: AnyResource): { collection: Handlers; me
         const id = idOf(request);
         if (runtime.topology.get(of.kind, id) === undefined) throw notFound(of, id);
         const [patch = {}] = parseBody(of, 'put', request.body).items;
-        return { [of.member]: show(await runtime.execute(plans.update(id, patch))) };
+        return {
+          [of.member]: show(await runtime.execute(plans.update(id, patch), request.caller)),
+        };
       },
       DELETE: async (request, reply: FastifyReply) => {
         const id = idOf(request);
         if (runtime.topology.get(of.kind, id) === undefined) throw notFound(of, id);
-        await runtime.execute(plans.remove(id));
+        await runtime.execute(plans.remove(id), request.caller);
         return reply.code(204).send();
       },
     },

@@ -59,7 +59,7 @@ function copyOf(topology: Topology): Topology {
 function planContext(projectId: string, serial: () => number): PlanContext {
   return {
     now: '1970-01-01T00:00:00Z',
-    projectId,
+    caller: { projectId, admin: true },
     newId: () => `ffffffff-ffff-4fff-bfff-${serial().toString(16).padStart(12, '0')}`,
     random: () => 0.5,
     isClaimed: () => false,

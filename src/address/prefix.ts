@@ -24,12 +24,8 @@ function invalid(text: string, field: string, why: string, remedy: string): Fail
   });
 }
 
-/**
- * A prefix in CIDR form; the length is required.
- * @param field Name of the attribute, for the message.
- * @throws {Failure} `invalid` when malformed, the length is out of range, or host bits are set.
- */
-export function parsePrefix(text: string, field = 'cidr'): Prefix {
+/** An address and the length behind its slash, which is required. */
+function parseCidr(text: string, field: string): Ip & { readonly length: number } {
   const slash = text.indexOf('/');
   const ip = slash < 0 ? null : tryParseIp(text.slice(0, slash));
   const lengthText = text.slice(slash + 1);
@@ -37,11 +33,30 @@ export function parsePrefix(text: string, field = 'cidr'): Prefix {
   if (ip === null || !lengthForm.test(lengthText) || Number(lengthText) > bits) {
     throw invalid(text, field, 'is no CIDR', 'write ADDRESS/LENGTH such as 178.1.3.0/24');
   }
-  const prefix = prefixOf(ip, Number(lengthText));
-  if (prefix.value !== ip.value) {
+  return { ...ip, length: Number(lengthText) };
+}
+
+/**
+ * A prefix in CIDR form; the length is required.
+ * @param field Name of the attribute, for the message.
+ * @throws {Failure} `invalid` when malformed, the length is out of range, or host bits are set.
+ */
+export function parsePrefix(text: string, field = 'cidr'): Prefix {
+  const cidr = parseCidr(text, field);
+  const prefix = prefixOf(cidr, cidr.length);
+  if (prefix.value !== cidr.value) {
     throw invalid(text, field, 'has host bits set', `write ${formatPrefix(prefix)}`);
   }
   return prefix;
+}
+
+/**
+ * As {@link parsePrefix}, with host bits cut off: the prefix that 192.168.0.10/24 lies in.
+ * @throws {Failure} `invalid` when malformed or the length is out of range.
+ */
+export function parsePrefixAround(text: string, field = 'cidr'): Prefix {
+  const cidr = parseCidr(text, field);
+  return prefixOf(cidr, cidr.length);
 }
 
 /** The prefix of `length` bits that `ip` lies in. */

@@ -10,6 +10,7 @@ import Fastify, {
 import { Failure } from '../base/failure.ts';
 import { sound } from './alarms.ts';
 import { type CallerOf, localCaller } from './auth/caller.ts';
+import { newRequestId, observeRequests, REQUEST_ID } from './observe/requests.ts';
 import { EXTENSIONS } from './resources/extensions.ts';
 import { RESOURCES } from './resources/index.ts';
 import { badRequest, shorten } from './rest/check.ts';
@@ -38,18 +39,27 @@ export function createApp({ runtime, log, guarded, callerOf }: AppOptions): Fast
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
+    genReqId: newRequestId,
+    requestIdHeader: false,
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: ID_LENGTH },
-    frameworkErrors: (_error, request, reply) => answer(malformedPath(request.url), request, reply),
+    // No hook runs before it.
+    frameworkErrors: (_error, request, reply) => {
+      void reply.header(REQUEST_ID, request.id);
+      answer(malformedPath(request.url), request, reply);
+    },
     clientErrorHandler: refuseConnection,
     // Fastify's defaults swallow unknown fields and turn "1500" into 1500.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, verbose: true } },
     schemaErrorFormatter: ([error]) => complaintOf(error),
   });
   acceptJson(app);
+  observeRequests(app);
   if (guarded) app.addHook('onRequest', refuseForeignPages);
+  app.decorateRequest('caller');
+  identify(app, callerOf);
   app.setErrorHandler(answer);
   app.setNotFoundHandler((request) => {
     throw new Failure(
@@ -59,14 +69,11 @@ export function createApp({ runtime, log, guarded, callerOf }: AppOptions): Fast
       { field: 'path', value: request.url, remedy: 'GET /v2.0/ lists what there is' },
     );
   });
-  app.get('/healthz', () => Promise.resolve({ status: 'ok', revision: runtime.revision }));
-  app.decorateRequest('caller');
+  app.get('/healthz', { config: { access: 'anyone' } }, () =>
+    Promise.resolve({ status: 'ok', revision: runtime.revision }),
+  );
   void app.register(discovery(RESOURCES, EXTENSIONS));
-  void app.register((api, _options, done) => {
-    identify(api, callerOf);
-    void api.register(resourceRoutes(runtime, RESOURCES), { prefix: '/v2.0' });
-    done();
-  });
+  void app.register(resourceRoutes(runtime, RESOURCES), { prefix: '/v2.0' });
   return app;
 }
 
@@ -79,8 +86,9 @@ function identify(app: FastifyInstance, callerOf: CallerOf | undefined): void {
     });
     return;
   }
-  app.addHook('onRequest', async (request) => {
-    request.caller = await callerOf(request);
+  app.addHook('onRequest', async (request, reply) => {
+    const caller = await callerOf(request, reply);
+    if (caller !== null) request.caller = caller;
   });
 }
 

@@ -144,10 +144,12 @@ const FAMILIES = { 4: 4, 6: 6 } as const;
 /** GET /console, and GET /tianchi/v1/traces.html?from=&to=[&protocol=][&source=][&family=] */
 export function consolePlugin(tracing: Pick<Tracing, 'trace'>): FastifyPluginAsync {
   return (app) => {
-    app.get('/console', (_request, reply) => reply.headers(headers(CONSOLE_POLICY)).send(PAGE));
+    app.get('/console', { config: { access: 'anyone' } }, (_request, reply) =>
+      reply.headers(headers(CONSOLE_POLICY)).send(PAGE),
+    );
     app.get<{ Querystring: Static<typeof querySchema> }>(
       '/tianchi/v1/traces.html',
-      { schema: { querystring: querySchema } },
+      { schema: { querystring: querySchema }, config: { access: 'admin' } },
       async ({ query: { family, ...asked } }, reply) => {
         const request = family === undefined ? asked : { ...asked, family: FAMILIES[family] };
         const page = renderHtml(await tracing.trace(request));

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Requester } from '../../model/draft.ts';
 
 /** Who sent a request, as its token says. */
@@ -12,14 +12,14 @@ export interface Caller extends Requester {
 }
 
 /**
- * Finds out who sent a request.
+ * Finds out who sent a request; null where the route is for those who need not say.
  * @throws {Failure} for a request that proves nothing, or something untrue.
  */
-export type CallerOf = (request: FastifyRequest) => Promise<Caller>;
+export type CallerOf = (request: FastifyRequest, reply: FastifyReply) => Promise<Caller | null>;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set for all requests below /v2.0/. */
+    /** Set for all requests but those of routes that are for anyone, or for agents. */
     caller: Caller;
   }
 }

@@ -40,6 +40,7 @@ export function hubPlugin(streams: Streams): FastifyPluginAsync {
       '/tianchi/v1/agents/stream',
       {
         websocket: true,
+        config: { access: 'agent' },
         // Refused before the upgrade, with a body that says why.
         preValidation: async (request) => {
           proofs.set(request, streams.prove(request.headers.authorization));
@@ -52,7 +53,7 @@ export function hubPlugin(streams: Streams): FastifyPluginAsync {
     for (const what of DUMPS) {
       app.get<{ Params: { node: string }; Querystring: { bridge?: string } }>(
         `/tianchi/v1/nodes/:node/${what}`,
-        { schema },
+        { schema, config: { access: 'admin' } },
         async (request, reply) => {
           const bridge = request.query.bridge ?? 'br-int';
           const dump = await streams.query(request.params.node, { what, bridge });

@@ -2,7 +2,7 @@ import type { FastifyPluginCallback } from 'fastify';
 import { Failure } from '../../base/failure.ts';
 import { shorten } from './check.ts';
 import { type AnyResource, collectionKey } from './resource.ts';
-import { originOf } from './router.ts';
+import { originOf } from './url.ts';
 
 /**
  * What a client reads first: `/` names the versions, `/v2.0/` the resources, `/v2.0/extensions`
@@ -13,7 +13,7 @@ export function discovery(
   extensions: ReadonlyMap<string, string>,
 ): FastifyPluginCallback {
   return (app, _options, done) => {
-    app.get('/', (request) =>
+    app.get('/', { config: { access: 'anyone' } }, (request) =>
       Promise.resolve({
         versions: [
           {

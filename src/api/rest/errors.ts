@@ -1,6 +1,7 @@
 import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Failure, type FailureKind } from '../../base/failure.ts';
+import { newRequestId, REQUEST_ID } from '../observe/requests.ts';
 
 const STATUS: Readonly<Record<FailureKind, number>> = {
   invalid: 400,
@@ -18,13 +19,21 @@ const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   RevisionNumberConstraintFailed: 412,
   HTTPMethodNotAllowed: 405,
   RequestEntityTooLarge: 413,
+  Unauthorized: 401,
+  TooManyRequests: 429,
 };
 
 export interface ErrorReply {
   readonly status: number;
-  readonly body: {
-    readonly NeutronError: { readonly type: string; readonly message: string; readonly detail: '' };
-  };
+  readonly body:
+    | {
+        readonly NeutronError: {
+          readonly type: string;
+          readonly message: string;
+          readonly detail: '';
+        };
+      }
+    | { readonly error: { readonly code: 401; readonly title: string; readonly message: string } };
 }
 
 /** Bytes of a body: as many objects as one request may make, of 2 KiB each. */
@@ -78,6 +87,7 @@ export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): 
   const body = JSON.stringify(reply(status, 'HTTPBadRequest', `${message}.`).body);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n` +
+      `${REQUEST_ID}: ${newRequestId()}\r\n` +
       `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }
@@ -94,5 +104,7 @@ export const INTERNAL = reply(
 );
 
 function reply(status: number, type: string, message: string): ErrorReply {
+  // Clients know from Keystone's form that it is the token, and get another one.
+  if (status === 401) return { status, body: { error: { code: 401, title: type, message } } };
   return { status, body: { NeutronError: { type, message, detail: '' } } };
 }

@@ -72,17 +72,20 @@ export class Tracing {
   readonly plugin: FastifyPluginAsync = async (app) => {
     app.post<{ Body: TraceRequest }>(
       '/tianchi/v1/traces',
-      { schema: { body: bodySchema } },
+      { schema: { body: bodySchema }, config: { access: 'admin' } },
       (request) => this.trace(request.body),
     );
-    app.get('/tianchi/v1/topology', async (_request, reply) => {
+    app.get('/tianchi/v1/topology', { config: { access: 'admin' } }, async (_request, reply) => {
       await this.#settle();
       const text = writeTopology(this.#runtime.topology);
       return reply.type('application/x-ndjson; charset=utf-8').send(text);
     });
     app.get<{ Params: { node: string } }>(
       '/tianchi/v1/nodes/:node/capture',
-      { schema: { params: Type.Object({ node: Type.String({ minLength: 1 }) }) } },
+      {
+        schema: { params: Type.Object({ node: Type.String({ minLength: 1 }) }) },
+        config: { access: 'admin' },
+      },
       async ({ params }) => ({ files: await captureNode(this.#runtime, this.#hub, params.node) }),
     );
     return Promise.resolve();

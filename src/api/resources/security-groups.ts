@@ -21,8 +21,10 @@ export const securityGroups = resource({
     stateful: settable(bool()),
     security_group_rules: derived(
       shownList(freeForm()),
-      (group: SecurityGroup, topology) =>
-        rulesOf(group.id, topology).map((rule) => present(securityGroupRules, rule, topology)),
+      (group: SecurityGroup, topology, caller) =>
+        rulesOf(group.id, topology).map((rule) =>
+          present(securityGroupRules, rule, topology, caller),
+        ),
       { filter: false },
     ),
     ...STANDARD,

@@ -1,4 +1,4 @@
-import type { AnyResource, Attribute } from './resource.ts';
+import type { AnyAction, AnyResource, Attribute } from './resource.ts';
 import { attributeOf, collectionKey } from './resource.ts';
 import { badRequest, checkAttribute, shorten } from './check.ts';
 
@@ -24,25 +24,7 @@ const isObject = (value: unknown): value is Json =>
  */
 export function parseBody(of: AnyResource, purpose: Purpose, body: unknown): Body {
   const keys = purpose === 'post' ? [of.member, collectionKey(of)] : [of.member];
-  const example = `{"${of.member}": {…}}`;
-  if (!isObject(body)) {
-    const found = body === undefined || body === null ? 'nothing' : shorten(body);
-    throw badRequest(`The body holds ${found}`, {
-      field: 'body',
-      value: found,
-      remedy: `send a JSON object such as ${example}`,
-    });
-  }
-  const given = Object.keys(body);
-  const key = keys.find((name) => name in body);
-  if (key === undefined || given.length !== 1) {
-    throw badRequest(`The body has the keys ${shorten(given)}`, {
-      field: 'body',
-      value: shorten(given),
-      remedy: `send one object with the one key '${keys.join("' or '")}', such as ${example}`,
-    });
-  }
-  const content = body[key];
+  const [key, content] = contentOf(body, keys);
   if (key === of.member) return { items: [attributesOf(of, purpose, content, key)], bulk: false };
   if (!Array.isArray(content) || content.length === 0) {
     throw badRequest(
@@ -64,6 +46,40 @@ export function parseBody(of: AnyResource, purpose: Purpose, body: unknown): Bod
     items: content.map((item, at) => attributesOf(of, purpose, item, `${key}[${at}]`)),
     bulk: true,
   };
+}
+
+/**
+ * What the body of an action holds; undefined where it reads none.
+ * @throws {Failure} HTTPBadRequest for another type than the action declares.
+ */
+export function parseActionBody({ body: schema, key }: AnyAction, body: unknown): unknown {
+  if (schema === undefined) return undefined;
+  const [name, content] = key === undefined ? ['body', body ?? {}] : contentOf(body, [key]);
+  checkAttribute(name, schema, content);
+  return content;
+}
+
+/** The one of `keys` that the body has, and what it holds. */
+function contentOf(body: unknown, keys: readonly string[]): [key: string, content: unknown] {
+  const example = `{"${keys[0]}": {…}}`;
+  if (!isObject(body)) {
+    const found = body === undefined || body === null ? 'nothing' : shorten(body);
+    throw badRequest(`The body holds ${found}`, {
+      field: 'body',
+      value: found,
+      remedy: `send a JSON object such as ${example}`,
+    });
+  }
+  const given = Object.keys(body);
+  const key = keys.find((name) => name in body);
+  if (key === undefined || given.length !== 1) {
+    throw badRequest(`The body has the keys ${shorten(given)}`, {
+      field: 'body',
+      value: shorten(given),
+      remedy: `send one object with the one key '${keys.join("' or '")}', such as ${example}`,
+    });
+  }
+  return [key, body[key]];
 }
 
 function attributesOf(of: AnyResource, purpose: Purpose, content: unknown, field: string): Json {

@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Port } from '../../model/objects.ts';
 import { Topology } from '../../model/topology.ts';
+import { localCaller } from '../auth/caller.ts';
 import { ports } from '../resources/ports.ts';
 import { parseListQuery, runListQuery } from './query.ts';
+import { Sight } from './sight.ts';
 
 const NETWORK = '11111111-1111-4111-8111-111111111111';
 
@@ -47,7 +49,9 @@ beforeEach(() => {
 
 function run(query: string) {
   const params = new URLSearchParams(query);
-  return runListQuery(ports, parseListQuery(ports, params), params, topology);
+  const caller = localCaller('test');
+  const sight = new Sight(ports, topology, { caller, parent: '' });
+  return runListQuery(sight, parseListQuery(ports, params, caller), params);
 }
 
 const numbers = (query: string): string =>

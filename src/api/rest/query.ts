@@ -1,10 +1,9 @@
 import { Failure } from '../../base/failure.ts';
-import type { Kind, Objects } from '../../model/objects.ts';
-import type { Topology } from '../../model/topology.ts';
 import { badRequest, shorten } from './check.ts';
-import { type AnyResource, attributeOf, present, valueOf } from './resource.ts';
+import type { Caller } from '../auth/caller.ts';
+import { type AnyResource, attributeOf, maySee } from './resource.ts';
+import type { Sight } from './sight.ts';
 
-type AnyObject = Objects[Kind];
 type Shown = (name: string) => unknown;
 
 /** A list's query, read once: which objects, in what order, how many, and what of them. */
@@ -52,7 +51,7 @@ const TAG_FILTERS = new Map<
 ]);
 
 /** @throws {Failure} for unknown attributes and values that mean nothing. */
-export function parseListQuery(of: AnyResource, query: URLSearchParams): ListQuery {
+export function parseListQuery(of: AnyResource, query: URLSearchParams, caller: Caller): ListQuery {
   const filters = new Map<string, readonly string[]>();
   const tests: ((shown: Shown) => boolean)[] = [];
   const unknown: string[] = [];
@@ -63,8 +62,9 @@ export function parseListQuery(of: AnyResource, query: URLSearchParams): ListQue
     if (tagFilter !== undefined) {
       const wanted = query.getAll(name).flatMap(words);
       tests.push((shown) => tagFilter(tagsOf(shown), wanted));
-    } else if (attribute === undefined || attribute.filter === false) unknown.push(name);
-    else filters.set(name, query.getAll(name));
+    } else if (attribute === undefined || attribute.filter === false || !maySee(of, name, caller)) {
+      unknown.push(name);
+    } else filters.set(name, query.getAll(name));
   }
   if (unknown.length > 0) throw notAnAttribute(of, unknown, 'filtering');
   for (const [name, wanted] of filters) {
@@ -75,107 +75,86 @@ export function parseListQuery(of: AnyResource, query: URLSearchParams): ListQue
     filters,
     tests,
     fields: new Set(query.getAll('fields')),
-    sort: parseSort(of, query),
+    sort: parseSort(of, query, caller),
     limit: parseLimit(query.get('limit')),
     marker: query.get('marker'),
     reverse: /^(true|1|yes)$/i.test(query.get('page_reverse') ?? ''),
   };
 }
 
-/** The page of `topology`'s objects that `query` asks for. */
-export function runListQuery(
-  of: AnyResource,
-  query: ListQuery,
-  params: URLSearchParams,
-  topology: Topology,
-): Page {
-  const selected = select(of, query, topology);
-  order(of, query, selected, topology);
-  const page = cutPage(of, query, selected, topology);
-  const link = (marker: AnyObject | undefined, reverse: boolean): URLSearchParams | null => {
+/** The page of what is seen that `query` asks for. */
+export function runListQuery(sight: Sight, query: ListQuery, params: URLSearchParams): Page {
+  const selected = select(sight, query);
+  order(sight, query, selected);
+  const page = cutPage(sight, query, selected);
+  const link = (marker: object | undefined, reverse: boolean): URLSearchParams | null => {
     if (query.limit === 0 || marker === undefined) return null;
     const around = new URLSearchParams(params);
-    around.set('marker', marker.id);
+    around.set('marker', sight.idOf(marker));
     if (reverse) around.set('page_reverse', 'True');
     else around.delete('page_reverse');
     return around;
   };
   const full = page.length === query.limit;
   return {
-    items: page.map((object) => present(of, object, topology, query.fields)),
+    items: page.map((object) => sight.present(object, query.fields)),
     next: full || query.reverse ? link(page.at(-1), false) : null,
     previous: full || !query.reverse ? link(page[0], true) : null,
   };
 }
 
-function select(of: AnyResource, query: ListQuery, topology: Topology): AnyObject[] {
-  const found: AnyObject[] = [];
-  for (const object of candidates(of, query, topology)) {
-    const shown: Shown = (name) => valueOf(of, name, object, topology);
+function select(sight: Sight, query: ListQuery): object[] {
+  const found: object[] = [];
+  for (const object of candidates(sight, query)) {
+    const shown: Shown = (name) => sight.value(object, name);
     if (query.tests.every((test) => test(shown))) found.push(object);
   }
   return found;
 }
 
 /** The objects that one filter's index finds; all when no filter has an index. */
-function* candidates(of: AnyResource, query: ListQuery, topology: Topology): Iterable<AnyObject> {
-  const byIndex = [...query.filters].find(([name]) => indexOf(of, name, topology) !== null);
-  if (byIndex === undefined) {
-    yield* topology.all(of.kind);
+function* candidates(sight: Sight, query: ListQuery): Iterable<object> {
+  for (const [name, wanted] of query.filters) {
+    const lookUp = lookUpOf(sight, name);
+    // An index files nothing under an empty value.
+    if (lookUp === null || wanted.includes('')) continue;
+    const seen = new Set<object>();
+    for (const value of wanted) for (const object of lookUp(value)) seen.add(object);
+    yield* seen;
     return;
   }
-  const [name, wanted] = byIndex;
-  const lookUp = indexOf(of, name, topology);
-  const seen = new Set<string>();
-  for (const value of wanted) {
-    for (const id of lookUp?.(value) ?? []) {
-      const object = topology.get(of.kind, id);
-      if (object === undefined || seen.has(id)) continue;
-      seen.add(id);
-      yield object;
-    }
-  }
+  yield* sight.all();
 }
 
-function indexOf(
-  of: AnyResource,
-  name: string,
-  topology: Topology,
-): ((value: string) => Iterable<string>) | null {
-  if (name === 'id') return (value) => [value];
-  const index = attributeOf(of, name)?.index;
-  // An index files nothing under an empty value.
-  return index === undefined
-    ? null
-    : (value) =>
-        value === ''
-          ? Array.from(topology.all(of.kind), (object) => object.id)
-          : topology.find(index, value);
+function lookUpOf(sight: Sight, name: string): ((value: string) => Iterable<object>) | null {
+  if (name === sight.of.idAttribute) {
+    return (value) => [sight.get(value)].filter((object) => object !== undefined);
+  }
+  const index = attributeOf(sight.of, name)?.index;
+  return index === undefined ? null : (value) => sight.find(index, value);
 }
 
 /** Sorted by what was asked for, then by age, then by id: the same for every server. */
-function order(of: AnyResource, query: ListQuery, found: AnyObject[], topology: Topology): void {
+function order(sight: Sight, query: ListQuery, found: object[]): void {
+  const keys = [...query.sort, AGE, { key: sight.of.idAttribute, descending: false }];
   found.sort((a, b) => {
-    for (const { key, descending } of query.sort) {
-      const sign = compare(valueOf(of, key, a, topology), valueOf(of, key, b, topology));
+    for (const { key, descending } of keys) {
+      const sign = compare(sight.value(a, key), sight.value(b, key));
       if (sign !== 0) return descending ? -sign : sign;
     }
-    return compare(a.created_at, b.created_at) || compare(a.id, b.id);
+    return 0;
   });
 }
 
-function cutPage(
-  of: AnyResource,
-  query: ListQuery,
-  sorted: readonly AnyObject[],
-  topology: Topology,
-): readonly AnyObject[] {
+const AGE = { key: 'created_at', descending: false };
+
+function cutPage(sight: Sight, query: ListQuery, sorted: readonly object[]): readonly object[] {
   const { marker, limit, reverse } = query;
   let from = 0;
   let to = sorted.length;
   if (marker !== null) {
-    const at = sorted.findIndex((object) => object.id === marker);
-    if (at === -1) throw unknownMarker(of, marker, topology);
+    const at = sorted.findIndex((object) => sight.idOf(object) === marker);
+    if (at === -1) throw unknownMarker(sight, marker);
     if (reverse) to = at;
     else from = at + 1;
   }
@@ -184,22 +163,18 @@ function cutPage(
   return sorted.slice(from, to);
 }
 
-function unknownMarker(of: AnyResource, marker: string, topology: Topology): Failure {
-  const known = topology.get(of.kind, marker) !== undefined;
+function unknownMarker(sight: Sight, marker: string): Failure {
+  const known = sight.get(marker) !== undefined;
   const why = known ? 'is not among what the filters select' : 'could not be found';
-  return new Failure(
-    'not_found',
-    `${of.typeName}NotFound`,
-    `${of.typeName} ${shorten(marker)} ${why}`,
-    {
-      field: 'marker',
-      value: shorten(marker),
-      remedy: 'give the id of the last object of the page before',
-    },
-  );
+  const { typeName } = sight.of;
+  return new Failure('not_found', `${typeName}NotFound`, `${typeName} ${shorten(marker)} ${why}`, {
+    field: 'marker',
+    value: shorten(marker),
+    remedy: 'give the id of the last object of the page before',
+  });
 }
 
-function parseSort(of: AnyResource, query: URLSearchParams): ListQuery['sort'] {
+function parseSort(of: AnyResource, query: URLSearchParams, caller: Caller): ListQuery['sort'] {
   const keys = query.getAll('sort_key');
   const directions = query.getAll('sort_dir');
   if (directions.length > 0 && keys.length !== directions.length) {
@@ -209,7 +184,9 @@ function parseSort(of: AnyResource, query: URLSearchParams): ListQuery['sort'] {
       remedy: 'give one sort_dir for each sort_key',
     });
   }
-  const unknown = keys.filter((key) => attributeOf(of, key) === undefined);
+  const unknown = keys.filter(
+    (key) => attributeOf(of, key) === undefined || !maySee(of, key, caller),
+  );
   if (unknown.length > 0) throw notAnAttribute(of, unknown, 'sorting');
   return keys.map((key, at) => {
     const direction = directions[at] ?? 'asc';

@@ -1,10 +1,46 @@
 /**
- * A resource of the API as data: what it is called and what attributes it has. Everything the API
- * does with it follows from that; what its values mean, and their defaults, is the model's.
+ * A resource of the API as data: what it is called, what attributes it has, who may do what to it,
+ * what can be done beside. Everything the API does with it follows from that; what its values mean,
+ * and their defaults, is the model's.
+ *
+ *     resource({                                  a kind of the model: its plans are `PLANNERS`'
+ *       kind: 'router', collection: 'routers', member: 'router', typeName: 'Router',
+ *       attributes: { ...ID, ...NAME, admin_state_up: settable(bool()), ...STANDARD },
+ *       access: { ...OWNED, give: { ha: 'admin' }, hidden: ['ha'] },
+ *       actions: [
+ *         action({                                PUT /routers/{id}/add_router_interface
+ *           method: 'PUT', name: 'add_router_interface', access: 'member',
+ *           body: record({ subnet_id: optional(uuid()), port_id: optional(uuid()) }),
+ *           plan: (topology, { id, body }: Call<InterfaceInput>, context) =>
+ *             addRouterInterface(topology, id, body, context),
+ *           answer: (added: RouterInterface) => ({ id: added.router_id, … }),
+ *         }),
+ *         action({                                the body is {"router": {…}}; so is the answer
+ *           method: 'PUT', name: 'add_extraroutes', access: 'member', key: 'router',
+ *           body: record({ routes: list(…) }),
+ *           plan: (topology, { id, body }: Call<RoutesInput>, context) => …: Plan<Router>,
+ *         }),
+ *       ],
+ *       children: [bindings],                     /ports/{id}/bindings[/{host}[/activate]]
+ *     })
+ *
+ *     view({                                      objects that follow from others
+ *       collection: 'network-ip-availabilities', …,
+ *       source: { all: (topology) => …, get: (id, topology) => … },
+ *       plans: { update: (topology, id, patch: QuotaPatch, context) => …, delete: … },
+ *     })
+ *
+ * What `plans` has not, and what has no action, is answered 405. A child is a `view` whose source
+ * and plans are told the id of the object above it (`scope.parent`, and the last argument of a plan)
+ * and whose `idAttribute` is what its paths end with. An action named '' takes the place of
+ * that method on the member itself, such as a GET that makes what it shows.
  */
 import type { TSchema } from 'typebox';
 import type { Kind, Objects } from '../../model/objects.ts';
+import { PLANNERS, type Plan, type PlanContext } from '../../model/plan.ts';
 import type { IndexName, Topology } from '../../model/topology.ts';
+import type { Caller } from '../auth/caller.ts';
+import { type Access, OWNED, type Rule } from '../auth/rules.ts';
 import { integer, project, prose, shownList, text, time, uuid } from './schemas.ts';
 
 export interface Attribute<O> {
@@ -20,7 +56,7 @@ export interface Attribute<O> {
   /** Taken, but not shown. */
   readonly hidden?: true;
   /** What the API shows; left out: what is stored under the attribute's name. */
-  readonly show?: (object: O, topology: Topology) => unknown;
+  readonly show?: (object: O, topology: Topology, caller: Caller) => unknown;
   /** Whether a list's filter selects what is shown; left out: by equality, false: no filter. */
   readonly filter?: false | ((shown: unknown, wanted: string) => boolean);
   /** The index that finds the objects for a filter, so that the others need not be looked at. */
@@ -29,23 +65,130 @@ export interface Attribute<O> {
 
 type Attributes<O> = Readonly<Record<string, Attribute<O>>>;
 
-export interface Resource<K extends Kind = Kind> {
-  readonly kind: K;
+/** Whose objects are asked for. */
+export interface Scope {
+  readonly caller: Caller;
+  /** Of a sub-collection: the id of the object above it; else ''. */
+  readonly parent: string;
+}
+
+/** Where the objects of a collection come from. */
+export interface Source<O> {
+  all(topology: Topology, scope: Scope): Iterable<O>;
+  get(id: string, topology: Topology, scope: Scope): O | undefined;
+}
+
+/** What a request changes; `never`, as what is given was held against its schema, not its type. */
+export interface Plans {
+  readonly create?: (
+    topology: Topology,
+    input: never,
+    context: PlanContext,
+    parent: string,
+  ) => Plan<object>;
+  readonly update?: (
+    topology: Topology,
+    id: string,
+    patch: never,
+    context: PlanContext,
+    parent: string,
+  ) => Plan<object>;
+  readonly delete?: (
+    topology: Topology,
+    id: string,
+    context: PlanContext,
+    parent: string,
+  ) => Plan<unknown>;
+}
+
+/** A request for an action. */
+export interface Call<B = unknown> extends Scope {
+  readonly id: string;
+  readonly body: B;
+  readonly query: URLSearchParams;
+}
+
+/** What can be done to an object beside creating, showing, changing and deleting it. */
+export interface ActionOf<B, R> {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Last in the path. */
+  readonly name: string;
+  /** Who may, of those who see the object. */
+  readonly access: Rule;
+  /** Type of the body; left out: none is read. */
+  readonly body?: TSchema;
+  /** The one key of the body that holds it; left out: it is the body itself. */
+  readonly key?: string;
+  /** Of the answer; 200 when left out. */
+  readonly status?: number;
+  /** Left out: nothing is written, and `answer` gets the object itself. */
+  readonly plan?: (topology: Topology, call: Call<B>, context: PlanContext) => Plan<R>;
+  /** Left out: the object that the plan returns, as a GET shows it. */
+  readonly answer?: (result: R, topology: Topology, call: Call<B>) => unknown;
+}
+
+export interface AnyAction extends Omit<ActionOf<never, unknown>, 'answer'> {
+  readonly answer?: (result: never, topology: Topology, call: Call<never>) => unknown;
+}
+
+export const action = <B, R>(declaration: ActionOf<B, R>): AnyAction => declaration;
+
+interface Described<O> {
   /** As in a path: `security-groups`. */
   readonly collection: string;
   /** The key of a body with one: `security_group`. */
   readonly member: string;
   /** Neutron's name in error types, and in sentences in lower case: `SecurityGroup`. */
   readonly typeName: string;
-  readonly attributes: Attributes<Objects[K]>;
+  readonly attributes: Attributes<O>;
+  /** Left out: `OWNED`. */
+  readonly access?: Access;
+  readonly actions?: readonly AnyAction[];
+  /** Collections below each object. */
+  readonly children?: readonly AnyResource[];
+  /** The attribute that paths name an object by; `id` when left out. */
+  readonly idAttribute?: string;
+  /** There is no list of all. */
+  readonly unlisted?: true;
 }
 
-/** A resource whatever its kind, as the generic parts of the API see it. */
-export interface AnyResource extends Omit<Resource, 'attributes'> {
-  readonly attributes: Attributes<never>;
+/** A resource whatever its objects are, as the generic parts of the API see it. */
+export interface AnyResource extends Required<Omit<Described<never>, 'unlisted'>> {
+  /** null: the objects are not stored as such. */
+  readonly kind: Kind | null;
+  readonly source: Source<object>;
+  readonly plans: Plans;
+  readonly unlisted: boolean;
 }
 
-export const resource = <K extends Kind>(declaration: Resource<K>): Resource<K> => declaration;
+const DEFAULTS = {
+  access: OWNED,
+  actions: [],
+  children: [],
+  idAttribute: 'id',
+  unlisted: false,
+} as const;
+
+/** A resource whose objects are stored. */
+export function resource<K extends Kind>(
+  declaration: Described<Objects[K]> & { readonly kind: K },
+): AnyResource {
+  const { kind } = declaration;
+  return {
+    ...DEFAULTS,
+    ...declaration,
+    source: {
+      all: (topology) => topology.all(kind),
+      get: (id, topology) => topology.get(kind, id),
+    },
+    plans: PLANNERS[kind],
+  };
+}
+
+/** A resource whose objects follow from others, each time that one asks. */
+export const view = <O extends object>(
+  declaration: Described<O> & { readonly source: Source<O>; readonly plans?: Plans },
+): AnyResource => ({ ...DEFAULTS, kind: null, plans: {}, ...declaration });
 
 /** The declared attribute; undefined for other names, whatever a caller sends. */
 export const attributeOf = (of: AnyResource, name: string): Attribute<never> | undefined =>
@@ -78,7 +221,7 @@ export const shown = attribute(false, false);
 /** What is shown of an object beside what is stored, such as a network's subnets. */
 export const derived = <O>(
   schema: TSchema,
-  show: (object: O, topology: Topology) => unknown,
+  show: (object: O, topology: Topology, caller: Caller) => unknown,
   options: Options = {},
 ): Attribute<O> => ({ ...shown(schema, options), show });
 
@@ -100,29 +243,37 @@ export const STANDARD = {
 export const ID = { id: shown(uuid()) } as const;
 export const NAME = { name: settable(text()) } as const;
 
-/** What the API shows of `object`; `fields` empty: everything. */
+/** What the API shows `caller` of `object`; `fields` empty: everything. */
 export function present(
   of: AnyResource,
-  object: Objects[Kind],
+  object: object,
   topology: Topology,
+  caller: Caller,
   fields: ReadonlySet<string> = new Set(),
 ): Record<string, unknown> {
-  const view: Record<string, unknown> = {};
+  const shown: Record<string, unknown> = {};
   for (const [name, { hidden }] of Object.entries(of.attributes)) {
-    if (hidden) continue;
-    if (fields.size === 0 || fields.has(name)) view[name] = valueOf(of, name, object, topology);
+    if (hidden || !maySee(of, name, caller)) continue;
+    if (fields.size === 0 || fields.has(name)) {
+      shown[name] = valueOf(of, name, object, topology, caller);
+    }
   }
-  return view;
+  return shown;
 }
+
+/** Whether `caller` is shown that attribute of any object. */
+export const maySee = (of: AnyResource, name: string, caller: Caller): boolean =>
+  caller.admin || of.access.hidden?.includes(name) !== true;
 
 /** The value that the API shows for one attribute. */
 export function valueOf(
   of: AnyResource,
   name: string,
-  object: Objects[Kind],
+  object: object,
   topology: Topology,
+  caller: Caller,
 ): unknown {
   const { alias, show } = attributeOf(of, name) ?? {};
-  if (show !== undefined) return show(object as never, topology);
-  return (object as unknown as Record<string, unknown>)[alias ?? name];
+  if (show !== undefined) return show(object as never, topology, caller);
+  return (object as Record<string, unknown>)[alias ?? name];
 }

@@ -1,0 +1,69 @@
+import { Failure } from '../../base/failure.ts';
+import type { Topology } from '../../model/topology.ts';
+import type { Caller } from './caller.ts';
+import { type Access, allows, type GiveRule, type Rule, type Target } from './rules.ts';
+
+type Purpose = 'create' | 'update';
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * Lets `caller` through, or not.
+ * @param what Neutron's name of the rule, such as `update_network`.
+ * @throws {Failure} PolicyNotAuthorized.
+ */
+export function permit(
+  what: string,
+  rule: Rule,
+  caller: Caller,
+  target: Target,
+  topology: Topology,
+): void {
+  if (!allows(rule, caller, target, topology)) throw notAuthorized(what);
+}
+
+/**
+ * Holds what is given against the rules of its attributes.
+ * @param target The object as it would be made, or as it is before the change.
+ * @throws {Failure} PolicyNotAuthorized for what `caller` may not give.
+ */
+export function permitGiven(
+  of: { readonly member: string; readonly access: Access },
+  purpose: Purpose,
+  given: Json,
+  caller: Caller,
+  target: Target,
+  topology: Topology,
+): void {
+  if (caller.admin) return;
+  for (const [path, rules] of Object.entries(of.access.give ?? {})) {
+    const rule = ruleOf(rules, purpose);
+    const [name = '', part] = path.split('.');
+    if (rule === undefined || !(name in given)) continue;
+    const value = given[name];
+    if (purpose === 'create' && isUnset(value)) continue;
+    if (part !== undefined && !holds(value, part)) continue;
+    permit(`${purpose}_${of.member}:${path.replace('.', ':')}`, rule, caller, target, topology);
+  }
+}
+
+/** What an attribute has anyway; to say so takes no right. */
+const isUnset = (value: unknown): boolean => value === false || value === '';
+
+function ruleOf(rules: GiveRule, purpose: Purpose): Rule | undefined {
+  if (typeof rules === 'string') return rules;
+  return 'length' in rules ? rules : rules[purpose];
+}
+
+/** Whether an object, or one of a list of objects, has the attribute `part`. */
+function holds(value: unknown, part: string): boolean {
+  if (Array.isArray(value)) return value.some((item) => holds(item, part));
+  return typeof value === 'object' && value !== null && part in value;
+}
+
+function notAuthorized(what: string): Failure {
+  return new Failure('forbidden', 'PolicyNotAuthorized', `rule:${what} is disallowed by policy`, {
+    field: 'token',
+    value: what,
+    remedy: 'ask with a role that may, in the project that the object is of',
+  });
+}

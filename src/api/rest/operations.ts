@@ -1,0 +1,155 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Plan } from '../../model/plan.ts';
+import { permit, permitGiven } from '../auth/access.ts';
+import type { Runtime, Write } from '../runtime.ts';
+import { type Json, parseActionBody, parseBody } from './body.ts';
+import { type Page, parseListQuery, runListQuery } from './query.ts';
+import { type AnyAction, type AnyResource, type Call, collectionKey } from './resource.ts';
+import { Sight } from './sight.ts';
+import { originOf, pathOf, queryOf } from './url.ts';
+
+/** Ids in a request's path. */
+interface Ids {
+  readonly id?: string;
+  readonly parent?: string;
+}
+
+const idsOf = (request: FastifyRequest): Ids => request.params as Ids;
+const idOf = (request: FastifyRequest): string => idsOf(request).id ?? '';
+
+/** What can be done with one resource, as handlers of requests. */
+export class Operations {
+  readonly #runtime: Runtime;
+  readonly #of: AnyResource;
+  readonly #above: AnyResource | null;
+  readonly #many: string;
+
+  /** @param above The resource whose objects `of` lies below; null: it stands by itself. */
+  constructor(runtime: Runtime, of: AnyResource, above: AnyResource | null) {
+    this.#runtime = runtime;
+    this.#of = of;
+    this.#above = above;
+    this.#many = collectionKey(of);
+  }
+
+  readonly list = (request: FastifyRequest): Promise<unknown> => {
+    const params = queryOf(request);
+    const query = parseListQuery(this.#of, params, request.caller);
+    const page = runListQuery(this.#sight(request), query, params);
+    return Promise.resolve({ [this.#many]: page.items, ...this.#linksOf(request, page) });
+  };
+
+  readonly create = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const { caller } = request;
+    const sight = this.#sight(request);
+    const { items, bulk } = parseBody(this.#of, 'post', request.body);
+    for (const item of items) this.#permitCreate(sight, item);
+    const { create } = this.#of.plans;
+    const { parent } = sight.scope;
+    const writes = items.map(
+      (item): Write<object> =>
+        (topology, context) =>
+          planned(create?.(topology, item as never, context, parent)),
+    );
+    const objects = await this.#runtime.executeAll(writes, caller);
+    const shown = objects.map((object) => sight.present(object));
+    void reply.code(201);
+    return bulk ? { [this.#many]: shown } : { [this.#of.member]: shown[0] };
+  };
+
+  readonly show = (request: FastifyRequest): Promise<unknown> => {
+    const sight = this.#sight(request);
+    const object = sight.existing(idOf(request));
+    const fields = new Set(queryOf(request).getAll('fields'));
+    return Promise.resolve({ [this.#of.member]: sight.present(object, fields) });
+  };
+
+  readonly update = async (request: FastifyRequest): Promise<unknown> => {
+    const { caller } = request;
+    const id = idOf(request);
+    const sight = this.#sight(request);
+    const { access, member, plans } = this.#of;
+    const target = { ...sight.existing(id) };
+    const [patch = {}] = parseBody(this.#of, 'put', request.body).items;
+    permit(`update_${member}`, access.update, caller, target, sight.topology);
+    permitGiven(this.#of, 'update', patch, caller, target, sight.topology);
+    const object = await this.#runtime.execute<object>(
+      (topology, context) =>
+        planned(plans.update?.(topology, id, patch as never, context, sight.scope.parent)),
+      caller,
+    );
+    return { [member]: sight.present(object) };
+  };
+
+  readonly remove = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const { caller } = request;
+    const id = idOf(request);
+    const sight = this.#sight(request);
+    const { access, member, plans } = this.#of;
+    const target = { ...sight.existing(id) };
+    permit(`delete_${member}`, access.delete, caller, target, sight.topology);
+    await this.#runtime.execute(
+      (topology, context) => planned(plans.delete?.(topology, id, context, sight.scope.parent)),
+      caller,
+    );
+    return reply.code(204).send();
+  };
+
+  async act(action: AnyAction, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const { caller } = request;
+    const id = idOf(request);
+    const sight = this.#sight(request);
+    const object = sight.existing(id);
+    permit(action.name, action.access, caller, { ...object }, sight.topology);
+    const call: Call = {
+      ...sight.scope,
+      id,
+      body: parseActionBody(action, request.body),
+      query: queryOf(request),
+    };
+    const { plan, answer } = action;
+    const result =
+      plan === undefined
+        ? object
+        : await this.#runtime.execute(
+            (topology, context) => plan(topology, call as never, context),
+            caller,
+          );
+    void reply.code(action.status ?? 200);
+    if (answer === undefined) return { [this.#of.member]: sight.present(result as object) };
+    return answer(result as never, sight.topology, call as never);
+  }
+
+  #permitCreate(sight: Sight, item: Json): void {
+    const { caller } = sight.scope;
+    const target = { project_id: caller.projectId, ...item };
+    const { access, member } = this.#of;
+    permit(`create_${member}`, access.create, caller, target, sight.topology);
+    permitGiven(this.#of, 'create', item, caller, target, sight.topology);
+  }
+
+  #sight(request: FastifyRequest): Sight {
+    const { caller } = request;
+    const { topology } = this.#runtime;
+    const { parent = '' } = idsOf(request);
+    if (this.#above !== null) {
+      new Sight(this.#above, topology, { caller, parent: '' }).existing(parent);
+    }
+    return new Sight(this.#of, topology, { caller, parent });
+  }
+
+  #linksOf(request: FastifyRequest, page: Page): Record<string, unknown> {
+    const links = (['next', 'previous'] as const).flatMap((rel) => {
+      const params = page[rel];
+      if (params === null) return [];
+      return [{ rel, href: `${originOf(request)}${pathOf(request)}?${params.toString()}` }];
+    });
+    return links.length === 0 ? {} : { [`${this.#many}_links`]: links };
+  }
+}
+
+/** A route is there only where its plan is. */
+function planned<T>(plan: Plan<T> | undefined): Plan<T> {
+  if (plan === undefined) throw new Error('the resource has no such plan');
+  return plan;
+}

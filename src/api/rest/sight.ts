@@ -1,0 +1,66 @@
+import { Failure } from '../../base/failure.ts';
+import type { IndexName, Topology } from '../../model/topology.ts';
+import { allows } from '../auth/rules.ts';
+import { shorten } from './check.ts';
+import { type AnyResource, present, type Scope, valueOf } from './resource.ts';
+
+/** A collection as one caller sees it now: what he may not see is not in it. */
+export class Sight {
+  readonly of: AnyResource;
+  readonly topology: Topology;
+  readonly scope: Scope;
+
+  constructor(of: AnyResource, topology: Topology, scope: Scope) {
+    this.of = of;
+    this.topology = topology;
+    this.scope = scope;
+  }
+
+  *all(): Iterable<object> {
+    for (const object of this.of.source.all(this.topology, this.scope)) {
+      if (this.#shows(object)) yield object;
+    }
+  }
+
+  get(id: string): object | undefined {
+    const object = this.of.source.get(id, this.topology, this.scope);
+    return object !== undefined && this.#shows(object) ? object : undefined;
+  }
+
+  /** @throws {Failure} `not_found`, in the same words whether it is not there or not to be seen. */
+  existing(id: string): object {
+    const object = this.get(id);
+    if (object !== undefined) return object;
+    const { typeName, collection } = this.of;
+    throw new Failure(
+      'not_found',
+      `${typeName}NotFound`,
+      `${typeName} ${shorten(id).slice(1, -1)} could not be found`,
+      { field: 'id', value: id, remedy: `GET /v2.0/${collection} lists all` },
+    );
+  }
+
+  /** The objects that an index files under `key`. */
+  *find(index: IndexName, key: string): Iterable<object> {
+    for (const id of this.topology.find(index, key)) {
+      const object = this.get(id);
+      if (object !== undefined) yield object;
+    }
+  }
+
+  idOf(object: object): string {
+    return String(this.value(object, this.of.idAttribute));
+  }
+
+  value(object: object, attribute: string): unknown {
+    return valueOf(this.of, attribute, object, this.topology, this.scope.caller);
+  }
+
+  present(object: object, fields?: ReadonlySet<string>): Record<string, unknown> {
+    return present(this.of, object, this.topology, this.scope.caller, fields);
+  }
+
+  #shows(object: object): boolean {
+    return allows(this.of.access.get, this.scope.caller, { ...object }, this.topology);
+  }
+}

@@ -38,6 +38,14 @@ export const SERVER_ALARMS = {
       'The file of --agent-credentials has changed, and `err` says what is wrong with it. Until it is put right nobody is admitted anew and nobody withdrawn.',
     action: 'Put the line right that it names; the server reads the file again by itself.',
   },
+  keystone_unavailable: {
+    level: 'error',
+    message: 'Keystone does not say whose a token is',
+    meaning:
+      'Keystone at `url` does not answer, or not as it should; `err` says how. Tokens that were checked within the last minute are still good, all other requests are answered 503. Traffic of VMs goes on.',
+    action:
+      'See that Keystone runs and is reached from here. When it answers 401 or 403 to log in, put the service user of the configuration file right.',
+  },
   listener_failed: {
     level: 'error',
     message: 'a listener of the topology failed',

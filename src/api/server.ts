@@ -3,6 +3,7 @@ import { Failure } from '../base/failure.ts';
 import type { Store } from '../store/contract.ts';
 import { sound } from './alarms.ts';
 import { createApp } from './app.ts';
+import { type KeystoneAuth, openGate } from './auth/open.ts';
 import { consolePlugin } from './console.ts';
 import { AgentHub, CredentialFile } from './hub/index.ts';
 import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint, taken } from './listen.ts';
@@ -14,12 +15,12 @@ export interface ServerOptions {
   readonly listen: string;
   /** Stays the caller's to close, after the server. */
   readonly store: Store;
-  readonly auth: 'none';
+  readonly auth: 'none' | KeystoneAuth;
   /** Let others than this machine in although nobody proves who they are. */
   readonly allowRemote?: boolean;
   /**
    * File with what agents must prove to speak for their node; followed as it changes. Left out,
-   * agents prove nothing, which is allowed on loopback alone.
+   * agents prove nothing where users need not either, on loopback alone, and else get in nowhere.
    */
   readonly agentCredentials?: string;
   /** Neutron's default groups and rules; off: new ports have no group, new groups no rules. */
@@ -28,6 +29,8 @@ export interface ServerOptions {
   readonly underlayMtu?: number;
   readonly log: Logger;
 }
+
+const NO_AGENTS: ReadonlyMap<string, ReadonlySet<string>> = new Map();
 
 export interface Server {
   /** `http://HOST:PORT` as it is reached. */
@@ -46,7 +49,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { store, log, defaultSecurityGroup, underlayMtu = 1500 } = options;
   const endpoint = parseEndpoint(options.listen);
   const local = isLoopback(endpoint.host);
-  if (!local && options.allowRemote !== true) throw exposed(endpoint);
+  const gate = options.auth === 'none' ? null : openGate(options.auth, log);
+  if (!local && gate === null && options.allowRemote !== true) throw exposed(endpoint);
   if (!local && options.agentCredentials === undefined) throw unproven(endpoint);
   const credentials =
     options.agentCredentials === undefined
@@ -58,12 +62,18 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     underlayMtu,
     onListenerError: (error) => sound(log, 'listener_failed', { err: error }),
   });
-  const hub = new AgentHub(runtime, log, credentials && (() => credentials.list));
+  const open = gate === null && credentials === null;
+  const hub = new AgentHub(runtime, log, open ? null : () => credentials?.list ?? NO_AGENTS);
   credentials?.follow({
     changed: () => hub.recheck(),
     failed: (error) => sound(log, 'credentials_unreadable', { err: error }),
   });
-  const app = createApp({ runtime, log, guarded: local });
+  // A token is proof enough that no web page of another site has sent a request.
+  const app = createApp(
+    gate === null
+      ? { runtime, log, guarded: local }
+      : { runtime, log, guarded: false, callerOf: gate.callerOf },
+  );
   void app.register(hub.plugin);
   const tracing = new Tracing(runtime, hub);
   void app.register(tracing.plugin);
@@ -91,7 +101,7 @@ function exposed(endpoint: Endpoint): Failure {
     {
       field: 'listen',
       value: formatEndpoint(endpoint),
-      remedy: 'listen on 127.0.0.1, or allow it with --allow-remote',
+      remedy: 'listen on 127.0.0.1, use --auth keystone, or allow it with --allow-remote',
     },
   );
 }

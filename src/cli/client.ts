@@ -14,9 +14,9 @@ export interface Resource {
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Reads the message out of Neutron's error body, or makes one from the status. */
+/** Reads the message out of Neutron's error body, or Keystone's, or makes one from the status. */
 function failureOf(status: number, body: unknown): Failure {
-  const error = isObject(body) ? body['NeutronError'] : undefined;
+  const error = isObject(body) ? (body['NeutronError'] ?? body['error']) : undefined;
   const kind = status === 404 ? 'not_found' : status === 409 ? 'conflict' : 'invalid';
   if (isObject(error) && typeof error['message'] === 'string') {
     const type = error['type'];

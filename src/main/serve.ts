@@ -1,8 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { pino, type Level } from 'pino';
+import type { KeystoneAuth } from '../api/auth/open.ts';
 import { type ServerOptions, startServer } from '../api/server.ts';
 import { Failure } from '../base/failure.ts';
 import { openLmdbStore } from '../store/index.ts';
+import { readConfig } from './config.ts';
 
 export interface ServeOptions extends Omit<ServerOptions, 'store' | 'log'> {
   /** Folder of the embedded store; made when it is not there. */
@@ -22,6 +24,30 @@ async function makeFolder(path: string): Promise<void> {
       remedy: 'give a folder that can be written',
     });
   }
+}
+
+/**
+ * How users prove who they are.
+ * @param keystoneUrl Prevails over what the configuration says.
+ * @param config Path of the configuration file; read, and so checked, also where it is not needed.
+ * @throws {Failure} for a file that is wrong, or when nobody says where Keystone is.
+ */
+export async function authOf(
+  how: 'none' | 'keystone',
+  keystoneUrl?: string,
+  config?: string,
+): Promise<'none' | KeystoneAuth> {
+  const { keystone, rate } = await readConfig(config);
+  if (how === 'none') return 'none';
+  const url = keystoneUrl ?? keystone.url;
+  if (url === null) {
+    throw new Failure('invalid', 'Usage', '--auth keystone does not say where Keystone is', {
+      field: 'keystone-url',
+      remedy: 'give --keystone-url, such as http://127.0.0.1:5000/v3',
+    });
+  }
+  const { publicUrl, credentials, recheck } = keystone;
+  return { url, credentials, recheck, rate, ...(publicUrl === null ? {} : { publicUrl }) };
 }
 
 /** A server on the embedded store of a folder, which it closes with itself; logs go to stderr. */

@@ -11,7 +11,9 @@ const OVSDB = 'unix:/var/run/openvswitch/db.sock';
 interface ServerOptions {
   readonly listen: string;
   readonly store: string;
-  readonly auth: string;
+  readonly auth: 'none' | 'keystone';
+  readonly keystoneUrl?: string;
+  readonly config?: string;
   readonly defaultSecurityGroup: string;
   readonly underlayMtu: string;
   readonly allowRemote?: boolean;
@@ -59,7 +61,8 @@ export function processCommands(program: Command, io: Io, _client: Client): void
         .choices(['on', 'off'])
         .default('on'),
     )
-    .addOption(new Option('--keystone-url <url>').hideHelp())
+    .option('--keystone-url <url>', 'of its API v3, for --auth keystone')
+    .option('--config <file>', 'TOML: the service user at Keystone, and limits')
     .option('--underlay-mtu <bytes>', 'MTU of the network between the nodes', '1500')
     .option('--allow-remote', 'serve other machines although no user proves who they are')
     .option(
@@ -74,15 +77,12 @@ export function processCommands(program: Command, io: Io, _client: Client): void
       if (options.store.startsWith('zk://')) {
         throw notBuilt('the ZooKeeper store', 'give --store a folder for the embedded one');
       }
-      if (options.auth !== 'none') {
-        throw notBuilt('Keystone authentication', 'use --auth none on loopback');
-      }
       const stopped = io.stopped();
-      const { runServer } = await import('../../main/serve.ts');
+      const { authOf, runServer } = await import('../../main/serve.ts');
       const server = await runServer({
         listen: options.listen,
         store: options.store,
-        auth: 'none',
+        auth: await authOf(options.auth, options.keystoneUrl, options.config),
         defaultSecurityGroup: options.defaultSecurityGroup === 'on',
         allowRemote: options.allowRemote === true,
         ...(options.agentCredentials === undefined

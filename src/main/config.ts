@@ -1,0 +1,144 @@
+/** The server's configuration file: TOML, for what does not belong on a command line. */
+import { readFile } from 'node:fs/promises';
+import { parse, TomlError } from 'smol-toml';
+import { type Static, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { ServiceCredentials } from '../api/auth/keystone.ts';
+import type { Rate } from '../api/auth/rate-limit.ts';
+import { Failure } from '../base/failure.ts';
+
+const strict = { additionalProperties: false } as const;
+const Filled = Type.String({ minLength: 1, maxLength: 1024 });
+
+const FileSchema = Type.Object(
+  {
+    keystone: Type.Optional(
+      Type.Object(
+        {
+          url: Type.Optional(Filled),
+          public_url: Type.Optional(Filled),
+          username: Type.Optional(Filled),
+          password: Type.Optional(Filled),
+          password_file: Type.Optional(Filled),
+          project: Type.Optional(Filled),
+          user_domain: Type.Optional(Filled),
+          project_domain: Type.Optional(Filled),
+          recheck_seconds: Type.Optional(Type.Number({ minimum: 0, maximum: 3600 })),
+        },
+        strict,
+      ),
+    ),
+    limits: Type.Optional(
+      Type.Object(
+        {
+          requests_per_second: Type.Optional(Type.Number({ minimum: 0.01, maximum: 1e6 })),
+          burst: Type.Optional(Type.Integer({ minimum: 1, maximum: 1e6 })),
+        },
+        strict,
+      ),
+    ),
+  },
+  strict,
+);
+
+const fileSchema = Compile(FileSchema);
+
+/** Names of Keystone's first domain and of what installers call the service's user and project. */
+const SERVICE = {
+  username: 'neutron',
+  project: 'service',
+  user_domain: 'Default',
+  project_domain: 'Default',
+} as const;
+
+/** So long may a revoked token go on being good: docs/decisions/token-cache.md. */
+const RECHECK_SECONDS = 60;
+/** What one caller can do to the others, at most; a server does a few thousand a second in all. */
+const REQUESTS_PER_SECOND = 2000;
+
+export interface Config {
+  readonly keystone: {
+    readonly url: string | null;
+    readonly publicUrl: string | null;
+    /** null: none were given. */
+    readonly credentials: ServiceCredentials | null;
+    /** ms */
+    readonly recheck: number;
+  };
+  readonly rate: Rate;
+}
+
+/**
+ * Reads the configuration; what it does not say, and all of it where there is no file, is as it
+ * comes.
+ * @throws {Failure} not_found: unreadable; invalid: the line or the setting that is wrong.
+ */
+export async function readConfig(path: string | undefined): Promise<Config> {
+  const { keystone = {}, limits = {} } = path === undefined ? {} : await readToml(path);
+  const password = keystone.password ?? (await firstLine(keystone.password_file));
+  const named = { ...SERVICE, ...keystone };
+  const perSecond = limits.requests_per_second ?? REQUESTS_PER_SECOND;
+  return {
+    keystone: {
+      url: keystone.url ?? null,
+      publicUrl: keystone.public_url ?? null,
+      credentials:
+        password === null
+          ? null
+          : {
+              username: named.username,
+              password,
+              project: named.project,
+              userDomain: named.user_domain,
+              projectDomain: named.project_domain,
+            },
+      recheck: (keystone.recheck_seconds ?? RECHECK_SECONDS) * 1000,
+    },
+    rate: { perSecond, burst: limits.burst ?? Math.max(1, 2 * perSecond) },
+  };
+}
+
+async function readToml(path: string): Promise<Static<typeof FileSchema>> {
+  const content = toml(await readText('config', path), path);
+  if (fileSchema.Check(content)) return content;
+  const [error] = fileSchema.Errors(content);
+  const at = error?.instancePath.slice(1).replaceAll('/', '.') ?? '';
+  const extra = error?.keyword === 'additionalProperties' ? error.params.additionalProperties : [];
+  const setting = [at, ...extra].filter((part) => part !== '').join('.');
+  throw wrong(path, `${setting || 'the file'} ${error?.message ?? 'is not as it should be'}`);
+}
+
+function toml(text: string, path: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    // Its first line says what, the others show where.
+    const [what = ''] = error.message.split('\n');
+    throw wrong(path, `line ${error.line}, column ${error.column}: ${what}`);
+  }
+}
+
+async function firstLine(path: string | undefined): Promise<string | null> {
+  if (path === undefined) return null;
+  const [line = ''] = (await readText('keystone.password_file', path)).split('\n');
+  return line;
+}
+
+function readText(field: string, path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Failure('not_found', 'FileNotReadable', `cannot read ${field} ${path} (${why})`, {
+      field,
+      value: path,
+      remedy: 'give the path of a file that the server may read',
+    });
+  });
+}
+
+const wrong = (path: string, what: string): Failure =>
+  new Failure('invalid', 'InvalidInput', `the configuration ${path} is wrong: ${what}`, {
+    field: 'config',
+    value: path,
+    remedy: 'docs/keystone.md lists all settings',
+  });

@@ -45,7 +45,7 @@ export const pipelineFields: readonly Field[] = [
   }),
   declareField('actset_output', 96, 32, {
     nxm: 'ONFOXM_ET_ACTSET_OUTPUT',
-    oxm: { ONFOXM_ET: 43 },
+    oxm: { ONFOXM_ET: 43, OXM_OF: 43 },
     format: 'port',
     ...readOnly,
     ...fixed,

@@ -9,10 +9,13 @@ const ones = (bits: number) => (1n << BigInt(bits)) - 1n;
 
 const experimenters: ReadonlySet<string> = new Set(['ONFOXM_ET', 'NXOXM_ET', 'NXOXM_NSH']);
 
-/** Whether the field has no number but an experimenter's, for which older actions have no room. */
+/** Whether actions name the field by an experimenter's number, for which older ones have no room. */
 export function isExperimenter({ oxm }: Field): boolean {
   const classes = Object.keys(oxm);
-  return classes.length > 0 && classes.every((name) => experimenters.has(name));
+  return (
+    classes.some((name) => experimenters.has(name)) &&
+    !classes.some((name) => name.startsWith('NXM_'))
+  );
 }
 
 /**

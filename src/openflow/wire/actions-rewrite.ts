@@ -2,8 +2,7 @@
 import type { Reader, Writer } from '../../base/bytes.ts';
 import type { Field } from '../fields.ts';
 import type { Action, Subfield } from '../flow.ts';
-import { fieldMask } from '../key.ts';
-import { fillsBytes, fitsLoad, loadsOf, subfieldMask } from '../loads.ts';
+import { fitsLoad, loadsOf, subfieldMask } from '../loads.ts';
 import {
   declareWire,
   finish,
@@ -16,7 +15,7 @@ import {
 import { malformed } from './malformed.ts';
 import {
   packRange,
-  readKnownTerm,
+  readSetField,
   readName,
   subfieldOf,
   unpackRange,
@@ -42,7 +41,7 @@ const codes = {
   deleteField: { nicira: 50 },
 } as const;
 
-function writeWhole(w: Writer, field: Field, value: bigint, mask: bigint): void {
+function writeSetWhole(w: Writer, field: Field, value: bigint, mask: bigint | null): void {
   const start = w.length;
   fixed(w, codes.setField.type, 0);
   writeSetField(w, field, value, mask);
@@ -64,7 +63,7 @@ function writeSet(
   { version }: Nesting,
 ): void {
   if (version === 15 || mask === field.exact) {
-    writeWhole(w, field, value, mask === field.exact ? fieldMask(field) : mask);
+    writeSetWhole(w, field, value, mask === field.exact ? null : mask);
     return;
   }
   if (!fitsLoad(field)) writeLoad2(w, field, value, mask);
@@ -77,6 +76,12 @@ function writeOneLoad(w: Writer, { value, target }: ActionOf<'load'>): void {
   w.u64(BigInt.asUintN(widthOf(target), value));
 }
 
+/** Ones where the part of a field lies, as many as a switch counts in it. */
+function maskOf(part: Subfield): bigint {
+  if (part.field.present !== undefined) return subfieldMask(part);
+  return subfieldMask({ ...part, bits: widthOf(part) });
+}
+
 /** OpenFlow 1.5 has no load: there it is a set_field. */
 function writeLoad(w: Writer, action: ActionOf<'load'>, { version }: Nesting): void {
   const { value, target } = action;
@@ -84,8 +89,8 @@ function writeLoad(w: Writer, action: ActionOf<'load'>, { version }: Nesting): v
     writeOneLoad(w, action);
     return;
   }
-  const masked = { value: value << BigInt(target.first), mask: subfieldMask(target) };
-  if (version === 15) writeWhole(w, target.field, masked.value, masked.mask);
+  const masked = { value: value << BigInt(target.first), mask: maskOf(target) };
+  if (version === 15) writeSetWhole(w, target.field, masked.value, masked.mask);
   else if (!fitsLoad(target.field)) writeLoad2(w, target.field, masked.value, masked.mask);
   else for (const load of loadsOf(target.field, masked)) writeOneLoad(w, load);
 }
@@ -100,8 +105,16 @@ function readLoad(r: Reader): Action {
   return { kind: 'load', value, target };
 }
 
+/** A mask of all that a field is was written out: a set_field of the whole field goes without, so it was a load. */
 function readSet(r: Reader): Action {
-  return { kind: 'set_field', ...readKnownTerm(r) };
+  const { whole, ...set } = readSetField(r);
+  const { field, mask } = set;
+  const all = subfieldMask({ field, first: 0, bits: field.namedBits });
+  const [load] = loadsOf(field, set);
+  if (whole || field.present !== undefined || (mask !== field.exact && mask !== all) || !load) {
+    return { kind: 'set_field', ...set };
+  }
+  return mask === all ? { ...load, target: { field, first: 0, bits: field.bits } } : load;
 }
 
 function writeMove(w: Writer, { source, target }: ActionOf<'move'>, { version }: Nesting): void {
@@ -122,15 +135,6 @@ function readMove(r: Reader, gap: number): Action {
   r.skip(gap);
   const source = subfieldOf(readName(r), from, bits);
   return { kind: 'move', source, target: subfieldOf(readName(r), to, bits) };
-}
-
-/** A mask that is all of the field, of bits that fill no bytes, was written out: it makes a load. */
-function readLoad2(r: Reader): Action {
-  const { field, value, mask } = readKnownTerm(r);
-  if (mask !== field.exact || fillsBytes(field) || fitsLoad(field)) {
-    return { kind: 'set_field', field, value, mask };
-  }
-  return { kind: 'load', value, target: { field, first: 0, bits: field.bits } };
 }
 
 function writeStack(w: Writer, subtype: number, part: Subfield): void {
@@ -162,7 +166,7 @@ function readDeleteField(r: Reader): Action {
 export const rewriteWire: readonly ActionWire[] = [
   declareWire('set_field', writeSet, [
     { code: codes.setField, read: readSet },
-    { code: codes.load2, read: readLoad2 },
+    { code: codes.load2, read: readSet },
   ]),
   declareWire('load', writeLoad, [{ code: codes.load, read: readLoad }]),
   declareWire('move', writeMove, [

@@ -76,8 +76,29 @@ export function writeMatch(w: Writer, match: Match): void {
   w.patchU16(start + 2, w.length - start).align(8, start);
 }
 
+/** The bits of a term's mask from one bit of a key up to another, as the field lies there. */
+const between = ({ at, bits }: Field, mask: bigint, from: number, to: number): bigint =>
+  (mask >> BigInt(at + bits - to)) & ((1n << BigInt(to - from)) - 1n);
+
+/** Whether a match that has `other` says something of the bits of `field` already. */
+function repeats(field: Field, other: Term): boolean {
+  if (other.field === field) return true;
+  if (field.present !== undefined) return other.field.present === field.present;
+  const from = Math.max(field.at, other.field.at);
+  const to = Math.min(field.at + field.bits, other.field.at + other.field.bits);
+  if (from >= to || other.field.present !== undefined) return false;
+  return (
+    (between(field, field.exact, from, to) & between(other.field, other.mask, from, to)) !== 0n
+  );
+}
+
 function add(terms: Term[], term: Term): void {
   const { field, mask } = term;
+  const twice = terms.find((other) => repeats(field, other));
+  if (twice !== undefined) {
+    const also = twice.field === field ? '' : `, by ${twice.field.name} too`;
+    throw malformed(`${field.name} is matched twice${also}`);
+  }
   if (!says(term)) return;
   if (!field.maskable && mask !== field.exact) {
     throw malformed(`${field.name} cannot be matched under a mask`);

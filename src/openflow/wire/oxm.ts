@@ -45,19 +45,27 @@ const inMatches: readonly OxmClass[] = [
 const inActions: readonly OxmClass[] = [
   'NXM_NX',
   'NXM_OF',
+  'ONFOXM_ET',
   'OXM_OF',
   'PACKET_REGS',
-  'ONFOXM_ET',
   'NXOXM_ET',
   'NXOXM_NSH',
   'ERICOXM_OF',
 ];
 
-/** OpenFlow 1.5's copy_field prefers as a match does, but of Nicira's two the older. */
+/** OpenFlow 1.5's copy_field prefers standard ones, of those its own, and of Nicira's two the older. */
 const inCopies: readonly OxmClass[] = [
-  ...inMatches.filter((name) => name !== 'NXOXM_ET'),
+  'OXM_OF',
+  'ONFOXM_ET',
+  'PACKET_REGS',
+  'NXOXM_NSH',
+  'ERICOXM_OF',
+  'NXM_NX',
+  'NXM_OF',
   'NXOXM_ET',
 ];
+/** The in_port of NXM stands beside OpenFlow's own. */
+const portInCopies: readonly OxmClass[] = ['NXM_OF', 'OXM_OF'];
 
 /** One way to write a field. */
 interface Coding {
@@ -116,7 +124,7 @@ for (const field of FIELDS.values()) {
   };
   forMatch.set(field, first(inMatches));
   forAction.set(field, first(inActions));
-  forCopy.set(field, first(field.format === 'port' ? inActions : inCopies));
+  forCopy.set(field, first(field.format === 'port' ? portInCopies : inCopies));
   forSetField.set(field, first(field.format === 'port' ? inActions : inMatches));
 }
 
@@ -235,14 +243,22 @@ function writeShortOption(w: Writer, field: Field, value: bigint, mask: bigint):
   if (!whole) writeBytes(w, mask, length);
 }
 
-/** The field, value and mask that a set_field holds. */
-export function writeSetField(w: Writer, field: Field, value: bigint, mask: bigint): void {
+/**
+ * The field, value and mask that a set_field holds.
+ * @param mask null sets the whole field; a mask that leaves bits of its bytes out is written even if
+ *   they mean nothing, as a switch does of a load.
+ */
+export function writeSetField(w: Writer, field: Field, value: bigint, mask: bigint | null): void {
   if (field.present !== undefined) {
-    writeShortOption(w, field, value, mask);
+    writeShortOption(w, field, value, mask ?? fieldMask(field));
     return;
   }
-  writeEntry(w, coding(forSetField, field), value, mask, mask === fieldMask(field));
+  const form = coding(forSetField, field);
+  const whole = mask === null || mask === allBits(form.bytes);
+  writeEntry(w, form, value, mask ?? 0n, whole);
 }
+
+const allBits = (bytes: number) => (1n << BigInt(bytes * 8)) - 1n;
 
 /** A field that is not declared: class and number as one, and what stood behind its header. */
 interface Undeclared {
@@ -254,8 +270,10 @@ interface Undeclared {
  * One field with value and mask.
  * @throws {Failure} `MalformedMessage` when its length is not the field's.
  */
-export function readTerm(r: Reader): Term | Undeclared {
-  const header = r.u32();
+export const readTerm = (r: Reader): Term | Undeclared => readEntry(r, r.u32(), true);
+
+/** @param test Whether it is matched: then bits that no packet has set are left out of its mask. */
+function readEntry(r: Reader, header: number, test: boolean): Term | Undeclared {
   const experimenter = header >>> 16 === EXPERIMENTER;
   const key = keyOf(header, experimenter ? r.u32() : null);
   const length = (header & 0xff) - (experimenter ? 4 : 0);
@@ -269,15 +287,23 @@ export function readTerm(r: Reader): Term | Undeclared {
   }
   const raw = readValue(r, bytes);
   const value = form.narrowPort ? BigInt(portFrom16(Number(raw))) : raw;
-  const mask = masked ? readValue(r, bytes) & field.exact : field.exact;
-  return { field, value: value & mask, mask };
+  const kept = test ? field.exact : fieldMask(field);
+  const mask = masked ? readValue(r, bytes) & kept : kept;
+  return { field, value: value & mask, mask: masked ? mask : field.exact };
+}
+
+function known(term: Term | Undeclared): Term {
+  if ('field' in term) return term;
+  throw new UnknownPart('a field that is not known here');
 }
 
 /** As {@link readTerm}, where an unknown field leaves the rest without meaning. */
-export function readKnownTerm(r: Reader): Term {
-  const term = readTerm(r);
-  if ('field' in term) return term;
-  throw new UnknownPart('a field that is not known here');
+export const readKnownTerm = (r: Reader): Term => known(readTerm(r));
+
+/** What {@link writeSetField} wrote; `whole` when it has no mask. */
+export function readSetField(r: Reader): Term & { readonly whole: boolean } {
+  const header = r.u32();
+  return { ...known(readEntry(r, header, false)), whole: (header & MASK_BIT) === 0 };
 }
 
 /**

@@ -52,9 +52,13 @@ const network: Change = {
     mtu: 1450,
     'router:external': false,
     port_security_enabled: true,
+    dns_domain: '',
     cidr: null,
     router_id: null,
     vpc: { id: ID.vpc, vni: 1 },
+    next_vpc: null,
+    last_vpc: null,
+    vni: 1,
     birth_vpc: ID.vpc,
   },
 };
@@ -74,6 +78,8 @@ const subnet = (id: string, ip_version: 4 | 6, cidr: string, gateway_ip: string)
     host_routes: [],
     ipv6_ra_mode: ip_version === 6 ? 'dhcpv6-stateful' : null,
     ipv6_address_mode: ip_version === 6 ? 'dhcpv6-stateful' : null,
+    subnetpool_id: null,
+    service_types: [],
     resource_pool: null,
   },
 });
@@ -105,6 +111,7 @@ const rule = (
       port_range_max: protocol === 'tcp' ? 1999 : null,
       remote_ip_prefix: null,
       remote_group_id: fromGroup ? ID.group : null,
+      remote_address_group_id: null,
     },
   };
 };
@@ -124,11 +131,16 @@ const port = (id: string, last: number, host: string, secured: boolean): Change 
     allowed_address_pairs: [],
     port_security_enabled: secured,
     security_groups: secured ? [ID.group] : [],
+    extra_dhcp_opts: [],
+    dns_name: '',
+    dns_domain: '',
     device_id: '',
     device_owner: 'compute:nova',
     'binding:host_id': host,
     'binding:vnic_type': 'normal',
     'binding:profile': {},
+    'binding:vif_type': 'ovs',
+    standby_bindings: [],
     status: 'ACTIVE',
   },
 });

@@ -3,6 +3,7 @@ import { Failure } from '../base/failure.ts';
 import type { TreeOp } from '../base/tree.ts';
 import type { Change } from '../model/objects.ts';
 import type { Plan, PlanContext, Requester } from '../model/plan.ts';
+import { NO_QUOTAS, type DefaultQuotas } from '../model/quota-slots.ts';
 import type { DependencyKey, Topology } from '../model/topology.ts';
 import { ROOT } from '../model/tree.ts';
 import { RevisionGone, type Store, StoreConflict, type Watch } from '../store/contract.ts';
@@ -59,6 +60,8 @@ export type OpenRuntime = Runtime & { close(): void };
 export interface RuntimeOptions {
   readonly store: Store;
   readonly defaultSecurityGroup: boolean;
+  /** Limits of projects that have none of their own; left out: none at all. */
+  readonly quotas?: DefaultQuotas;
   /** Bytes, of the network that carries the tunnels. */
   readonly underlayMtu: number;
   /** Told of a listener that threw; the others are still called. */
@@ -189,7 +192,7 @@ class StoreRuntime implements Runtime {
   }
 
   #context(now: string, caller: Requester): PlanContext {
-    const { defaultSecurityGroup, underlayMtu } = this.#options;
+    const { defaultSecurityGroup, quotas = NO_QUOTAS, underlayMtu } = this.#options;
     const { newId = randomUUID, random = Math.random } = this.#options;
     return {
       now,
@@ -199,6 +202,7 @@ class StoreRuntime implements Runtime {
       isClaimed: (path) => this.#claims.has(path),
       version: (path) => this.#replica.version(path),
       defaultSecurityGroup,
+      quotas,
       underlayMtu,
     };
   }

@@ -1,70 +1,7 @@
-/**
- * Which addresses of a network are taken, and the lowest free one above any address, in a few
- * steps however many are taken: a tree of bit words, each upper bit saying that the word below it
- * is full. Nothing is held for what is free, so a /64 costs as little as a /24.
- */
+/** Which addresses of a network are taken, and the lowest free one above any address. */
 import { parseIp, parsePrefix, prefixContains, tryParseIp } from '../address/index.ts';
 import type { Kind, Objects, Subnet } from './objects.ts';
-
-const WORD = 5n;
-const FULL = -1;
-
-class UsedAddresses {
-  /** Words of 32 bits by address >> 5, >> 10 …; a missing word is 0. */
-  readonly #levels: Map<bigint, number>[] = [];
-
-  #word(level: number, at: bigint): number {
-    return this.#levels[level]?.get(at) ?? 0;
-  }
-
-  #store(level: number, at: bigint, word: number): void {
-    let words = this.#levels[level];
-    if (words === undefined) this.#levels[level] = words = new Map();
-    if (word === 0) words.delete(at);
-    else words.set(at, word);
-  }
-
-  #put(address: bigint, used: boolean): void {
-    let at = address;
-    for (let level = 0; ; level += 1) {
-      const bit = 1 << Number(at & 31n);
-      at >>= WORD;
-      const before = this.#word(level, at);
-      const after = used ? before | bit : before & ~bit;
-      this.#store(level, at, after);
-      if ((before === FULL) === (after === FULL)) return;
-    }
-  }
-
-  add(address: bigint): void {
-    this.#put(address, true);
-  }
-
-  delete(address: bigint): void {
-    this.#put(address, false);
-  }
-
-  /** The lowest address from `from` on that is not in the set. */
-  nextFree(from: bigint): bigint {
-    let at = from;
-    let level = 0;
-    for (;;) {
-      const free = ~this.#word(level, at >> WORD) & (FULL << Number(at & 31n));
-      if (free !== 0) {
-        at = ((at >> WORD) << WORD) | lowestBit(free);
-        break;
-      }
-      at = (at >> WORD) + 1n;
-      level += 1;
-    }
-    for (; level > 0; level -= 1) {
-      at = (at << WORD) | lowestBit(~this.#word(level - 1, at));
-    }
-    return at;
-  }
-}
-
-const lowestBit = (word: number): bigint => BigInt(31 - Math.clz32(word & -word));
+import { UsedNumbers } from './used-numbers.ts';
 
 /** Whether the gateway's address is one of the subnet's own, and so taken by it. */
 export function gatewayInside(subnet: Subnet): boolean {
@@ -91,7 +28,7 @@ export interface Holder {
 
 interface Network {
   readonly holders: Map<string, Holder>;
-  readonly used: Readonly<Record<4 | 6, UsedAddresses>>;
+  readonly used: Readonly<Record<4 | 6, UsedNumbers>>;
 }
 
 export class AddressBook {
@@ -125,9 +62,11 @@ export class AddressBook {
     if (ip === null) return;
     let network = this.#networks.get(id);
     if (network === undefined) {
-      network = { holders: new Map(), used: { 4: new UsedAddresses(), 6: new UsedAddresses() } };
+      network = { holders: new Map(), used: { 4: new UsedNumbers(), 6: new UsedNumbers() } };
       this.#networks.set(id, network);
     }
+    // A router's interface has the gateway's address by the subnet, which has it without, too.
+    if (holder.kind === 'port' && network.holders.get(address)?.kind === 'subnet') return;
     network.holders.set(address, holder);
     network.used[ip.version].add(ip.value);
   }

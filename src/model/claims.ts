@@ -6,20 +6,24 @@
 import { Failure } from '../base/failure.ts';
 import { parseIp, parsePrefix, prefixContains } from '../address/index.ts';
 import { gatewayInside } from './address-book.ts';
-import type { Kind, Objects, Subnet } from './objects.ts';
+import type { FixedIp, Kind, Objects, Port, Subnet } from './objects.ts';
 import { ruleKey } from './rule-key.ts';
-import type { TopologyReader } from './topology.ts';
+import { INTERFACE_OWNER, type TopologyReader } from './topology.ts';
 import {
   ROOT,
   allocationPath,
   externalPath,
   gatewayPath,
+  addressGroupPath,
   groupPath,
   macPath,
   member,
   pathOf,
+  poolPath,
   prefixesPath,
   routerPath,
+  scopePath,
+  slotPath,
   vniPath,
   vpcPath,
 } from './tree.ts';
@@ -43,6 +47,15 @@ const claim = (path: string, owner: unknown, on?: string): Claim => ({
   value: JSON.stringify(owner),
   ...(on === undefined ? {} : { on }),
 });
+
+const referrer = (of: string, rule: string): Claim =>
+  claim(member(of, 'referrers', rule), rule, of);
+
+/** What an object of any kind claims: its slot in the project's quota. */
+function slotClaim(kind: Kind, object: Objects[Kind]): readonly Claim[] {
+  if (!('quota_slot' in object) || object.quota_slot === undefined) return [];
+  return [claim(slotPath(object.project_id, kind, object.quota_slot), object.id)];
+}
 
 function pathOfId(kind: 'network' | 'subnet', id: string, topology: TopologyReader): string {
   const object = topology.get(kind, id);
@@ -78,11 +91,25 @@ function allocationOf(
   return { path: allocationPath(on, address), on };
 }
 
+/** An address of a port; that of the gateway is the subnet's, and a router's interface lies below it. */
+function addressClaim(port: Port, fixed: FixedIp, topology: TopologyReader): Claim {
+  const on = pathOfId('subnet', fixed.subnet_id, topology);
+  const path = allocationPath(on, fixed.ip_address);
+  const subnet = topology.get('subnet', fixed.subnet_id);
+  const isGateway = subnet?.gateway_ip === fixed.ip_address && gatewayInside(subnet);
+  return isGateway && port.device_owner === INTERFACE_OWNER
+    ? claim(`${path}/interface`, { port: port.id }, path)
+    : claim(path, { port: port.id }, on);
+}
+
+const interfaceClaim = (router: string, port: string): Claim =>
+  claim(member(routerPath(router), 'interfaces', port), port, routerPath(router));
+
 const CLAIMS: { readonly [K in Kind]: ClaimsOf<K> } = {
   network: (network, _, path) => [
-    ...(network.vpc.id === network.id
-      ? [claim(vniPath(network.vpc.vni), network.id), claim(prefixesPath(network.id), [])]
-      : []),
+    ...(network.vni === null
+      ? []
+      : [claim(vniPath(network.vni), network.id), claim(prefixesPath(network.id), [])]),
     ...(network['router:external'] ? [claim(externalPath(path), network.id)] : []),
     ...(network.router_id
       ? [
@@ -94,10 +121,17 @@ const CLAIMS: { readonly [K in Kind]: ClaimsOf<K> } = {
         ]
       : []),
   ],
-  subnet: (subnet, _, path) =>
-    gatewayInside(subnet) && subnet.gateway_ip
-      ? [claim(allocationPath(path, subnet.gateway_ip), { subnet: subnet.id })]
-      : [],
+  subnet: (subnet, _, path) => {
+    const pool = subnet.subnetpool_id;
+    return [
+      ...(gatewayInside(subnet) && subnet.gateway_ip
+        ? [claim(allocationPath(path, subnet.gateway_ip), { subnet: subnet.id })]
+        : []),
+      ...(pool
+        ? [claim(member(poolPath(pool), 'subnets', subnet.id), subnet.id, poolPath(pool))]
+        : []),
+    ];
+  },
   router: (router, topology) => {
     const claims: Claim[] = [];
     if (router.network_id) {
@@ -116,10 +150,8 @@ const CLAIMS: { readonly [K in Kind]: ClaimsOf<K> } = {
     const network = pathOfId('network', port.network_id, topology);
     return [
       claim(macPath(network, port.mac_address), port.id, network),
-      ...port.fixed_ips.map((fixed) => {
-        const on = pathOfId('subnet', fixed.subnet_id, topology);
-        return claim(allocationPath(on, fixed.ip_address), { port: port.id }, on);
-      }),
+      ...port.fixed_ips.map((fixed) => addressClaim(port, fixed, topology)),
+      ...(port.device_owner === INTERFACE_OWNER ? [interfaceClaim(port.device_id, port.id)] : []),
       ...port.security_groups.map((group) =>
         claim(member(groupPath(group), 'ports', port.id), port.id, groupPath(group)),
       ),
@@ -130,11 +162,13 @@ const CLAIMS: { readonly [K in Kind]: ClaimsOf<K> } = {
   security_group_rule: (rule) => {
     const group = groupPath(rule.security_group_id);
     const remote = rule.remote_group_id;
+    const addresses = rule.remote_address_group_id;
     return [
       claim(member(group, 'rule_keys', ruleKey(rule)), rule.id, group),
       ...(remote && remote !== rule.security_group_id
-        ? [claim(member(groupPath(remote), 'referrers', rule.id), rule.id, groupPath(remote))]
+        ? [referrer(groupPath(remote), rule.id)]
         : []),
+      ...(addresses ? [referrer(addressGroupPath(addresses), rule.id)] : []),
     ];
   },
   floatingip: (floating, topology) => {
@@ -158,6 +192,23 @@ const CLAIMS: { readonly [K in Kind]: ClaimsOf<K> } = {
     }
     return claims;
   },
+  address_scope: () => [],
+  subnetpool: (pool) => [
+    ...(pool.is_default
+      ? [claim(member(ROOT, 'default_subnetpools', String(pool.ip_version)), pool.id)]
+      : []),
+    ...(pool.address_scope_id
+      ? [
+          claim(
+            member(scopePath(pool.address_scope_id), 'pools', pool.id),
+            pool.id,
+            scopePath(pool.address_scope_id),
+          ),
+        ]
+      : []),
+  ],
+  address_group: () => [],
+  quota: () => [],
   node: (node) => [claim(member(ROOT, 'vteps', node.vtep), node.id)],
 };
 
@@ -186,7 +237,8 @@ export function claimsOf<K extends Kind>(
   object: Objects[K],
   topology: TopologyReader,
 ): readonly Claim[] {
-  return CLAIMS[kind](object, topology, pathOf(kind, object, topology));
+  const own = CLAIMS[kind](object, topology, pathOf(kind, object, topology));
+  return [...own, ...slotClaim(kind, object)];
 }
 
 /** All nodes of an object, its own first. */

@@ -1,8 +1,10 @@
 import type { TreeOp } from '../base/tree.ts';
 import { claimsOf, nodesOf, ownNode, type Claim } from './claims.ts';
-import type { Kind, Objects } from './objects.ts';
+import type { Kind, Network, Objects } from './objects.ts';
+import { withSlot, type DefaultQuotas } from './quota-slots.ts';
 import type { Topology } from './topology.ts';
 import { pathOf, prefixesPath } from './tree.ts';
+import { vpcsOf } from './vpc.ts';
 
 /** Who asks for a change. */
 export interface Requester {
@@ -26,6 +28,8 @@ export interface PlanContext {
   version(path: string): number | undefined;
   /** Neutron's default groups and rules; off: new ports have no group, new groups no rules. */
   readonly defaultSecurityGroup: boolean;
+  /** Limits of projects that have none of their own. */
+  readonly quotas: DefaultQuotas;
   /** Bytes; a network's mtu is 50 less. */
   readonly underlayMtu: number;
 }
@@ -48,6 +52,7 @@ export class Draft {
   readonly #ops: TreeOp[] = [];
   readonly #checks = new Map<string, number | undefined>();
   readonly #created = new Set<string>();
+  readonly #locked = new Set<string>();
   readonly #prefixes = new Map<string, { add: Set<string>; remove: Set<string> }>();
 
   constructor(topology: Topology, context: PlanContext) {
@@ -55,8 +60,10 @@ export class Draft {
     this.context = context;
   }
 
+  /** @throws {Failure} `exhausted` when the project's quota is. */
   create<K extends Kind>(kind: K, object: Objects[K]): void {
-    for (const node of nodesOf(kind, object, this.topology)) this.#create(node);
+    const counted = withSlot(this, kind, object);
+    for (const node of nodesOf(kind, counted, this.topology)) this.#create(node);
   }
 
   /** @param before The object as it stands in the topology; nothing happens if it is `after`. */
@@ -85,13 +92,39 @@ export class Draft {
     this.#checks.set(path, this.context.version(path));
   }
 
-  /** Adds a prefix to a VPC, or takes one away, against all that others do to its prefixes. */
-  prefix(vpc: string, cidr: string, change: 'add' | 'remove'): void {
+  /**
+   * Writes `object` as it is: of two plans that both rely on it and on what lies around it, only
+   * one can be written.
+   */
+  lock<K extends Kind>(kind: K, object: Objects[K]): void {
+    const { path, value } = ownNode(kind, object, this.topology);
+    if (this.#locked.has(path)) return;
+    this.#locked.add(path);
+    this.#ops.push({ op: 'set', path, value, ...this.#version(path) });
+  }
+
+  /**
+   * Adds prefixes to a VPC, or takes some away, against all that others do to its prefixes; without
+   * any the write fails when others have.
+   */
+  prefixes(vpc: string, change: 'add' | 'remove', cidrs: Iterable<string>): void {
+    // A network may be gone while others are still on their way out of the VPC named after it.
+    if (this.topology.get('network', vpc) === undefined) return;
     let changes = this.#prefixes.get(vpc);
     if (changes === undefined) {
       this.#prefixes.set(vpc, (changes = { add: new Set(), remove: new Set() }));
     }
-    changes[change].add(cidr);
+    for (const cidr of cidrs) changes[change].add(cidr);
+  }
+
+  /** Adds a prefix to every VPC that a network is in, or takes it away. */
+  prefix(network: Network, cidr: string, change: 'add' | 'remove'): void {
+    for (const { id } of vpcsOf(network)) this.prefixes(id, change, [cidr]);
+  }
+
+  /** Whether this plan creates `path`. */
+  creates(path: string): boolean {
+    return this.#created.has(path);
   }
 
   /** Whether `path` will be taken by this plan or by a write in flight. */
@@ -127,7 +160,7 @@ export class Draft {
         .map((id) => this.topology.get('subnet', id)?.cidr ?? '')
         .filter((cidr) => !remove.has(cidr));
       const path = prefixesPath(vpc);
-      const value = JSON.stringify([...kept, ...add].sort());
+      const value = JSON.stringify([...new Set([...kept, ...add])].sort());
       ops.push({ op: 'set', path, value, ...this.#version(path) });
     }
     return ops;

@@ -12,6 +12,8 @@ export interface Standard {
   readonly updated_at: string;
   readonly revision_number: number;
   readonly tags: readonly string[];
+  /** Its place among what the project's quota counts; absent: it needed none. */
+  readonly quota_slot?: number;
 }
 
 interface Named extends Standard {
@@ -32,11 +34,20 @@ export interface Network extends Named {
   readonly mtu: number;
   readonly 'router:external': boolean;
   readonly port_security_enabled: boolean;
+  /** Of its ports' names, with a dot at the end; empty: the default. */
+  readonly dns_domain: string;
   /** Given: a first-layer network, which is a VPC; all its subnets lie inside. */
   readonly cidr: string | null;
   /** Given: a second-layer network, inside that router's VPC. */
   readonly router_id: string | null;
+  /** What its ports send in. */
   readonly vpc: VpcPointer;
+  /** The VPC that it is going to: its ports are reached in it already. */
+  readonly next_vpc: VpcPointer | null;
+  /** The VPC that it comes from: its ports are reached in it still. */
+  readonly last_vpc: VpcPointer | null;
+  /** The VNI of the VPC that is named after it; null: it was born in another's. */
+  readonly vni: number | null;
   /** The VPC it was created in: where it and its ports lie in the tree, for ever. */
   readonly birth_vpc: string;
 }
@@ -64,6 +75,10 @@ export interface Subnet extends Named {
   readonly host_routes: readonly HostRoute[];
   readonly ipv6_ra_mode: Ipv6Mode | null;
   readonly ipv6_address_mode: Ipv6Mode | null;
+  /** The pool that `cidr` is taken from; null: none. */
+  readonly subnetpool_id: string | null;
+  /** Owners of ports that get addresses from it unasked; none: all whom no other subnet is for. */
+  readonly service_types: readonly string[];
   /** A label for the operator; it has no effect. */
   readonly resource_pool: string | null;
 }
@@ -79,6 +94,8 @@ export interface Router extends Named {
   /** The first-layer network whose router this is. */
   readonly network_id: string | null;
   readonly external_gateway_info: ExternalGateway | null;
+  /** Of equal destinations the first whose next hop lives is taken. */
+  readonly routes: readonly HostRoute[];
 }
 
 export interface FixedIp {
@@ -92,6 +109,24 @@ export interface AddressPair {
   readonly mac_address: string;
 }
 
+/** What a port is told by DHCP beside what its subnet says, as its owner wrote it. */
+export interface ExtraDhcpOption {
+  readonly opt_name: string;
+  readonly opt_value: string;
+  readonly ip_version: 4 | 6;
+}
+
+/** `binding_failed`: no agent was there to take the port when it was bound. */
+export type VifType = 'ovs' | 'vhostuser' | 'unbound' | 'binding_failed';
+
+/** A node that the port is prepared on, to move there without a gap. */
+export interface StandbyBinding {
+  readonly host: string;
+  readonly vif_type: VifType;
+  readonly vnic_type: string;
+  readonly profile: Readonly<Record<string, unknown>>;
+}
+
 export type Status = 'ACTIVE' | 'DOWN' | 'BUILD' | 'ERROR';
 
 export interface Port extends Named {
@@ -102,12 +137,20 @@ export interface Port extends Named {
   readonly allowed_address_pairs: readonly AddressPair[];
   readonly port_security_enabled: boolean;
   readonly security_groups: readonly string[];
+  readonly extra_dhcp_opts: readonly ExtraDhcpOption[];
+  /** In lower case; empty: named after its address. */
+  readonly dns_name: string;
+  /** With a dot at the end; empty: the network's. */
+  readonly dns_domain: string;
   readonly device_id: string;
   readonly device_owner: string;
   /** The node's name, or '' while unbound. */
   readonly 'binding:host_id': string;
   readonly 'binding:vnic_type': string;
   readonly 'binding:profile': Readonly<Record<string, unknown>>;
+  readonly 'binding:vif_type': VifType;
+  /** Of other nodes than `binding:host_id`. */
+  readonly standby_bindings: readonly StandbyBinding[];
   readonly status: Status;
 }
 
@@ -128,6 +171,7 @@ export interface SecurityGroupRule extends Standard {
   readonly port_range_max: number | null;
   readonly remote_ip_prefix: string | null;
   readonly remote_group_id: string | null;
+  readonly remote_address_group_id: string | null;
 }
 
 export interface FloatingIp extends Standard {
@@ -139,10 +183,74 @@ export interface FloatingIp extends Standard {
   readonly status: Status;
 }
 
+/** Where subnet pools may not overlap. */
+export interface AddressScope extends Named {
+  readonly ip_version: 4 | 6;
+  readonly shared: boolean;
+}
+
+/** Prefixes that subnets are cut from. */
+export interface Subnetpool extends Named {
+  readonly ip_version: 4 | 6;
+  /** In CIDR form, apart from each other, neighbours merged, ascending. */
+  readonly prefixes: readonly string[];
+  /** The length of a subnet that asks for none. */
+  readonly default_prefixlen: number;
+  readonly min_prefixlen: number;
+  readonly max_prefixlen: number;
+  /** Most addresses (IPv6: /64s) that one project's subnets may take from it; null: any number. */
+  readonly default_quota: number | null;
+  /** The one pool of its version for subnets that ask for the default. */
+  readonly is_default: boolean;
+  readonly shared: boolean;
+  readonly address_scope_id: string | null;
+}
+
+/** Prefixes that rules of security groups name together. */
+export interface AddressGroup extends Named {
+  /** In CIDR form, without host bits, each once. */
+  readonly addresses: readonly string[];
+}
+
+/** What quotas count, by Neutron's names. */
+export const COUNTED = [
+  'network',
+  'subnet',
+  'subnetpool',
+  'port',
+  'router',
+  'floatingip',
+  'security_group',
+  'security_group_rule',
+  'rbac_policy',
+] as const;
+export type CountedKind = (typeof COUNTED)[number];
+
+/** What one project may have at most, where that is not the default; its id is the project's. */
+export interface Quota {
+  readonly id: string;
+  /** -1: any number. */
+  readonly limits: Readonly<Partial<Record<CountedKind, number>>>;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly revision_number: number;
+}
+
+/** A node's switch, as its agent found it. */
+export interface NodeDatapath {
+  readonly type: 'system' | 'netdev';
+  /** Where QEMU makes the sockets that the switch opens; null: it can open none. */
+  readonly vhostuser_socket_dir: string | null;
+}
+
 /** A compute node; its id is its name. */
 export interface Node {
   readonly id: string;
   readonly vtep: string;
+  /** Left out before an agent said so. */
+  readonly datapath?: NodeDatapath;
+  /** false: its agent was there, and has been away for long. */
+  readonly agent_alive?: boolean;
   readonly description: string;
   readonly created_at: string;
   readonly updated_at: string;
@@ -157,6 +265,10 @@ export interface Objects {
   readonly security_group: SecurityGroup;
   readonly security_group_rule: SecurityGroupRule;
   readonly floatingip: FloatingIp;
+  readonly address_scope: AddressScope;
+  readonly subnetpool: Subnetpool;
+  readonly address_group: AddressGroup;
+  readonly quota: Quota;
   readonly node: Node;
 }
 

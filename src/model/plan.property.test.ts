@@ -104,6 +104,11 @@ class Chooser {
     );
   }
 
+  /** Prefixes of pools, which subnets may be cut from. */
+  #prefixes() {
+    return [this.one('10.0.0.0/27', '10.0.0.0/28', '10.1.0.0/27', 'fd00::/62', 'fd00:1::/64')];
+  }
+
   #fixedIps() {
     return Array.from({ length: Math.floor(this.#random() * 3) }, () =>
       this.maybe() ? { ip_address: this.#address() } : { subnet_id: this.id('subnet') },
@@ -124,6 +129,11 @@ class Chooser {
     };
   }
 
+  #limits() {
+    const kind = this.one('port', 'port', 'security_group', 'security_group_rule', 'subnet');
+    return { [kind]: this.one(-1, 2, 5), check_limit: true };
+  }
+
   #gateway() {
     return {
       network_id: this.#network(true),
@@ -141,7 +151,11 @@ class Chooser {
       ),
     subnet: () => ({
       network_id: this.id('network'),
-      cidr: this.#cidr(),
+      ...this.one<Pick<Inputs['subnet']['create'], 'cidr' | 'subnetpool_id'>>(
+        { cidr: this.#cidr() },
+        { cidr: this.#cidr(), subnetpool_id: this.id('subnetpool') },
+        { subnetpool_id: this.id('subnetpool') },
+      ),
       ...(this.maybe(0.2) ? { gateway_ip: this.maybe() ? null : this.#address() } : {}),
       ...(this.maybe(0.3) ? { ipv6_address_mode: 'slaac', ipv6_ra_mode: 'slaac' } : {}),
     }),
@@ -158,13 +172,27 @@ class Chooser {
       security_group_id: this.id('security_group'),
       direction: this.one('ingress', 'egress'),
       ...(this.maybe() ? { protocol: this.one('tcp', '6', 'icmp') } : {}),
-      ...(this.maybe(0.4) ? { remote_group_id: this.id('security_group') } : {}),
+      ...this.one(
+        {},
+        { remote_group_id: this.id('security_group') },
+        { remote_address_group_id: this.id('address_group') },
+      ),
     }),
     floatingip: () => ({
       floating_network_id: this.#network(true),
       ...(this.maybe(0.3) ? { floating_ip_address: this.#address() } : {}),
       ...(this.maybe() ? { port_id: this.id('port') } : {}),
     }),
+    address_scope: () => ({ ip_version: this.one(4, 6), project_id: this.one('a', 'demo') }),
+    subnetpool: () => ({
+      prefixes: this.#prefixes(),
+      min_prefixlen: this.one(26, 64),
+      default_prefixlen: this.one(28, 64),
+      ...(this.maybe(0.3) ? { is_default: true } : {}),
+      ...(this.maybe() ? { address_scope_id: this.id('address_scope') } : {}),
+    }),
+    address_group: () => ({ addresses: this.#prefixes() }),
+    quota: () => ({ project_id: this.one('a', 'b', 'demo'), ...this.#limits() }),
     node: () => ({ name: this.one('node1', 'node2'), vtep: this.one('10.9.0.1', '10.9.0.2') }),
   };
 
@@ -179,6 +207,15 @@ class Chooser {
     security_group: () => ({ name: this.one('web', 'db', 'app') }),
     security_group_rule: () => ({ description: this.one('x', 'y') }),
     floatingip: () => ({ port_id: this.maybe(0.7) ? this.id('port') : null }),
+    address_scope: () => ({ name: this.one('x', 'y') }),
+    subnetpool: () =>
+      this.one<Inputs['subnetpool']['update']>(
+        { prefixes: [...this.#prefixes(), ...this.#prefixes()] },
+        { address_scope_id: this.maybe() ? null : this.id('address_scope') },
+        { is_default: this.maybe() },
+      ),
+    address_group: () => ({ name: this.one('x', 'y') }),
+    quota: () => this.#limits(),
     node: () => ({ vtep: this.one('10.9.0.1', '10.9.0.3') }),
   };
 

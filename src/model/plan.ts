@@ -3,6 +3,8 @@
  * as it is and checked against it. A plan is pure and costs the same whatever the number of ports;
  * one made from an older topology fails when written, and is made again.
  */
+import { createAddressGroup, deleteAddressGroup, updateAddressGroup } from './address-groups.ts';
+import { createAddressScope, deleteAddressScope, updateAddressScope } from './address-scopes.ts';
 import type { Plan, PlanContext } from './draft.ts';
 import { createFloatingIp, deleteFloatingIp, updateFloatingIp } from './floatingips.ts';
 import type { Inputs } from './inputs.ts';
@@ -10,6 +12,7 @@ import { createNetwork, deleteNetwork, updateNetwork } from './networks.ts';
 import { createNode, deleteNode, updateNode } from './nodes.ts';
 import type { Kind, Objects } from './objects.ts';
 import { createPort, deletePort, updatePort } from './ports.ts';
+import { createQuota, deleteQuota, updateQuota } from './quotas.ts';
 import { createRouter, deleteRouter, updateRouter } from './routers.ts';
 import {
   createSecurityGroupRule,
@@ -21,6 +24,7 @@ import {
   deleteSecurityGroup,
   updateSecurityGroup,
 } from './security-groups.ts';
+import { createSubnetpool, deleteSubnetpool, updateSubnetpool } from './subnetpools.ts';
 import { createSubnet, deleteSubnet, updateSubnet } from './subnets.ts';
 import type { Topology } from './topology.ts';
 
@@ -55,5 +59,17 @@ export const PLANNERS: { readonly [K in Kind]: Planner<K> } = {
     delete: deleteSecurityGroupRule,
   },
   floatingip: { create: createFloatingIp, update: updateFloatingIp, delete: deleteFloatingIp },
+  address_scope: {
+    create: createAddressScope,
+    update: updateAddressScope,
+    delete: deleteAddressScope,
+  },
+  subnetpool: { create: createSubnetpool, update: updateSubnetpool, delete: deleteSubnetpool },
+  address_group: {
+    create: createAddressGroup,
+    update: updateAddressGroup,
+    delete: deleteAddressGroup,
+  },
+  quota: { create: createQuota, update: updateQuota, delete: deleteQuota },
   node: { create: createNode, update: updateNode, delete: deleteNode },
 };

@@ -11,6 +11,7 @@ export type RuleTerms = Pick<
   | 'port_range_max'
   | 'remote_ip_prefix'
   | 'remote_group_id'
+  | 'remote_address_group_id'
 >;
 
 const ANYWHERE: ReadonlySet<string> = new Set(['0.0.0.0/0', '::/0']);
@@ -25,6 +26,7 @@ export function ruleKey(rule: RuleTerms): string {
     rule.port_range_min,
     rule.port_range_max,
     rule.remote_group_id,
+    rule.remote_address_group_id,
     prefix === null || ANYWHERE.has(prefix) ? null : prefix,
   ]
     .map((term) => term ?? '+')

@@ -148,6 +148,41 @@ function remotePrefix(given: string | null | undefined, ethertype: 'IPv4' | 'IPv
   return formatPrefix(prefix);
 }
 
+type Remote = Pick<
+  SecurityGroupRule,
+  'remote_ip_prefix' | 'remote_group_id' | 'remote_address_group_id'
+>;
+
+/** Whom the rule is about: one prefix, one group, one address group, or everybody. */
+function remoteOf(
+  topology: Topology,
+  input: SecurityGroupRuleInput,
+  ethertype: 'IPv4' | 'IPv6',
+): Remote {
+  const remote: Remote = {
+    remote_ip_prefix: remotePrefix(input.remote_ip_prefix, ethertype),
+    remote_group_id: input.remote_group_id ?? null,
+    remote_address_group_id: input.remote_address_group_id ?? null,
+  };
+  const given = Object.entries(remote).filter(([, value]) => value !== null);
+  const [one, other] = given;
+  if (one !== undefined && other !== undefined) {
+    throw invalid(
+      one[0],
+      one[1],
+      `and ${other[0]} exclude each other`,
+      'give one of them',
+      'SecurityGroupMultipleRemoteEntites',
+    );
+  }
+  const { remote_group_id: group, remote_address_group_id: addresses } = remote;
+  if (group !== null) existing(topology, 'security_group', group, 'remote_group_id');
+  if (addresses !== null) {
+    existing(topology, 'address_group', addresses, 'remote_address_group_id');
+  }
+  return remote;
+}
+
 function checkUnique(topology: Topology, group: string, terms: RuleTerms): void {
   const key = ruleKey(terms);
   for (const id of topology.find('rule.by_group', group)) {
@@ -173,27 +208,12 @@ export function createSecurityGroupRule(
   const group = existing(topology, 'security_group', input.security_group_id, 'security_group_id');
   const ethertype = input.ethertype ?? 'IPv4';
   const protocol = protocolOf(input.protocol, ethertype);
-  const remote_ip_prefix = remotePrefix(input.remote_ip_prefix, ethertype);
-  const remote_group_id = input.remote_group_id ?? null;
-  if (remote_ip_prefix !== null && remote_group_id !== null) {
-    throw invalid(
-      'remote_ip_prefix',
-      remote_ip_prefix,
-      'and remote_group_id exclude each other',
-      'give one of them',
-      'SecurityGroupMultipleRemoteEntites',
-    );
-  }
-  if (remote_group_id !== null) {
-    existing(topology, 'security_group', remote_group_id, 'remote_group_id');
-  }
   const terms: RuleTerms = {
     direction: input.direction,
     ethertype,
     protocol,
     ...portsOf(input, protocol),
-    remote_ip_prefix,
-    remote_group_id,
+    ...remoteOf(topology, input, ethertype),
   };
   checkUnique(topology, group.id, terms);
   const rule: SecurityGroupRule = {

@@ -31,6 +31,8 @@ describe('security groups', () => {
     expect(codeOf(() => world.delete('security_group', id))).toBe('SecurityGroupInUse');
     world.delete('port', first.id);
     world.delete('port', second.id);
+    const { context } = world;
+    world.context = { ...context, caller: { ...context.caller, admin: false } };
     expect(codeOf(() => world.delete('security_group', id))).toBe(
       'SecurityGroupCannotRemoveDefault',
     );
@@ -38,6 +40,9 @@ describe('security groups', () => {
       ops: [],
       object: id,
     });
+    world.context = context;
+    world.delete('security_group', id);
+    expect(world.topology.count('security_group_rule')).toBe(0);
   });
 
   test('a new group lets everything out, and each project has its own default', () => {

@@ -21,6 +21,7 @@ function draftRule(
     port_range_min: null,
     port_range_max: null,
     remote_ip_prefix: null,
+    remote_address_group_id: null,
     ...terms,
   });
 }
@@ -63,7 +64,7 @@ export function ensureDefaultSecurityGroup(topology: Topology, context: PlanCont
 }
 
 function checkName(name: string | undefined, context: PlanContext): void {
-  if (context.defaultSecurityGroup && name === DEFAULT_NAME) {
+  if (context.defaultSecurityGroup && name?.toLowerCase() === DEFAULT_NAME) {
     throw refusal(
       'in_use',
       'SecurityGroupDefaultAlreadyExists',
@@ -137,7 +138,7 @@ export function deleteSecurityGroup(
       "take it out of the ports' security_groups first",
     );
   }
-  if (group.is_default) {
+  if (group.is_default && !context.caller.admin) {
     throw inUse(
       'SecurityGroupCannotRemoveDefault',
       'security group',

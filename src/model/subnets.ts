@@ -13,17 +13,10 @@ import { subnetOf } from './claims.ts';
 import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
 import type { SubnetInput, SubnetPatch } from './inputs.ts';
 import type { AllocationPool, HostRoute, Ipv6Mode, Network, Subnet } from './objects.ts';
+import { sourceOf } from './subnet-source.ts';
 import type { Topology } from './topology.ts';
-import {
-  addressOf,
-  existing,
-  inUse,
-  invalid,
-  networkPrefix,
-  newStandard,
-  refusal,
-  revised,
-} from './values.ts';
+import { addressOf, existing, inUse, invalid, newStandard, refusal, revised } from './values.ts';
+import { vpcsOf } from './vpc.ts';
 
 const MOST_NAMESERVERS = 5;
 const MOST_ROUTES = 20;
@@ -188,6 +181,19 @@ function hostRoutes(given: readonly HostRoute[], version: 4 | 6): HostRoute[] {
   });
 }
 
+/** Owners of ports are written `<who>:<what>`. */
+function serviceTypes(given: readonly string[]): string[] {
+  const bad = given.find((type) => !/^[a-z]+:./.test(type));
+  if (bad === undefined) return [...new Set(given)];
+  throw invalid(
+    'service_types',
+    bad,
+    'is no owner of ports',
+    'give owners such as compute:nova or network:dhcp',
+    'InvalidSubnetServiceType',
+  );
+}
+
 /** The modes must agree, and self-made addresses need 64 bits (RFC 4862 §5.5.3). */
 function checkModes(subnet: Subnet, prefix: Prefix): void {
   const { ipv6_ra_mode: ra, ipv6_address_mode: address } = subnet;
@@ -227,7 +233,7 @@ function checkDhcp(prefix: Prefix): void {
 function checkPlace(draft: Draft, network: Network, prefix: Prefix): void {
   const { topology } = draft;
   const cidr = formatPrefix(prefix);
-  const whole = existing(topology, 'network', network.vpc.id, 'network_id').cidr;
+  const whole = existing(topology, 'network', network.birth_vpc, 'network_id').cidr;
   const outer = whole === null ? null : parsePrefix(whole);
   if (
     outer !== null &&
@@ -236,7 +242,8 @@ function checkPlace(draft: Draft, network: Network, prefix: Prefix): void {
   ) {
     throw invalid('cidr', cidr, `is not inside the VPC's ${whole}`, `give a part of ${whole}`);
   }
-  for (const id of topology.find('subnet.by_vpc', network.vpc.id)) {
+  const others = vpcsOf(network).flatMap((vpc) => [...topology.find('subnet.by_vpc', vpc.id)]);
+  for (const id of others) {
     const other = existing(topology, 'subnet', id);
     if (prefixesOverlap(prefix, parsePrefix(other.cidr))) {
       throw invalid(
@@ -256,15 +263,7 @@ export function createSubnet(
 ): Plan<Subnet> {
   const draft = new Draft(topology, context);
   const network = existing(topology, 'network', input.network_id, 'network_id');
-  const prefix = networkPrefix(input.cidr);
-  if (input.ip_version !== undefined && input.ip_version !== prefix.version) {
-    throw invalid(
-      'cidr',
-      input.cidr,
-      `is not IPv${input.ip_version}`,
-      `give ip_version ${prefix.version}`,
-    );
-  }
+  const { prefix, pool } = sourceOf(draft, network, input);
   checkPlace(draft, network, prefix);
   const gateway = gatewayOf(input.gateway_ip, prefix);
   const subnet: Subnet = {
@@ -280,12 +279,14 @@ export function createSubnet(
     host_routes: hostRoutes(input.host_routes ?? [], prefix.version),
     ipv6_ra_mode: input.ipv6_ra_mode ?? null,
     ipv6_address_mode: input.ipv6_address_mode ?? null,
+    subnetpool_id: pool?.id ?? null,
+    service_types: serviceTypes(input.service_types ?? []),
     resource_pool: input.resource_pool ?? null,
   };
   checkModes(subnet, prefix);
   if (subnet.enable_dhcp) checkDhcp(prefix);
   draft.create('subnet', subnet);
-  draft.prefix(network.vpc.id, subnet.cidr, 'add');
+  draft.prefix(network, subnet.cidr, 'add');
   return draft.plan(subnet);
 }
 
@@ -324,6 +325,7 @@ export function updateSubnet(
       allocation_pools: poolsOf(patch.allocation_pools ?? before.allocation_pools, prefix, gateway),
       dns_nameservers: patch.dns_nameservers && nameservers(patch.dns_nameservers, prefix.version),
       host_routes: patch.host_routes && hostRoutes(patch.host_routes, prefix.version),
+      service_types: patch.service_types && serviceTypes(patch.service_types),
     },
     context,
   );
@@ -353,6 +355,6 @@ export function deleteSubnet(topology: Topology, id: string, context: PlanContex
     );
   }
   draft.delete('subnet', subnet);
-  draft.prefix(network.vpc.id, subnet.cidr, 'remove');
+  draft.prefix(network, subnet.cidr, 'remove');
   return draft.plan(subnet);
 }

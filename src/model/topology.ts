@@ -1,6 +1,8 @@
 import { formatPrefix, parseIp, prefixOf } from '../address/index.ts';
 import { AddressBook } from './address-book.ts';
-import type { Change, Kind, Objects, Port } from './objects.ts';
+import { Usage } from './usage.ts';
+import type { Change, Kind, Network, Objects, Port } from './objects.ts';
+import { vpcsOf } from './vpc.ts';
 
 /**
  * The topology in memory: objects by id and the indexes that make each question a lookup. Servers
@@ -22,8 +24,17 @@ function index<K extends Kind>(kind: K, keys: IndexSpec<K>['keys']): IndexSpec<K
   return { kind, keys };
 }
 
-const vpcOf = (networkId: string, topology: Topology): string | undefined =>
-  topology.get('network', networkId)?.vpc.id;
+const vpcIds = (network: Network): string[] => vpcsOf(network).map((vpc) => vpc.id);
+
+/** The VPCs that a network's ports are reached in. */
+function vpcsAround(networkId: string, topology: Topology): readonly string[] {
+  const network = topology.get('network', networkId);
+  return network === undefined ? [] : vpcIds(network);
+}
+
+/** Of the ports by which routers are in networks, and of those that hold gateways' addresses. */
+export const INTERFACE_OWNER = 'network:router_interface';
+export const GATEWAY_OWNER = 'network:router_gateway';
 
 /** A prefix of one address is that address. */
 export const plainAddress = (address: string): string =>
@@ -37,9 +48,16 @@ export function addressesOf(port: Port): string[] {
   ];
 }
 
+/** The nodes that hold the port's flows: the one it is on, and those prepared for it. */
+export function hostsOf(port: Pick<Port, 'binding:host_id' | 'standby_bindings'>): string[] {
+  const host = port['binding:host_id'];
+  const standby = port.standby_bindings.map((binding) => binding.host);
+  return host === '' ? standby : [host, ...standby];
+}
+
 function inVpc(topology: Topology, port: Port, suffixes: readonly string[]): string[] {
-  const vpc = vpcOf(port.network_id, topology);
-  return vpc === undefined ? [] : suffixes.map((suffix) => `${vpc} ${suffix}`);
+  const vpcs = vpcsAround(port.network_id, topology);
+  return vpcs.flatMap((vpc) => suffixes.map((suffix) => `${vpc} ${suffix}`));
 }
 
 const IPV4_BITS = 32;
@@ -50,18 +68,17 @@ function prefixesAround(address: string): string[] {
   return Array.from({ length: IPV4_BITS + 1 }, (_, length) => formatPrefix(prefixOf(ip, length)));
 }
 
-/** Composite keys join their parts with one space. */
+/** Composite keys join their parts with one space; what moves between VPCs is filed under each. */
 const INDEXES = {
-  'network.by_vpc': index('network', (network) => [network.vpc.id]),
-  'network.by_vni': index('network', (network) => [String(network.vpc.vni)]),
+  'network.by_vpc': index('network', vpcIds),
+  'network.by_vni': index('network', (network) => [
+    ...new Set([network.vni, ...vpcsOf(network).map((vpc) => vpc.vni)].map(String)),
+  ]),
   'network.by_router': index('network', (network) =>
     network.router_id ? [network.router_id] : [],
   ),
   'subnet.by_network': index('subnet', (subnet) => [subnet.network_id]),
-  'subnet.by_vpc': index('subnet', (subnet, topology) => {
-    const vpc = vpcOf(subnet.network_id, topology);
-    return vpc === undefined ? [] : [vpc];
-  }),
+  'subnet.by_vpc': index('subnet', (subnet, topology) => vpcsAround(subnet.network_id, topology)),
   'router.by_network': index('router', (router) => (router.network_id ? [router.network_id] : [])),
   /** Routers with a gateway on an external network. */
   'router.by_gateway': index('router', (router) =>
@@ -71,16 +88,17 @@ const INDEXES = {
   'port.by_subnet': index('port', (port) => [
     ...new Set(port.fixed_ips.map((fixed) => fixed.subnet_id)),
   ]),
-  'port.by_vpc': index('port', (port, topology) =>
-    inVpc(topology, port, ['']).map((k) => k.trim()),
+  'port.by_vpc': index('port', (port, topology) => vpcsAround(port.network_id, topology)),
+  /** Routers' interfaces by their networks. */
+  'interface.by_network': index('port', (port) =>
+    port.device_owner === INTERFACE_OWNER ? [port.network_id] : [],
   ),
-  'port.by_host': index('port', (port) =>
-    port['binding:host_id'] ? [port['binding:host_id']] : [],
+  'interface.by_vpc': index('port', (port, topology) =>
+    port.device_owner === INTERFACE_OWNER ? vpcsAround(port.network_id, topology) : [],
   ),
+  'port.by_host': index('port', hostsOf),
   /** `<vpc> <host>` */
-  'port.by_vpc_host': index('port', (port, topology) =>
-    port['binding:host_id'] ? inVpc(topology, port, [port['binding:host_id']]) : [],
-  ),
+  'port.by_vpc_host': index('port', (port, topology) => inVpc(topology, port, hostsOf(port))),
   /** `<vpc> <address or prefix>`: who claims an address. */
   'port.by_address': index('port', (port, topology) => [
     ...new Set(inVpc(topology, port, addressesOf(port))),
@@ -88,9 +106,7 @@ const INDEXES = {
   'port.by_group': index('port', (port) => port.security_groups),
   /** `<group> <host>`: members on a node. */
   'port.by_group_host': index('port', (port) =>
-    port['binding:host_id']
-      ? port.security_groups.map((group) => `${group} ${port['binding:host_id']}`)
-      : [],
+    hostsOf(port).flatMap((host) => port.security_groups.map((group) => `${group} ${host}`)),
   ),
   'port.by_device': index('port', (port) => (port.device_id ? [port.device_id] : [])),
   'port.by_mac': index('port', (port) => [port.mac_address]),
@@ -107,6 +123,20 @@ const INDEXES = {
   'floatingip.by_prefix': index('floatingip', (fip) => prefixesAround(fip.floating_ip_address)),
   'floatingip.by_network': index('floatingip', (fip) => [fip.floating_network_id]),
   'floatingip.by_router': index('floatingip', (fip) => (fip.router_id ? [fip.router_id] : [])),
+  'scope.by_project': index('address_scope', (scope) => [scope.project_id]),
+  'pool.by_scope': index('subnetpool', (pool) =>
+    pool.address_scope_id ? [pool.address_scope_id] : [],
+  ),
+  /** `4` or `6`. */
+  'pool.default': index('subnetpool', (pool) => (pool.is_default ? [String(pool.ip_version)] : [])),
+  'subnet.by_pool': index('subnet', (subnet) =>
+    subnet.subnetpool_id ? [subnet.subnetpool_id] : [],
+  ),
+  'rule.by_address_group': index('security_group_rule', (rule) =>
+    rule.remote_address_group_id ? [rule.remote_address_group_id] : [],
+  ),
+  /** Address groups by each of their prefixes. */
+  'address_group.by_prefix': index('address_group', (group) => group.addresses),
   'node.by_vtep': index('node', (node) => [node.vtep]),
 } as const;
 
@@ -146,6 +176,8 @@ export class Topology implements TopologyReader {
   readonly #indexes = new Map<IndexName, Map<string, Set<string>>>();
   /** Which addresses of each network are taken. */
   readonly addresses = new AddressBook();
+  /** What each project's quota counts. */
+  readonly usage = new Usage();
 
   get<K extends Kind>(kind: K, id: string): Objects[K] | undefined {
     return this.#objects.get(kind)?.get(id) as Objects[K] | undefined;
@@ -181,6 +213,7 @@ export class Topology implements TopologyReader {
     if (change.object === null) objects.delete(change.id);
     else objects.set(change.id, change.object);
     this.addresses.follow({ kind: change.kind, id: change.id }, before, change.object);
+    this.usage.follow(change.kind, before, change.object);
     this.#file(change.kind, change.id, touched);
     if (change.kind === 'network' && this.#movedVpc(before, change.object)) {
       for (const [kind, by] of FOLLOWERS) {
@@ -191,9 +224,9 @@ export class Topology implements TopologyReader {
   }
 
   #movedVpc(before: Objects[Kind] | undefined, after: Objects[Kind] | null): boolean {
-    const vpc = (object: Objects[Kind] | undefined | null) =>
-      object && 'vpc' in object ? object.vpc.id : undefined;
-    return vpc(before) !== vpc(after);
+    const vpcs = (object: Objects[Kind] | undefined | null) =>
+      object && 'vpc' in object ? vpcIds(object).join() : undefined;
+    return vpcs(before) !== vpcs(after);
   }
 
   #file(kind: Kind, id: string, touched: Set<DependencyKey>): void {

@@ -11,6 +11,10 @@
  *       security_groups/…/<group>
  *         rules/…/<rule>
  *       floatingips/…/<floating ip>
+ *       address_scopes/…/<scope>
+ *       subnetpools/…/<pool>
+ *       address_groups/…/<group>
+ *       quotas/…/<project>
  *       nodes/…/<name>
  *
  * Beside the objects lie *claims*: nodes that make something unique, or keep what an object refers
@@ -28,9 +32,16 @@
  *     <network>/external/users/…/<id>           a router's gateway or a floating ip on it
  *     <subnet>/allocations/…/<address>          one holder an address; holds the subnet
  *     <subnet>/allocations/…/<address>/floatingip   one floating ip a fixed address
+ *     <subnet>/allocations/…/<gateway>/interface    the router's interface that has the gateway's address
  *     <router>/second_layer/…/<network>
+ *     <router>/interfaces/…/<port>
  *     <router>/gateway                          there while it has one
  *     <router>/gateway/users/…/<floating ip>
+ *     default_subnetpools/…/<4 or 6>            one default pool a version
+ *     <scope>/pools/…/<pool>
+ *     <pool>/subnets/…/<subnet>
+ *     <address group>/referrers/…/<rule>
+ *     usage/…/<project>/<kind>/…/<slot>         one object a slot, so that no quota is exceeded
  *     <group>/ports/…/<port>
  *     <group>/rule_keys/…/<key>                 no rule twice
  *     <group>/referrers/…/<rule>                a rule of another group whose remote it is
@@ -63,6 +74,11 @@ export function networkPath(network: Pick<Network, 'id' | 'birth_vpc'>): string 
 }
 
 export const routerPath = (id: string): string => member(ROOT, 'routers', id);
+export const scopePath = (id: string): string => member(ROOT, 'address_scopes', id);
+export const poolPath = (id: string): string => member(ROOT, 'subnetpools', id);
+export const addressGroupPath = (id: string): string => member(ROOT, 'address_groups', id);
+export const slotPath = (project: string, kind: string, slot: number): string =>
+  member(member(ROOT, 'usage', project), kind, String(slot));
 export const groupPath = (id: string): string => member(ROOT, 'security_groups', id);
 
 export const vniPath = (vni: number): string => member(ROOT, 'vnis', String(vni));
@@ -96,6 +112,10 @@ const PATHS: {
   security_group: (group) => groupPath(group.id),
   security_group_rule: (rule) => member(groupPath(rule.security_group_id), 'rules', rule.id),
   floatingip: (floating) => member(ROOT, 'floatingips', floating.id),
+  address_scope: (scope) => scopePath(scope.id),
+  subnetpool: (pool) => poolPath(pool.id),
+  address_group: (group) => addressGroupPath(group.id),
+  quota: (quota) => member(ROOT, 'quotas', quota.id),
   node: (node) => member(ROOT, 'nodes', node.id),
 };
 
@@ -122,6 +142,10 @@ const SHAPES: ReadonlyMap<string, Kind> = new Map([
   ['security_groups', 'security_group'],
   ['security_groups/rules', 'security_group_rule'],
   ['floatingips', 'floatingip'],
+  ['address_scopes', 'address_scope'],
+  ['subnetpools', 'subnetpool'],
+  ['address_groups', 'address_group'],
+  ['quotas', 'quota'],
   ['nodes', 'node'],
 ]);
 

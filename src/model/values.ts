@@ -22,6 +22,10 @@ const MISSING: { readonly [K in Kind]: readonly [code: string, noun: string] } =
   security_group: ['SecurityGroupNotFound', 'security group'],
   security_group_rule: ['SecurityGroupRuleNotFound', 'security group rule'],
   floatingip: ['FloatingIPNotFound', 'floating ip'],
+  address_scope: ['AddressScopeNotFound', 'address scope'],
+  subnetpool: ['SubnetPoolNotFound', 'subnet pool'],
+  address_group: ['AddressGroupNotFound', 'address group'],
+  quota: ['TenantQuotaNotFound', 'quota'],
   node: ['NodeNotFound', 'node'],
 };
 

@@ -1,6 +1,7 @@
 /** A topology behind a tree in memory: plans go in, and what the tree then says comes out. */
 import type { Change, Kind, Objects } from '../../src/model/objects.ts';
 import { PLANNERS, type Plan, type PlanContext } from '../../src/model/plan.ts';
+import { NO_QUOTAS } from '../../src/model/quota-slots.ts';
 import type { Inputs } from '../../src/model/inputs.ts';
 import { Topology } from '../../src/model/topology.ts';
 import { decodeEntry } from '../../src/model/tree.ts';
@@ -38,6 +39,7 @@ export class World {
       isClaimed: (path) => this.claimed.has(path),
       version: (path) => this.entries.get(path)?.version,
       defaultSecurityGroup: false,
+      quotas: NO_QUOTAS,
       underlayMtu: 1500,
       ...options,
     };

@@ -35,8 +35,12 @@ export function network(of: Some<Network> & Pick<Network, 'vpc'>): Network {
     mtu: 1450,
     'router:external': false,
     port_security_enabled: true,
+    dns_domain: '',
     cidr: null,
     router_id: null,
+    next_vpc: null,
+    last_vpc: null,
+    vni: of.id === of.vpc.id ? of.vpc.vni : null,
     birth_vpc: of.vpc.id,
     ...of,
   };
@@ -54,6 +58,8 @@ export function subnet(of: Some<Subnet> & Pick<Subnet, 'network_id' | 'cidr'>): 
     host_routes: [],
     ipv6_ra_mode: null,
     ipv6_address_mode: null,
+    subnetpool_id: null,
+    service_types: [],
     resource_pool: null,
     ...of,
   };
@@ -66,6 +72,7 @@ export function router(of: Some<Router>): Router {
     admin_state_up: true,
     network_id: null,
     external_gateway_info: null,
+    routes: [],
     ...of,
   };
 }
@@ -79,11 +86,16 @@ export function port(of: Some<Port> & Pick<Port, 'network_id' | 'mac_address'>):
     allowed_address_pairs: [],
     port_security_enabled: true,
     security_groups: [],
+    extra_dhcp_opts: [],
+    dns_name: '',
+    dns_domain: '',
     device_id: '',
     device_owner: '',
     'binding:host_id': '',
     'binding:vnic_type': 'normal',
     'binding:profile': {},
+    'binding:vif_type': 'unbound',
+    standby_bindings: [],
     status: 'DOWN',
     ...of,
   };
@@ -104,6 +116,7 @@ export function securityGroupRule(
     port_range_max: null,
     remote_ip_prefix: null,
     remote_group_id: null,
+    remote_address_group_id: null,
     ...of,
   };
 }

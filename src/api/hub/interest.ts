@@ -15,6 +15,7 @@ const KIND_ORDER: readonly Kind[] = [
   'network',
   'subnet',
   'router',
+  'address_group',
   'security_group',
   'security_group_rule',
   'port',
@@ -33,7 +34,12 @@ interface Filed extends Publication {
 }
 
 /** What is there for users alone: nodes hold it as it was when something else changed last. */
-const UNTOLD: ReadonlySet<string> = new Set(['status', 'revision_number', 'updated_at']);
+const UNTOLD: ReadonlySet<string> = new Set([
+  'status',
+  'revision_number',
+  'updated_at',
+  'agent_alive',
+]);
 
 /** Whether two states of an object are one to a node. */
 function alike(before: Objects[Kind], after: Objects[Kind]): boolean {

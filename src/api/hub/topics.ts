@@ -5,14 +5,14 @@
  * from its two roots:
  *
  *     node N → present <network> → vpc V → network <id> → router <id> → external <network>
- *            → rules <group> → group <remote group>
+ *            → rules <group> → group <remote group>, addresses <address group>
  *     nodes
  *
  * Topics and pulls are declared a kind at a time and are read off the object alone (a floating ip
  * looks its port up), so a change of one object moves at most its own edges.
  */
 import type { Kind, Objects } from '../../model/objects.ts';
-import type { Topology } from '../../model/topology.ts';
+import { hostsOf, type Topology } from '../../model/topology.ts';
 
 export type Topic = string;
 type Pull = readonly [from: Topic, to: Topic];
@@ -34,6 +34,8 @@ const router = (id: string): Topic => `router ${id}`;
 const external = (network: string): Topic => `external ${network}`;
 /** A group and its rules, for a node with a member. */
 const rules = (group: string): Topic => `rules ${group}`;
+/** The prefixes that rules name together. */
+const addressGroup = (id: string): Topic => `addresses ${id}`;
 /** The group alone: its members are told by ports. */
 const group = (id: string): Topic => `group ${id}`;
 
@@ -61,17 +63,14 @@ const PUBLISH: { [K in Kind]: (object: Objects[K], topology: Topology) => Public
     ],
   }),
   port: (it) => {
-    const host = it['binding:host_id'];
-    const here = nodeTopic(host);
+    const groups = [...new Set(it.security_groups)];
     return {
       topics: [networkTopic(it.network_id)],
       pulls: [
-        ...(host === ''
-          ? []
-          : [
-              [here, present(it.network_id)] as const,
-              ...[...new Set(it.security_groups)].map((id) => [here, rules(id)] as const),
-            ]),
+        ...hostsOf(it).flatMap((host): Pull[] => [
+          [nodeTopic(host), present(it.network_id)],
+          ...groups.map((id): Pull => [nodeTopic(host), rules(id)]),
+        ]),
         ...(it.device_owner.startsWith('network:router')
           ? pull(networkTopic(it.network_id), router, it.device_id)
           : []),
@@ -81,8 +80,15 @@ const PUBLISH: { [K in Kind]: (object: Objects[K], topology: Topology) => Public
   security_group: (it) => ({ topics: [group(it.id), rules(it.id)], pulls: [] }),
   security_group_rule: (it) => ({
     topics: [rules(it.security_group_id)],
-    pulls: pull(rules(it.security_group_id), group, it.remote_group_id),
+    pulls: [
+      ...pull(rules(it.security_group_id), group, it.remote_group_id),
+      ...pull(rules(it.security_group_id), addressGroup, it.remote_address_group_id),
+    ],
   }),
+  address_group: (it) => ({ topics: [addressGroup(it.id)], pulls: [] }),
+  address_scope: () => NOTHING,
+  subnetpool: () => NOTHING,
+  quota: () => NOTHING,
   floatingip: (it, topology) => {
     const port = it.port_id === null ? undefined : topology.get('port', it.port_id);
     if (port === undefined) return NOTHING;

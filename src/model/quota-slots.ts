@@ -1,0 +1,78 @@
+import { Failure } from '../base/failure.ts';
+import type { Draft } from './draft.ts';
+import { COUNTED, type CountedKind, type Kind, type Objects } from './objects.ts';
+import { slotPath } from './tree.ts';
+
+/** Limits of a project that has none of its own, by what they count; -1: any number. */
+export type DefaultQuotas = Readonly<Record<CountedKind, number>>;
+
+/** Neutron's. */
+export const NEUTRON_QUOTAS: DefaultQuotas = {
+  network: 100,
+  subnet: 100,
+  subnetpool: -1,
+  port: 500,
+  router: 10,
+  floatingip: 50,
+  security_group: 10,
+  security_group_rule: 100,
+  rbac_policy: 10,
+};
+
+export const NO_QUOTAS: DefaultQuotas = {
+  network: -1,
+  subnet: -1,
+  subnetpool: -1,
+  port: -1,
+  router: -1,
+  floatingip: -1,
+  security_group: -1,
+  security_group_rule: -1,
+  rbac_policy: -1,
+};
+
+const isCounted = (kind: string): kind is CountedKind =>
+  (COUNTED as readonly string[]).includes(kind);
+
+/** What the system makes by itself is counted, but never refused. */
+function isRefusable(object: Objects[Kind]): boolean {
+  if ('device_owner' in object) return !object.device_owner.startsWith('network:');
+  return !('is_default' in object && 'stateful' in object && object.is_default);
+}
+
+/** Free slots among which an object chooses: servers that plan at once seldom choose the same. */
+const CHOICE = 8;
+
+/**
+ * `object` with the slot that it takes in its project's quota, if a limit applies.
+ * @throws {Failure} `exhausted` when none is left.
+ */
+export function withSlot<K extends Kind>(draft: Draft, kind: K, object: Objects[K]): Objects[K] {
+  if (!isCounted(kind) || !('project_id' in object) || object.project_id === '') return object;
+  const { topology, context } = draft;
+  const project = object.project_id;
+  const own = topology.get('quota', project);
+  const limit = own?.limits[kind] ?? context.quotas[kind];
+  if (limit < 0) return object;
+  if (own !== undefined) draft.unchanged('quota', own);
+  const left = limit - topology.usage.count(kind, project);
+  const open: number[] = [];
+  let awaited: number | undefined;
+  let slot = -1;
+  for (let seen = 0; seen < left && open.length < CHOICE; seen += 1) {
+    slot = topology.usage.nextFree(kind, project, slot + 1);
+    const path = slotPath(project, kind, slot);
+    if (draft.creates(path)) continue;
+    if (context.isClaimed(path)) awaited ??= slot;
+    else open.push(slot);
+  }
+  // A write in flight may yet fail: better to wait for it than to be refused.
+  const quota_slot = open[Math.floor(context.random() * open.length)] ?? awaited;
+  if (quota_slot !== undefined) return { ...object, quota_slot };
+  if (!isRefusable(object)) return object;
+  throw new Failure('exhausted', 'OverQuota', `Quota exceeded for resources: ['${kind}']`, {
+    field: kind,
+    value: limit,
+    remedy: `project ${project} may have ${limit}: delete what is not needed, or have the quota raised`,
+  });
+}

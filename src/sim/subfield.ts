@@ -1,7 +1,7 @@
 /** Reading and writing parts of fields, with what a write brings about beside the bits it names. */
 import { field, type Field, type FlowKey } from '../openflow/fields.ts';
 import type { Subfield } from '../openflow/flow.ts';
-import { hasField, readField, setPresent, writeField } from '../openflow/key.ts';
+import { readField, setPresent, writeField } from '../openflow/key.ts';
 import { subfieldMask } from '../openflow/loads.ts';
 import { AT, completeVlan, setVlanTci, VLAN_PRESENT_BIT, vlanTci } from './words.ts';
 
@@ -59,7 +59,6 @@ export function readSubfield(key: FlowKey, source: Subfield): bigint {
 
 /** Puts the low bits of `value` into `target`, whether or not the packet has such a field. */
 export function writeSubfield(key: FlowKey, target: Subfield, value: bigint): void {
-  if (!hasField(key, target.field)) writeField(key, target.field, 0n);
   writeField(key, target.field, value << BigInt(target.first), subfieldMask(target));
   repairOf(target.field)?.(key);
 }

@@ -69,6 +69,25 @@ export type NoteCode =
   /** What goes on beside forwarding: a sample taken, a timeout cut. */
   | 'aside';
 
+/** A value that `push` left. */
+export interface Stacked {
+  readonly value: bigint;
+  /** Bytes that it takes, rounded up. */
+  readonly bytes: number;
+}
+
+/** What a packet that waits for the datapath or for a controller keeps beside its fields. */
+export interface Kept {
+  /** The topmost last. */
+  readonly stack: readonly Stacked[];
+  /** Whether ct_state is valid. */
+  readonly conntracked: boolean;
+  /** Whether the last label was popped, and what lies under it not parsed yet. */
+  readonly wasMpls: boolean;
+  /** What is left to run, each the same object wherever it stands in the same flow. */
+  readonly remainder: readonly object[];
+}
+
 /** Why a translation stops to go on with the packet anew. */
 export type RecirculationCause = 'dp_hash' | 'mpls' | 'decap' | 'pause' | 'debug';
 
@@ -108,6 +127,8 @@ export type StepEvent =
       /** What `exec` makes of ct_mark and ct_label; a mask of 0: it leaves them. */
       readonly mark: { readonly value: number; readonly mask: number };
       readonly label: { readonly value: bigint; readonly mask: bigint };
+      /** What the fork begins with. */
+      readonly kept: Kept;
     }
   | {
       readonly kind: 'output';
@@ -127,6 +148,7 @@ export type StepEvent =
       readonly controllerId: number;
       /** Meter that polices it; null: the switch's own for packets to controllers, if it has one. */
       readonly meterId: number | null;
+      readonly kept: Kept;
     }
   /** The next output is cut to so many bytes. */
   | { readonly kind: 'truncate'; readonly length: number }
@@ -156,6 +178,7 @@ export type StepEvent =
       readonly hash: { readonly algorithm: 'l4' | 'symmetric_l4'; readonly basis: number } | null;
       /** Whether the steps that follow are of the packet that comes back; false: its way ends here. */
       readonly followed: boolean;
+      readonly kept: Kept;
     }
   /** By a patch port into another bridge, and back. */
   | {

@@ -7,7 +7,7 @@ import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { Random } from './sim-random.ts';
 
-const SEED = Number(process.env['SIM_SEED'] ?? 1);
+const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);
 const FRAMES = Number(process.env['TIANCHI_CASES'] ?? 400);
 
 const bytes = (random: Random, count: number): number[] =>

@@ -20,7 +20,7 @@ import { flatten, outcomeOf, readSections } from './offline-peer.ts';
 import { PORTS, randomPacket, randomProgram } from './sim-generator.ts';
 import { Random } from './sim-random.ts';
 
-const SEED = Number(process.env['SIM_SEED'] ?? 1);
+const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);
 const CASES = Number(process.env['TIANCHI_CASES'] ?? 100);
 /** Of each program: loading one costs as much as tracing many. */
 const PACKETS = 5;

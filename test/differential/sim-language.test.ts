@@ -21,7 +21,7 @@ import { PORTS, TLV_MAP, TUNNELS } from './sim-language-values.ts';
 import { datapathOutputs } from './sim-ofproto-trace.ts';
 import { Random } from './sim-random.ts';
 
-const SEED = Number(process.env['SIM_SEED'] ?? 1);
+const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);
 const CASES = Number(process.env['TIANCHI_CASES'] ?? 1000);
 /** How many seconds a run of many cases may go on for. */
 const SECONDS = Number(process.env['SIM_SECONDS'] ?? 36_000);

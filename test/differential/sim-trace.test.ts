@@ -23,7 +23,7 @@ import { PORTS, randomPacket, randomProgram } from './sim-generator.ts';
 import { Random } from './sim-random.ts';
 import { readTrace, type Pass } from './sim-ofproto-trace.ts';
 
-const SEED = Number(process.env['SIM_SEED'] ?? 1);
+const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);
 const PROGRAMS = Number(process.env['SIM_PROGRAMS'] ?? 30);
 const PACKETS = 20;
 /** Forks of one packet that get a state by `--ct-next`; more of them end the comparison. */

@@ -4,11 +4,12 @@
  */
 import type { FlowKey } from '../../openflow/fields.ts';
 import type { Execution, Step } from '../types.ts';
+import { AT } from '../words.ts';
 import { commit, isCommitted } from './commit.ts';
 import type { Masks } from './masks.ts';
 import { conntrackAction } from './conntrack.ts';
 import { hexDigits } from './digits.ts';
-import type { Pending } from './layers.ts';
+import { forgetsLabels, type Pending } from './layers.ts';
 import type { Recirculations } from './recirculations.ts';
 import { ownTunnelEnd, tunnelAction, type TunnelOption, type TunnelPort } from './tunnel.ts';
 
@@ -113,7 +114,7 @@ class Composer {
     const written: string[] = [];
     const masks = this.#view.masks(index);
     const looked = this.#view.looked(index);
-    const tunnelled = this.#ownEnd !== '' || this.#tunnel !== '';
+    const tunnelled = this.#tunnel !== '';
     commit(this.#base, key, { masks, looked, tunnelled, pending: this.#pending }, written);
     this.#into.push(...written);
   }
@@ -126,11 +127,13 @@ class Composer {
     const target = this.#view.port(port);
     if (target === undefined || target.number === null) return;
     if (target.tunnel !== null) {
-      const { action, destination } = tunnelAction(key, target.tunnel, this.#view.options);
+      const { action, destination, header } = tunnelAction(key, target.tunnel, this.#view.options);
       // A packet is not sent back into the tunnel that it came out of.
       if (destination === this.#ownEnd) return;
-      if (action !== this.#tunnel) this.put(action);
-      this.#tunnel = action;
+      if (destination !== '') {
+        if (header !== this.#tunnel) this.put(action);
+        this.#tunnel = header;
+      }
     }
     this.commit(key, index);
     this.put(String(target.number));
@@ -146,7 +149,7 @@ class Composer {
       `reason=${reasonOf(step)}`,
       `dont_send=${this.#view.sends ? 0 : 1}`,
       'continuation=0',
-      `recirc_id=${this.#recirculations.aside(step.key, state)}`,
+      `recirc_id=${this.#recirculations.aside(step, state)}`,
       `rule_cookie=${cookie === 0n ? '0' : `0x${cookie.toString(16)}`}`,
       `controller_id=${step.controllerId}`,
       `max_len=${step.maxLength}`,
@@ -162,22 +165,27 @@ class Composer {
   conntrack(step: StepOf<'conntrack'>, index: number): void {
     this.commit(step.key, index);
     this.put(conntrackAction(step));
-    const { fork, table, key } = step;
-    if (fork !== null) this.recirculate(this.#recirculations.fork(fork, table, key));
+    if (step.fork !== null)
+      this.recirculate(this.#recirculations.fork(step.fork, step.table, step));
   }
 
   recirculate(id: number): void {
     this.put(`recirc(0x${hexDigits(id)})`);
   }
 
-  hash({ hash, cause, key }: StepOf<'recirculate'>): void {
+  hash(step: StepOf<'recirculate'>): void {
+    const { hash, cause } = step;
     if (hash !== null) this.put(`hash(${HASHES[hash.algorithm]}(${hash.basis}))`);
     if (cause === 'dp_hash') this.hashed = true;
-    this.recirculate(this.#recirculations.aside(key, cause));
+    this.recirculate(this.#recirculations.aside(step, 'frozen'));
   }
 
   encap({ action, key }: StepOf<'encap'>, index: number): void {
     this.commit(key, index);
+    if (forgetsLabels(action, key)) {
+      this.#base = this.#base.slice().fill(0, AT.mpls, AT.nsh);
+      this.#shared = false;
+    }
     this.#pending.encap = action;
   }
 

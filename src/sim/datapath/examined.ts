@@ -5,14 +5,18 @@
  */
 import { ETH_TYPE, IP_PROTO } from '../../openflow/build.ts';
 import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
-import type { Action, Flow, Subfield, Term } from '../../openflow/flow.ts';
+import { PORT, type Action, type Flow, type Subfield, type Term } from '../../openflow/flow.ts';
 import { fieldMask, newKey, readField, writeField } from '../../openflow/key.ts';
 import type { ExecuteOptions } from '../execute.ts';
 import type { Operation, OperationOf } from '../operations.ts';
+import { ETH_TYPE_NSH, networkType } from '../prerequisites.ts';
 import type { Execution, Step } from '../types.ts';
 import { AT, ethernetType, fragment, ipProtocol } from '../words.ts';
+import type { Pass } from '../translate/pass.ts';
+import { readSubfield, widePort } from '../subfield.ts';
 import type { Masks } from './masks.ts';
 import { TableShape } from './lookup.ts';
+import type { TunnelPort } from './tunnel.ts';
 
 const fields = {
   ethernetSource: field('eth_src'),
@@ -27,6 +31,9 @@ const fields = {
   source: field('tcp_src'),
   destination: field('tcp_dst'),
   priority: field('skb_priority'),
+  nshTtl: field('nsh_ttl'),
+  dscp: field('ip_dscp'),
+  protocol: field('ip_proto'),
 } as const;
 
 function whole(mask: FlowKey, target: Field): void {
@@ -38,6 +45,9 @@ function bits(mask: FlowKey, { field: target, first, bits: width }: Subfield): v
   const under = ((1n << BigInt(width)) - 1n) << BigInt(first);
   writeField(mask, target, under, under);
 }
+
+const isIp = (key: FlowKey): boolean =>
+  ethernetType(key) === ETH_TYPE.ip || ethernetType(key) === ETH_TYPE.ipv6;
 
 /** What a hash over addresses and ports looks at (flow_mask_hash_fields() in lib/flow.c). */
 function hashed(mask: FlowKey, key: FlowKey, kind: string): void {
@@ -84,10 +94,34 @@ function hashed(mask: FlowKey, key: FlowKey, kind: string): void {
   }
 }
 
+const BROADCAST = 0xffff_ffff_ffffn;
+const ARP_REQUEST = 1;
+
+/** What NORMAL looks at, be it to learn where a MAC is (xlate_normal()). */
+function byMac(mask: FlowKey, key: FlowKey): void {
+  whole(mask, fields.ethernetSource);
+  whole(mask, fields.ethernetDestination);
+  const isBroadcast = readField(key, fields.ethernetDestination) === BROADCAST;
+  if (ethernetType(key) !== ETH_TYPE.arp || !isBroadcast) return;
+  whole(mask, fields.protocol);
+  if (ipProtocol(key) !== ARP_REQUEST) return;
+  whole(mask, fields.ipSource);
+  whole(mask, fields.ipDestination);
+}
+
+/** A first label takes over priority and TTL (flow_push_mpls()). */
+function labelled(mask: FlowKey, key: FlowKey): void {
+  if (!isIp(key)) return;
+  whole(mask, fields.dscp);
+  whole(mask, fields.ttl);
+}
+
+/** What an operation looks at or writes of the packet `key`. */
 type Look<K extends Operation['kind']> = (
   mask: FlowKey,
   operation: OperationOf<K>,
   key: FlowKey,
+  pass: Pass,
 ) => void;
 
 const looks: { readonly [K in Operation['kind']]?: Look<K> } = {
@@ -103,14 +137,33 @@ const looks: { readonly [K in Operation['kind']]?: Look<K> } = {
     bits(mask, target);
   },
   push: (mask, { source }) => bits(mask, source),
-  pop: (mask, { target }) => bits(mask, target),
-  output_subfield: (mask, { source }) => bits(mask, source),
+  pop: (mask, { target }, _key, { stack }) => {
+    if (stack.length > 0) bits(mask, target);
+  },
+  output: (mask, { port, maxLength }, key) => {
+    if (port === PORT.normal && maxLength === undefined) byMac(mask, key);
+  },
+  output_subfield: (mask, { source }, key) => {
+    bits(mask, source);
+    if (widePort(Number(readSubfield(key, source))) === PORT.normal) byMac(mask, key);
+  },
+  ct: (mask, { action: { zone } }) => {
+    if (typeof zone !== 'number') bits(mask, zone);
+  },
+  push_mpls: (mask, _operation, key) => labelled(mask, key),
+  encap: (mask, { header }, key) => {
+    if (header === 'mpls' || header === 'mpls_mc') labelled(mask, key);
+  },
+  fin_timeout: (mask) => whole(mask, fields.protocol),
   set_queue: (mask) => whole(mask, fields.priority),
   pop_queue: (mask) => whole(mask, fields.priority),
   mod_nw_ttl: (mask) => whole(mask, fields.ttl),
   mod_tp_src: (mask) => whole(mask, fields.source),
   mod_tp_dst: (mask) => whole(mask, fields.destination),
   dec_ttl: (mask) => whole(mask, fields.ttl),
+  dec_nsh_ttl: (mask, _operation, key) => {
+    if (networkType(key) === ETH_TYPE_NSH) whole(mask, fields.nshTtl);
+  },
   multipath: (mask, { fields: kind, target }, key) => {
     hashed(mask, key, kind);
     bits(mask, target);
@@ -124,6 +177,9 @@ const looks: { readonly [K in Operation['kind']]?: Look<K> } = {
   },
 };
 
+/** These look at the packet after what changed so far has been written, each in a step of its own. */
+const WRITES_FIRST: ReadonlySet<Operation['kind']> = new Set(['push_mpls', 'encap']);
+
 type GroupStep = Extract<Step, { kind: 'group' }>;
 
 /** Only the method `hash` looks at the packet: the datapath computes the others' hash. */
@@ -136,8 +192,17 @@ function hashedByGroup(mask: FlowKey, { group }: GroupStep, key: FlowKey): void 
   }
 }
 
-const isIp = (key: FlowKey): boolean =>
-  ethernetType(key) === ETH_TYPE.ip || ethernetType(key) === ETH_TYPE.ipv6;
+/** An output that is put into a tunnel's header, also where the tunnel then leads back. */
+const reachesPort = (step: Step): step is Extract<Step, { kind: 'output' | 'suppressed' }> =>
+  step.kind === 'output' || (step.kind === 'suppressed' && step.why === 'tunnel');
+
+/** What a tunnel takes over of an IP packet (tnl_port_send()). */
+function inherited(mask: FlowKey, tunnel: TunnelPort | null): void {
+  if (tunnel === null) return;
+  whole(mask, fields.ecn);
+  if (tunnel.tos === 'inherit') whole(mask, fields.dscp);
+  if (tunnel.ttl === 'inherit') whole(mask, fields.ttl);
+}
 
 /** Whether the packet came out of a tunnel that met congestion (RFC 6040). */
 const toldOfCongestion = (key: FlowKey): boolean =>
@@ -192,7 +257,12 @@ function* writes(actions: readonly Action[]): Generator<Subfield | Term> {
       case 'load':
       case 'move':
       case 'pop':
+      case 'multipath':
+      case 'check_pkt_larger':
         yield action.target;
+        break;
+      case 'bundle':
+        if (action.target !== null) yield action.target;
         break;
       case 'clone':
       case 'write_actions':
@@ -235,20 +305,20 @@ export class Examined {
   readonly #execution: Execution;
   readonly #shapes: TableShapes;
   readonly #replay: Replay;
-  readonly #isTunnel: (port: number) => boolean;
+  readonly #tunnelOf: (port: number) => TunnelPort | null;
   #operations: Map<number, Glance[]> | undefined;
 
-  /** @param isTunnel Whether an output to the port wraps the packet, which takes over its ECN. */
+  /** @param tunnelOf How an output to the port wraps the packet; null: not at all. */
   constructor(
     execution: Execution,
     shapes: TableShapes,
     replay: Replay,
-    isTunnel: (port: number) => boolean,
+    tunnelOf: (port: number) => TunnelPort | null,
   ) {
     this.#execution = execution;
     this.#shapes = shapes;
     this.#replay = replay;
-    this.#isTunnel = isTunnel;
+    this.#tunnelOf = tunnelOf;
   }
 
   /**
@@ -287,9 +357,7 @@ export class Examined {
       if (step.kind === 'table') {
         this.#shapes.table(step.table).look(asLookedUp(key), step.flow, mask);
       } else if (step.kind === 'group') hashedByGroup(mask, step, key);
-      else if (step.kind === 'output' && this.#isTunnel(step.port) && isIp(key)) {
-        whole(mask, fields.ecn);
-      }
+      else if (reachesPort(step) && isIp(key)) inherited(mask, this.#tunnelOf(step.port));
     }
     return mask;
   }
@@ -305,10 +373,11 @@ export class Examined {
       const look = looks[operation.kind] as Look<Operation['kind']> | undefined;
       if (look === undefined) return;
       const mask: FlowKey = new Uint32Array(key.length);
-      look(mask, operation, key);
-      const known = operations.get(pass);
-      if (known === undefined) operations.set(pass, [{ at, mask }]);
-      else known.push({ at, mask });
+      look(mask, operation, key, pass);
+      const glance = { at: WRITES_FIRST.has(operation.kind) ? at + 1 : at, mask };
+      const known = operations.get(pass.number);
+      if (known === undefined) operations.set(pass.number, [glance]);
+      else known.push(glance);
     });
     return operations;
   }

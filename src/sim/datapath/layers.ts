@@ -6,7 +6,7 @@ import { fieldMask, readField } from '../../openflow/key.ts';
 import type { ActionOf } from '../types.ts';
 import { AT, ethernetType } from '../words.ts';
 import type { Masks } from './masks.ts';
-import { labelActions } from './labels.ts';
+import { labelActions, MPLS } from './labels.ts';
 
 /** Packet types: a namespace in the upper half, a type in the lower (OpenFlow 1.5.1 §7.2.3.11). */
 const ETHERNET = 0;
@@ -88,6 +88,15 @@ function encapActions(
   base[AT.packetType] = type;
 }
 
+/**
+ * Whether the datapath is no more told of the labels of the packet `key` that gets a header: a switch
+ * that puts MPLS around MPLS in Ethernet takes them for gone (rewrite_flow_encap_mpls()).
+ */
+export const forgetsLabels = ({ header }: ActionOf<'encap'>, key: FlowKey): boolean =>
+  (header === 'mpls' || header === 'mpls_mc') &&
+  packetType(key) === ETHERNET &&
+  ethernetType(key) === MPLS;
+
 /** What was put on or taken off since the last action. */
 export function layerActions(base: FlowKey, key: FlowKey, pending: Pending, into: string[]): void {
   const type = packetType(key);
@@ -109,22 +118,33 @@ export function layerActions(base: FlowKey, key: FlowKey, pending: Pending, into
 export const areEthernet = (base: FlowKey, key: FlowKey): boolean =>
   packetType(base) === ETHERNET && packetType(key) === ETHERNET;
 
+type WriteMasked = (value: bigint, mask: bigint, all: bigint) => string;
+
 interface NshPart {
   readonly name: string;
   readonly of: ReturnType<typeof field>;
-  readonly isHex: boolean;
+  readonly write: WriteMasked;
 }
 
+/** Hex of so many digits at the least. */
+const padded = (value: bigint, digits: number): string =>
+  `0x${value.toString(16).padStart(digits, '0')}`;
+
+const ofByte: WriteMasked = (value, mask, all) =>
+  mask === all ? String(value) : `${padded(value, 2)}/${padded(mask, 2)}`;
+const ofWord: WriteMasked = (value, mask, all) =>
+  mask === all ? padded(value, 1) : `${padded(value, 1)}/${padded(mask, 8)}`;
+
 const NSH_PARTS: readonly NshPart[] = [
-  { name: 'flags', of: field('nsh_flags'), isHex: false },
-  { name: 'ttl', of: field('nsh_ttl'), isHex: false },
-  { name: 'spi', of: PATH.spi, isHex: true },
-  { name: 'si', of: PATH.si, isHex: false },
+  { name: 'flags', of: field('nsh_flags'), write: ofByte },
+  { name: 'ttl', of: field('nsh_ttl'), write: ofByte },
+  { name: 'spi', of: PATH.spi, write: ofWord },
+  { name: 'si', of: PATH.si, write: ofByte },
 ];
 const CONTEXT_PARTS: readonly NshPart[] = CONTEXT.map((of, index) => ({
   name: `c${index + 1}`,
   of,
-  isHex: true,
+  write: ofWord,
 }));
 /** The words of a key that NSH lies in. */
 export const NSH_WORDS: readonly number[] = [0, 1, 2, 3, 4, 5].map((word) => AT.nsh + word);
@@ -134,13 +154,12 @@ export function nshAction(base: FlowKey, key: FlowKey, looked: Masks, into: stri
   const type = packetType(key) === NSH_PACKET ? NSH : ethernetType(key);
   if (type !== NSH || NSH_WORDS.every((word) => base[word] === key[word])) return;
   const hasContext = (((key[AT.nsh] ?? 0) >>> 8) & 0xff) === 1;
-  const parts = [...NSH_PARTS, ...CONTEXT_PARTS].flatMap(({ name, of, isHex }) => {
+  const parts = [...NSH_PARTS, ...CONTEXT_PARTS].flatMap(({ name, of, write }) => {
     const unmatched = !hasContext && CONTEXT.includes(of);
     const mask = unmatched ? fieldMask(of) : looked(of);
     if (mask === 0n) return [];
     const value = unmatched ? 0n : readField(key, of) & mask;
-    if (mask === fieldMask(of)) return [`${name}=${isHex ? `0x${value.toString(16)}` : value}`];
-    return [`${name}=0x${value.toString(16)}/0x${mask.toString(16)}`];
+    return [`${name}=${write(value, mask, fieldMask(of))}`];
   });
   into.push(`set(nsh(${parts.join(',')}))`);
   for (const word of NSH_WORDS) base[word] = key[word] ?? 0;

@@ -1,15 +1,22 @@
 import type { FlowKey } from '../../openflow/fields.ts';
-import { AT } from '../words.ts';
+import type { Kept } from '../types.ts';
+import { AT, OPTION_WORDS } from '../words.ts';
 
 /** Words of what a packet that comes back keeps beside its headers: pipeline and tunnel. */
 const KEPT: readonly (readonly [from: number, to: number])[] = [
   [AT.registers, AT.tunnelDestination + 1],
   [AT.tunnelIpv6Source, AT.mpls],
+  [AT.optionsPresent, AT.options + OPTION_WORDS],
 ];
 
-interface Given {
-  readonly id: number;
+/** What waits. */
+interface Waiting {
   readonly key: FlowKey;
+  readonly kept: Kept;
+}
+
+interface Given extends Waiting {
+  readonly id: number;
   /** Place of the pass until which somebody waits for it. */
   until: number;
 }
@@ -38,13 +45,13 @@ export class Recirculations {
   }
 
   /** For what only this pass knows of: a packet in, or a way that is not followed. */
-  aside(key: FlowKey, state: string): number {
-    return this.#give(key, state, this.#now);
+  aside(waiting: Waiting, state: string): number {
+    return this.#give(waiting, state, this.#now);
   }
 
   /** For the packet of `pass`, which comes back into `table`. */
-  fork(pass: number, table: number | null, key: FlowKey): number {
-    const id = this.#give(key, `table ${table}`, this.#places.get(pass) ?? this.#now);
+  fork(pass: number, table: number | null, waiting: Waiting): number {
+    const id = this.#give(waiting, `table ${table}`, this.#places.get(pass) ?? this.#now);
     this.#ofPass.set(pass, id);
     return id;
   }
@@ -54,22 +61,43 @@ export class Recirculations {
     return this.#ofPass.get(pass) ?? 0;
   }
 
-  #give(key: FlowKey, state: string, until: number): number {
+  #give({ key, kept }: Waiting, state: string, until: number): number {
     let waiting = this.#given.get(state);
     if (waiting === undefined) this.#given.set(state, (waiting = []));
-    const known = waiting.findIndex((given) => sameKept(given.key, key));
+    const known = waiting.findIndex(
+      (given) => sameKept(given.kept, kept) && sameFields(given.key, key),
+    );
     const given = waiting[known];
     if (given !== undefined && given.until >= this.#now) {
       given.until = Math.max(given.until, until);
       return given.id;
     }
     this.#last += 1;
-    waiting.splice(known === -1 ? waiting.length : known, 1, { id: this.#last, key, until });
+    waiting.splice(known === -1 ? waiting.length : known, 1, {
+      id: this.#last,
+      key,
+      kept,
+      until,
+    });
     return this.#last;
   }
 }
 
-function sameKept(a: FlowKey, b: FlowKey): boolean {
+function sameKept(a: Kept, b: Kept): boolean {
+  return (
+    a.conntracked === b.conntracked &&
+    a.wasMpls === b.wasMpls &&
+    a.stack.length === b.stack.length &&
+    a.remainder.length === b.remainder.length &&
+    a.remainder.every((action, index) => action === b.remainder[index]) &&
+    a.stack.every(
+      ({ value, bytes }, index) =>
+        value === b.stack[index]?.value && bytes === b.stack[index].bytes,
+    )
+  );
+}
+
+function sameFields(a: FlowKey, b: FlowKey): boolean {
   for (const [from, to] of KEPT) {
     for (let word = from; word < to; word += 1) if (a[word] !== b[word]) return false;
   }

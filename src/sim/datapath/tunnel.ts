@@ -4,7 +4,7 @@ import { ETH_TYPE } from '../../openflow/build.ts';
 import type { Field, FlowKey } from '../../openflow/fields.ts';
 import { readField } from '../../openflow/key.ts';
 import { formatV6 } from '../../openflow/text/values.ts';
-import { AT, ethernetType, timeToLive } from '../words.ts';
+import { AT, ethernetType, OPTION_WORDS, timeToLive } from '../words.ts';
 import { hexOf, hexOfBig } from './digits.ts';
 import { hasOption, TUNNEL } from './tunnel-fields.ts';
 
@@ -99,15 +99,22 @@ function groupPolicy(key: FlowKey): string {
 const EXTRAS: Readonly<Record<string, (key: FlowKey, options: readonly TunnelOption[]) => string>> =
   { vxlan: groupPolicy, geneve, erspan, ip6erspan: erspan, gtpu };
 
+/** Fields that a header of any kind has, though only some kinds carry them. */
+const OF_SOME = [TUNNEL.groupId, TUNNEL.groupFlags, TUNNEL.gtpuFlags, TUNNEL.gtpuMessage];
+
+const optionWords = (key: FlowKey): string =>
+  key.subarray(AT.optionsPresent, AT.options + OPTION_WORDS).join();
+
 /**
  * `set(tunnel(…))` as the datapath prints it.
- * @returns the destination too: '' when nobody says where the tunnel leads.
+ * @returns the destination too, '' when nobody says where the tunnel leads, and all of the header, the
+ * same only where no field differs, be it one that this kind of tunnel does not carry.
  */
 export function tunnelAction(
   key: FlowKey,
   port: TunnelPort,
   options: readonly TunnelOption[],
-): { readonly action: string; readonly destination: string } {
+): { readonly action: string; readonly destination: string; readonly header: string } {
   const local = port.local === 'flow' ? inKey(key, TUNNEL.source, TUNNEL.source6) : port.local;
   const remote =
     port.remote === 'flow' ? inKey(key, TUNNEL.destination, TUNNEL.destination6) : port.remote;
@@ -115,10 +122,10 @@ export function tunnelAction(
   const tos = typeOfService(key, port.tos);
   const ttl = port.ttl === 'inherit' ? (isIp(key) ? timeToLive(key) : 64) : port.ttl;
   const flags = [
+    (readField(key, TUNNEL.flags) & OAM) === 0n ? '' : 'oam',
     port.dontFragment ? 'df' : '',
     port.checksum ? 'csum' : '',
     port.outKey === null ? '' : 'key',
-    (readField(key, TUNNEL.flags) & OAM) === 0n ? '' : 'oam',
   ].filter((flag) => flag !== '');
   const parts = [
     port.outKey === null && id === 0n ? '' : `tun_id=0x${id.toString(16)}`,
@@ -130,7 +137,9 @@ export function tunnelAction(
     EXTRAS[port.type]?.(key, options) ?? '',
     `flags(${flags.join('|') || '0'})`,
   ].filter((part) => part !== '');
-  return { action: `set(tunnel(${parts.join(',')}))`, destination: endText('dst', remote) };
+  const action = `set(tunnel(${parts.join(',')}))`;
+  const header = `${action} ${OF_SOME.map((of) => readField(key, of)).join()} ${optionWords(key)}`;
+  return { action, destination: endText('dst', remote), header };
 }
 
 /** Where the packet's own tunnel, the one it came out of, ends. */

@@ -1,7 +1,7 @@
 /** Packets that go to a controller. */
 import { snapshot } from '../packet.ts';
 import type { StepEvent } from '../types.ts';
-import type { Frame } from './pass.ts';
+import { keptOf, type Frame } from './pass.ts';
 
 /** How a packet goes to a controller. */
 export interface Sending {
@@ -27,5 +27,6 @@ export function controllerStep({ packet, pass, flow, bucket }: Frame, how: Sendi
     maxLength: how.maxLength ?? WHOLE_PACKET,
     controllerId: how.controllerId ?? 0,
     meterId: how.meterId ?? null,
+    kept: keptOf(pass),
   };
 }

@@ -6,7 +6,7 @@ import type { SimBridge } from '../bridge.ts';
 import type { Tracker } from '../conntrack.ts';
 import type { Operation } from '../operations.ts';
 import type { Packet } from '../packet.ts';
-import type { RecirculationCause, StepEvent } from '../types.ts';
+import type { Kept, RecirculationCause, Stacked, StepEvent } from '../types.ts';
 
 export interface ExecuteOptions {
   readonly conntrack: Tracker;
@@ -31,7 +31,7 @@ export interface ExecuteOptions {
   /** The bridges that patch ports lead to, by name. */
   readonly bridges?: ReadonlyMap<string, SimBridge>;
   /** Told of each operation before it runs, with the packet, its pass and the number of steps so far. */
-  readonly witness?: (operation: Operation, key: FlowKey, pass: number, steps: number) => void;
+  readonly witness?: (operation: Operation, key: FlowKey, pass: Pass, steps: number) => void;
   /** Where the keys of the steps are put. Default: where they stay as long as they are needed. */
   readonly keys?: Keys;
   /** Whether to look for other flows that match with the same priority. Default: when not counting. */
@@ -55,13 +55,6 @@ export type DatapathHash = Extract<StepEvent, { kind: 'recirculate' }>['hash'];
 interface Freeze {
   readonly cause: RecirculationCause;
   readonly hash: DatapathHash;
-}
-
-/** Values that `push` left, the topmost last. */
-interface Stacked {
-  readonly value: bigint;
-  /** Bytes that it takes, rounded up. */
-  readonly bytes: number;
 }
 
 /** actset_output without an output (OFPP_UNSET). */
@@ -144,6 +137,16 @@ export function newPass(departure: Departure, firstStep: number, initial: FlowKe
     exit: false,
     freeze: null,
     residue: null,
+  };
+}
+
+/** What a packet that waits at this point of the translation keeps. */
+export function keptOf({ stack, conntracked, wasMpls, residue }: Pass, forks = false): Kept {
+  return {
+    stack,
+    conntracked: conntracked || forks,
+    wasMpls,
+    remainder: residue?.operations ?? [],
   };
 }
 

@@ -142,9 +142,8 @@ export const rewriteHandlers = {
     return expired(walk, frame, isNsh ? [0] : [], 'NSH');
   },
   delete_field: (_walk, { field: target }, { packet }) => {
-    const key = changing(packet);
-    writeField(key, target, 0n);
-    setPresent(key, target, false);
+    // What it held stays, and comes back with the bits that a write to a part of it leaves.
+    setPresent(changing(packet), target, false);
   },
   multipath: (_walk, action, { packet }) => {
     const { fields, basis, algorithm, links, argument, target } = action;

@@ -14,7 +14,7 @@ import {
 } from '../packet.ts';
 import { readSubfield } from '../subfield.ts';
 import { AT } from '../words.ts';
-import type { Departure, Frame } from './pass.ts';
+import { keptOf, type Departure, type Frame } from './pass.ts';
 import type { Handlers, Walk } from './walk.ts';
 
 /** Forks within forks that the userspace datapath executes (MAX_RECIRC_DEPTH in dpif-netdev.c). */
@@ -53,6 +53,7 @@ function conntrack(walk: Walk, operation: ConntrackOperation, frame: Frame): voi
   walk.list(exec, frame);
   const mark = { value: BigInt(packet.key[AT.ctMark] ?? 0), mask: markMask };
   const label = { value: labelMask === 0n ? 0n : labelIn(packet.key), mask: labelMask };
+  const kept = keptOf(pass, true);
   const follow = walk.options.ctNext === undefined ? lookUp : scripted;
   const fork = follow(walk, { operation, zone, mark, label }, frame);
   walk.step(frame, {
@@ -67,6 +68,7 @@ function conntrack(walk: Walk, operation: ConntrackOperation, frame: Frame): voi
     key: arrived,
     mark: { value: Number(mark.value & markMask), mask: Number(markMask) },
     label: { value: label.value & labelMask, mask: labelMask },
+    kept,
   });
   fork.go?.();
   clearConntrack(changing(packet));

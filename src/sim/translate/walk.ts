@@ -30,6 +30,7 @@ import { congested } from './outer.ts';
 import { controllerStep, type Sending } from './packet-in.ts';
 import {
   inTable,
+  keptOf,
   newPass,
   UNSET_PORT,
   type DatapathHash,
@@ -171,7 +172,7 @@ export class Walk implements Execution {
       if (pass.failure !== null) return;
       if (pass.wasMpls && !pass.exit && looksUnderLabel(operation)) this.readUnderLabel(frame);
       if (pass.exit) return;
-      this.options.witness?.(operation, frame.packet.key, pass.number, this.steps.length);
+      this.options.witness?.(operation, frame.packet.key, pass, this.steps.length);
       const handle = this.#handlers[operation.kind] as Handler<Operation['kind']>;
       if (handle(this, operation, frame, operations, i) === true) {
         return;
@@ -208,7 +209,9 @@ export class Walk implements Execution {
       this.commit(frame);
       return;
     }
-    this.step(frame, { kind: 'recirculate', ...freeze, key: snapshot(packet), followed: false });
+    const key = snapshot(packet);
+    const kept = keptOf(pass);
+    this.step(frame, { kind: 'recirculate', ...freeze, key, followed: false, kept });
     pass.freeze = null;
     pass.residue = null;
   }
@@ -227,7 +230,7 @@ export class Walk implements Execution {
       return false;
     }
     const key = snapshot(packet);
-    this.step(frame, { kind: 'recirculate', cause, key, hash, followed: true });
+    this.step(frame, { kind: 'recirculate', cause, key, hash, followed: true, kept: keptOf(pass) });
     resume();
     return true;
   }

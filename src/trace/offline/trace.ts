@@ -215,8 +215,8 @@ function sections(execution: Execution, setting: Setting, replay: Replay): Secti
   const order = [0];
   for (const pass of order) order.push(...(drafts[pass]?.forks ?? []));
   const recirculations = new Recirculations(order);
-  const isTunnel = (port: number): boolean => (bridge.port(port)?.tunnel ?? null) !== null;
-  const examined = new Examined(execution, bridge.shapes, replay, isTunnel);
+  const tunnelOf = (port: number) => bridge.port(port)?.tunnel ?? null;
+  const examined = new Examined(execution, bridge.shapes, replay, tunnelOf);
   const actions: PassActions[] = [];
   for (const pass of order) {
     const steps = drafts[pass]?.steps ?? [];

@@ -107,10 +107,23 @@ function fixedAddress(port: Port, requested: string | null | undefined): string 
   return only;
 }
 
-/** The router of the port's VPC, which must have its gateway on the floating ip's network. */
-function routerFor(topology: Topology, port: Port, external: string): Router {
+/**
+ * The router that leads from the subnet of a port's address to the external network; of several the
+ * one whose interface is the subnet's gateway.
+ */
+function routerFor(topology: Topology, port: Port, address: string, external: string): Router {
   const network = existing(topology, 'network', port.network_id, 'network_id');
-  for (const id of topology.find('router.by_network', network.vpc.id)) {
+  const subnet = port.fixed_ips.find((fixed) => fixed.ip_address === address)?.subnet_id ?? '';
+  const gateway = topology.get('subnet', subnet)?.gateway_ip;
+  const found: (readonly [router: string, atGateway: boolean])[] = [];
+  for (const id of topology.find('interface.by_network', network.id)) {
+    const { device_id, fixed_ips } = existing(topology, 'port', id);
+    const own = fixed_ips.find((fixed) => fixed.subnet_id === subnet);
+    if (own !== undefined) found.push([device_id, own.ip_address === gateway]);
+  }
+  for (const id of firstLayerRouters(topology, network)) found.push([id, true]);
+  found.sort(([, a], [, b]) => Number(b) - Number(a));
+  for (const [id] of found) {
     const router = topology.get('router', id);
     if (router?.external_gateway_info?.network_id === external) return router;
   }
@@ -119,21 +132,34 @@ function routerFor(topology: Topology, port: Port, external: string): Router {
     'ExternalGatewayForFloatingIPNotFound',
     'port_id',
     port.id,
-    `is in VPC ${network.vpc.id}, whose router has no gateway on external network ${external}`,
-    "set the VPC's router's external_gateway_info to that network first",
+    `is in network ${network.id}, which no router connects to external network ${external}`,
+    "set the external_gateway_info of its network's router to that network first",
   );
 }
 
+/** The routers of the first layer that a network is, or was made in. */
+const firstLayerRouters = (topology: Topology, network: Network): Iterable<string> =>
+  network.router_id === null ? topology.find('router.by_network', network.id) : [network.router_id];
+
 function associate(
   draft: Draft,
-  floating: Pick<FloatingIp, 'id' | 'floating_network_id'>,
+  floating: Pick<FloatingIp, 'id' | 'floating_network_id' | 'project_id'>,
   portId: string,
   requested: string | null | undefined,
 ): Association {
   const { topology } = draft;
   const port = existing(topology, 'port', portId, 'port_id');
+  if (port.project_id !== floating.project_id && !draft.context.caller.admin) {
+    throw invalid(
+      'port_id',
+      portId,
+      'belongs to another project than the floating ip',
+      'give a port of the same project',
+      'BadRequest',
+    );
+  }
   const fixed_ip_address = fixedAddress(port, requested);
-  const router = routerFor(topology, port, floating.floating_network_id);
+  const router = routerFor(topology, port, fixed_ip_address, floating.floating_network_id);
   for (const id of topology.find('floatingip.by_port', portId)) {
     if (id === floating.id) continue;
     if (topology.get('floatingip', id)?.fixed_ip_address !== fixed_ip_address) continue;
@@ -177,9 +203,8 @@ export function createFloatingIp(
   const portId = input.port_id ?? null;
   checkAlone(portId, input.fixed_ip_address);
   const standard = newStandard(input, context);
-  const own = { id: standard.id, floating_network_id: network.id };
+  const own = { ...standard, floating_network_id: network.id };
   const floating: FloatingIp = {
-    ...standard,
     ...own,
     floating_ip_address: floatingAddress(draft, network, input),
     ...(portId === null ? NO_ASSOCIATION : associate(draft, own, portId, input.fixed_ip_address)),
@@ -189,6 +214,7 @@ export function createFloatingIp(
   return draft.plan(floating);
 }
 
+/** Changes a floating ip; a patch of nothing at all disassociates it. */
 export function updateFloatingIp(
   topology: Topology,
   id: string,
@@ -197,7 +223,8 @@ export function updateFloatingIp(
 ): Plan<FloatingIp> {
   const draft = new Draft(topology, context);
   const before = existing(topology, 'floatingip', id);
-  const portId = patch.port_id === undefined ? before.port_id : patch.port_id;
+  const blank = Object.keys(patch).length === 0;
+  const portId = blank ? null : patch.port_id === undefined ? before.port_id : patch.port_id;
   checkAlone(portId, patch.fixed_ip_address);
   const samePort = portId !== null && portId === before.port_id;
   const fixed = patch.fixed_ip_address ?? (samePort ? before.fixed_ip_address : null);

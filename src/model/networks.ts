@@ -1,9 +1,11 @@
 import { formatPrefix } from '../address/index.ts';
+import { domainName } from './dns-names.ts';
 import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
 import type { NetworkInput, NetworkPatch } from './inputs.ts';
-import type { Network, VpcPointer } from './objects.ts';
+import type { Network } from './objects.ts';
 import type { Topology } from './topology.ts';
 import { vniPath } from './tree.ts';
+import { goalOf } from './vpc.ts';
 import {
   existing,
   inUse,
@@ -53,8 +55,8 @@ function mtuOf(requested: number | undefined, context: PlanContext): number {
   return requested;
 }
 
-/** The VPC of the first-layer network that this router serves. */
-function vpcOfRouter(draft: Draft, routerId: string): VpcPointer {
+/** The first-layer network that this router serves. */
+function firstLayerOf(draft: Draft, routerId: string): Network {
   const router = existing(draft.topology, 'router', routerId, 'router_id');
   if (router.network_id === null) {
     throw invalid(
@@ -65,7 +67,9 @@ function vpcOfRouter(draft: Draft, routerId: string): VpcPointer {
       'BadRequest',
     );
   }
-  return existing(draft.topology, 'network', router.network_id, 'network_id').vpc;
+  const network = existing(draft.topology, 'network', router.network_id, 'network_id');
+  draft.unchanged('network', network);
+  return network;
 }
 
 /**
@@ -87,7 +91,8 @@ export function createNetwork(
     throw invalid('router:external', true, 'and router_id exclude each other', 'give one of them');
   }
   const standard = newStandard(input, context);
-  const joined = routerId === null ? null : vpcOfRouter(draft, routerId);
+  const around = routerId === null ? null : firstLayerOf(draft, routerId);
+  const vpc = around === null ? { id: standard.id, vni: freshVni(draft) } : goalOf(around);
   const network: Network = {
     ...standard,
     name: input.name ?? '',
@@ -96,10 +101,14 @@ export function createNetwork(
     mtu: mtuOf(input.mtu, context),
     'router:external': external,
     port_security_enabled: input.port_security_enabled ?? true,
+    dns_domain: domainName(input.dns_domain ?? ''),
     cidr: input.cidr ? formatPrefix(networkPrefix(input.cidr)) : null,
     router_id: routerId,
-    vpc: joined ?? { id: standard.id, vni: freshVni(draft) },
-    birth_vpc: joined?.id ?? standard.id,
+    vpc,
+    next_vpc: null,
+    last_vpc: null,
+    vni: around === null ? vpc.vni : null,
+    birth_vpc: around?.id ?? standard.id,
   };
   draft.create('network', network);
   return draft.plan(network);
@@ -144,7 +153,11 @@ export function updateNetwork(
   }
   const after = revised(
     before,
-    { ...patch, mtu: patch.mtu === undefined ? undefined : mtuOf(patch.mtu, context) },
+    {
+      ...patch,
+      mtu: patch.mtu === undefined ? undefined : mtuOf(patch.mtu, context),
+      dns_domain: patch.dns_domain === undefined ? undefined : domainName(patch.dns_domain),
+    },
     context,
   );
   draft.update('network', before, after);
@@ -168,7 +181,7 @@ export function deleteNetwork(topology: Topology, id: string, context: PlanConte
   }
   for (const subnet of inOrder(draft, 'subnet', topology.find('subnet.by_network', id))) {
     draft.delete('subnet', subnet);
-    draft.prefix(network.vpc.id, subnet.cidr, 'remove');
+    draft.prefix(network, subnet.cidr, 'remove');
   }
   draft.delete('network', network);
   return draft.plan(network);

@@ -41,7 +41,10 @@ describe('routers and floating ips', () => {
     const kept = world.update('router', router.id, {
       external_gateway_info: { network_id: external.id, external_fixed_ips: [] },
     });
-    expect(kept).toEqual(moved);
+    expect(kept.external_gateway_info).toEqual({
+      ...moved.external_gateway_info,
+      enable_snat: true,
+    });
     world.update('router', router.id, { external_gateway_info: {} });
     expect(world.topology.count('port')).toBe(0);
     world.delete('network', external.id);
@@ -56,14 +59,19 @@ describe('routers and floating ips', () => {
     world.delete('network', outside.network_id);
   });
 
-  test('a gateway needs an external network with a subnet', () => {
+  test('a gateway needs an external network', () => {
     const { world, router, network } = recordVpc();
     const bare = world.create('network', { 'router:external': true });
     const open = (network_id: string) =>
       codeOf(() => world.update('router', router.id, { external_gateway_info: { network_id } }));
     expect(open(network.id)).toBe('BadRequest');
-    expect(open(bare.id)).toBe('BadRequest');
     expect(open('nobody')).toBe('NetworkNotFound');
+    expect(open(bare.id)).toBeNull();
+    expect(world.get('router', router.id).external_gateway_info).toEqual({
+      network_id: bare.id,
+      enable_snat: true,
+      external_fixed_ips: [],
+    });
   });
 
   test('a floating ip stands for one fixed address behind the gateway', () => {

@@ -1,119 +1,11 @@
 import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
-import type { GatewayInput, RouterInput, RouterPatch } from './inputs.ts';
-import type { ExternalGateway, Port, Router } from './objects.ts';
-import { draftPort, GATEWAY_OWNER, redraftPort } from './ports.ts';
+import { checkRoutes, readRoutes, withoutRoutes } from './extra-routes.ts';
+import type { RouterInput, RouterPatch, RoutesInput } from './inputs.ts';
+import type { ExternalGateway, Router } from './objects.ts';
+import { changeGateway, closeGateway, gatewayGiven, openGateway } from './router-gateways.ts';
 import type { Topology } from './topology.ts';
 import { existing, inUse, invalid, newStandard, refusal, revised } from './values.ts';
-
-/** The port that holds a router's addresses on its external network. */
-function gatewayPort(topology: Topology, router: string): Port | undefined {
-  for (const id of topology.find('port.by_device', router)) {
-    const port = topology.get('port', id);
-    if (port?.device_owner === GATEWAY_OWNER) return port;
-  }
-  return undefined;
-}
-
-type Gateway = GatewayInput & { readonly network_id: string };
-
-/**
- * The gateway that is asked for, null for none.
- * @throws {Failure} `invalid` for one without a network.
- */
-function gatewayGiven(info: GatewayInput | null): Gateway | null {
-  if (info === null || Object.keys(info).length === 0) return null;
-  if (info.network_id !== undefined) return { ...info, network_id: info.network_id };
-  throw invalid(
-    'external_gateway_info',
-    info,
-    'has no network_id',
-    'give the external network, or {} for no gateway',
-  );
-}
-
-function checkExternal(topology: Topology, networkId: string, own: string | null): void {
-  const field = 'external_gateway_info.network_id';
-  const network = existing(topology, 'network', networkId, field);
-  if (!network['router:external']) {
-    throw invalid(
-      field,
-      networkId,
-      'is not an external network',
-      'give a network with router:external',
-      'BadRequest',
-    );
-  }
-  if (network.vpc.id === own) {
-    throw invalid(
-      field,
-      networkId,
-      "is the router's own network",
-      'give a network outside of its VPC',
-      'BadRequest',
-    );
-  }
-}
-
-const gatewayOn = (input: Gateway, port: Port): ExternalGateway => ({
-  network_id: input.network_id,
-  enable_snat: input.enable_snat ?? true,
-  external_fixed_ips: port.fixed_ips,
-});
-
-/** A gateway of its own for the router, on a port with device_owner network:router_gateway. */
-function openGateway(
-  draft: Draft,
-  router: { readonly id: string; readonly network_id: string | null },
-  input: Gateway,
-): ExternalGateway {
-  checkExternal(draft.topology, input.network_id, router.network_id);
-  const port = draftPort(draft, {
-    network_id: input.network_id,
-    project_id: '',
-    device_id: router.id,
-    device_owner: GATEWAY_OWNER,
-    ...(input.external_fixed_ips?.length ? { fixed_ips: input.external_fixed_ips } : {}),
-  });
-  if (port.fixed_ips.length === 0) {
-    throw invalid(
-      'external_gateway_info.network_id',
-      input.network_id,
-      'has no subnet to take an address from',
-      'create a subnet on it first',
-      'BadRequest',
-    );
-  }
-  return gatewayOn(input, port);
-}
-
-function closeGateway(draft: Draft, router: Router): void {
-  const floating = draft.topology.find('floatingip.by_router', router.id);
-  if (floating.size > 0) {
-    throw inUse(
-      'RouterExternalGatewayInUseByFloatingIp',
-      'the gateway of router',
-      router.id,
-      `floating ip ${someOf(floating)}`,
-      'disassociate the floating ips first',
-    );
-  }
-  const port = gatewayPort(draft.topology, router.id);
-  if (port !== undefined) draft.delete('port', port);
-}
-
-/** Same network: the port stays, and with it what relies on the gateway. */
-function changeGateway(draft: Draft, router: Router, input: Gateway): ExternalGateway {
-  const before = router.external_gateway_info;
-  const port = gatewayPort(draft.topology, router.id);
-  if (before?.network_id === input.network_id && port !== undefined) {
-    const after = input.external_fixed_ips?.length
-      ? redraftPort(draft, port, { fixed_ips: input.external_fixed_ips })
-      : port;
-    return gatewayOn({ enable_snat: before.enable_snat, ...input }, after);
-  }
-  if (before !== null) closeGateway(draft, router);
-  return openGateway(draft, router, input);
-}
+import { interfacesOf } from './vpc-moves.ts';
 
 function checkFirstLayer(topology: Topology, networkId: string): void {
   const network = existing(topology, 'network', networkId, 'network_id');
@@ -155,9 +47,11 @@ export function createRouter(
     admin_state_up: input.admin_state_up ?? true,
     network_id,
     external_gateway_info: gateway
-      ? openGateway(draft, { id: standard.id, network_id }, gateway)
+      ? openGateway(draft, { ...standard, network_id }, gateway)
       : null,
+    routes: readRoutes(input.routes ?? []),
   };
+  checkRoutes(topology, router);
   draft.create('router', router);
   return draft.plan(router);
 }
@@ -178,9 +72,34 @@ export function updateRouter(
     if (before.external_gateway_info !== null) closeGateway(draft, before);
     gateway = null;
   }
-  const after = revised(before, { ...patch, external_gateway_info: gateway }, context);
+  const routes = patch.routes === undefined ? undefined : readRoutes(patch.routes ?? []);
+  const after = revised(before, { ...patch, external_gateway_info: gateway, routes }, context);
+  checkRoutes(topology, after);
   draft.update('router', before, after);
   return draft.plan(after);
+}
+
+/** Those that the router has already are no error. */
+export function addExtraRoutes(
+  topology: Topology,
+  id: string,
+  { routes }: RoutesInput,
+  context: PlanContext,
+): Plan<Router> {
+  const had = existing(topology, 'router', id).routes;
+  const added = withoutRoutes(readRoutes(routes), had);
+  return updateRouter(topology, id, { routes: [...had, ...added] }, context);
+}
+
+/** Those that the router has not are no error. */
+export function removeExtraRoutes(
+  topology: Topology,
+  id: string,
+  { routes }: RoutesInput,
+  context: PlanContext,
+): Plan<Router> {
+  const had = existing(topology, 'router', id).routes;
+  return updateRouter(topology, id, { routes: withoutRoutes(had, readRoutes(routes)) }, context);
 }
 
 export function deleteRouter(topology: Topology, id: string, context: PlanContext): Plan<Router> {
@@ -188,8 +107,10 @@ export function deleteRouter(topology: Topology, id: string, context: PlanContex
   const router = existing(topology, 'router', id);
   const networks = topology.find('network.by_router', id);
   const floating = topology.find('floatingip.by_router', id);
-  if (networks.size + floating.size > 0) {
+  const interfaces = [...interfacesOf(topology, id)];
+  if (networks.size + floating.size + interfaces.length > 0) {
     const users = [
+      ...interfaces.map((port) => `interface ${port.id}`),
       ...[...networks].map((network) => `second-layer network ${network}`),
       ...[...floating].map((fip) => `floating ip ${fip}`),
     ];

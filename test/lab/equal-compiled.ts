@@ -47,7 +47,8 @@ async function shown(bench: Bench, collection: string): Promise<Shown[]> {
 function withVpc(network: Shown, routers: readonly Shown[]): Shown {
   const router = routers.find(({ id }) => id === network['router_id']);
   const vpc = router?.['network_id'] ?? network.id;
-  return { ...network, vpc: { id: vpc, vni: network['provider:segmentation_id'] }, birth_vpc: vpc };
+  const pointer = { id: vpc, vni: network['provider:segmentation_id'] };
+  return { ...network, vpc: pointer, next_vpc: null, last_vpc: null, vni: null, birth_vpc: vpc };
 }
 
 async function topologyOf(bench: Bench): Promise<Topology> {

@@ -89,9 +89,13 @@ const network: Network = {
   mtu: 65_535,
   'router:external': false,
   port_security_enabled: false,
+  dns_domain: '',
   cidr: null,
   router_id: null,
   vpc: { id: NETWORK, vni: 1 },
+  next_vpc: null,
+  last_vpc: null,
+  vni: 1,
   birth_vpc: NETWORK,
 };
 
@@ -108,11 +112,16 @@ const portOf = ({ id, node, name, mac, addresses }: Known): Port => ({
   allowed_address_pairs: [],
   port_security_enabled: false,
   security_groups: [],
+  extra_dhcp_opts: [],
+  dns_name: '',
+  dns_domain: '',
   device_id: '',
   device_owner: '',
   'binding:host_id': node,
   'binding:vnic_type': 'normal',
   'binding:profile': {},
+  'binding:vif_type': 'ovs',
+  standby_bindings: [],
   status: 'ACTIVE',
 });
 

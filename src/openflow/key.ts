@@ -45,6 +45,11 @@ export function readField(key: FlowKey, field: Field): bigint {
   const word = at >>> 5;
   if (word === last) return BigInt(readNumber(key, field));
   // Fields of several words all end on a word boundary.
+  if (bits <= 64) {
+    words[lowHalf] = key[last] ?? 0;
+    words[1 - lowHalf] = (key[word] ?? 0) & ones(bits - 32);
+    return halves[0] ?? 0n;
+  }
   let value = 0n;
   for (let index = word; index <= last; index += 1) {
     value = (value << 32n) | BigInt(key[index] ?? 0);

@@ -22,7 +22,7 @@ export interface ActionContext {
   /** The action whose list this is, null for the flow's own. */
   readonly holder: Holder | null;
   /** The actions of a nested list. */
-  readonly nested: (span: Span, holder: Holder) => Action[];
+  nested(span: Span, holder: Holder): Action[];
 }
 
 export interface ActionFormat {

@@ -83,7 +83,7 @@ function readSetField({ value }: Item, context: ActionContext): readonly Action[
     throw new TextError(name.at, 'in_port_oxm can be loaded, not set: set in_port');
   }
   noteTag(whole, masked.value, context);
-  if (exact) return [{ kind: 'set_field', field: target, ...masked }];
+  if (exact) return [{ kind: 'set_field', field: target, value: masked.value, mask: masked.mask }];
   if (fitsLoad(target)) return loadsOf(target, ofField(masked, target));
   requireInside(text, masked.mask, target, context);
   if (masked.mask === target.exact) return [{ kind: 'load', value: masked.value, target: whole }];

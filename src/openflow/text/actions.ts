@@ -17,7 +17,7 @@ import {
 import type { PortOptions } from './ports.ts';
 import { tryParsePort } from './ports.ts';
 import type { Layers } from './prerequisites.ts';
-import { items, TextError, type Item, type Span } from './span.ts';
+import { ItemReader, TextError, type Item, type Span } from './span.ts';
 
 const declarations: readonly ActionDeclaration[] = [
   ...outputActions,
@@ -99,12 +99,12 @@ function isAllowed(action: Action, holder: Holder | null): boolean {
 }
 
 function readAction(item: Item, context: ActionContext): readonly Action[] {
-  const { key } = item;
-  const read = readers.get(key.text.toLowerCase());
+  const read = readers.get(item.name.toLowerCase());
   if (read !== undefined) {
     const actions = read(item, context);
     return Array.isArray(actions) ? (actions as readonly Action[]) : [actions as Action];
   }
+  const { key } = item;
   const port = tryParsePort(key.text, context.options);
   if (port !== null) return [outputTo(parseOutputPort(key, context))];
   throw new TextError(key.at, `expected an action or a port, found "${key.text}"`);
@@ -127,26 +127,26 @@ class ListReader {
 
   add(item: Item): void {
     const { holder } = this.#context;
-    const { key } = item;
-    const name = key.text.toLowerCase();
+    const name = item.name.toLowerCase();
     const rank = instructionOrder.get(name) ?? applied;
     const here = rank === applied || this.#kind === 'instructions';
     if (!here && !(this.#kind === 'bucket' && rank === 0)) {
-      throw new TextError(key.at, `${name} is an instruction: it cannot stand here`);
+      throw new TextError(item.key.at, `${name} is an instruction: it cannot stand here`);
     }
     for (const action of readAction(item, this.#context)) {
       if (!isAllowed(action, holder)) {
-        throw new TextError(key.at, `${key.text} cannot stand in ${holder ?? 'a list of actions'}`);
+        const where = holder ?? 'a list of actions';
+        throw new TextError(item.key.at, `${item.name} cannot stand in ${where}`);
       }
       this.actions.push(action);
       this.#conjunction ||= action.kind === 'conjunction';
     }
     if (this.#conjunction && !this.actions.every(({ kind }) => besideConjunction.has(kind))) {
-      throw new TextError(key.at, 'conjunction stands with other conjunctions and notes only');
+      throw new TextError(item.key.at, 'conjunction stands with other conjunctions and notes only');
     }
     if (rank < this.#last || (rank === this.#last && rank !== applied)) {
       throw new TextError(
-        key.at,
+        item.key.at,
         `${name} stands too late: the order is meter, actions, clear_actions, write_actions, write_metadata, goto_table`,
       );
     }
@@ -156,28 +156,47 @@ class ListReader {
 
 function readList(span: Span, context: ActionContext, kind: ListKind): Action[] {
   const list = new ListReader(context, kind);
-  let drop: Item | undefined;
-  for (const item of items(span)) {
-    if (item.key.text.toLowerCase() === 'drop') drop = item;
+  const item = new ItemReader(span);
+  let drop: number | undefined;
+  while (item.next()) {
+    if (item.name.toLowerCase() === 'drop') drop = item.key.at;
     else list.add(item);
   }
   if (drop !== undefined && list.actions.length > 0) {
-    throw new TextError(drop.key.at, 'drop stands alone, without any other action');
+    throw new TextError(drop, 'drop stands alone, without any other action');
   }
-  return list.actions;
+  // As long as it is, and no longer: an array that has grown has room to spare.
+  return list.actions.slice();
 }
 
-/** A context, the lists nested in which begin with what it has come to, and leave it as it is. */
-function contextOf(from: Omit<ActionContext, 'nested'>, depth: number): ActionContext {
-  const context: ActionContext = {
-    ...from,
-    nested: (inner, holder) => {
-      if (depth + 1 >= deepest)
-        throw new TextError(inner.at, `over ${deepest} lists in each other`);
-      return readList(inner, contextOf({ ...context, holder }, depth + 1), 'nested');
-    },
-  };
-  return context;
+/** What a list is read with. Lists within begin with what it has come to, and leave it as it is. */
+class Context implements ActionContext {
+  readonly options: PortOptions;
+  readonly holder: Holder | null;
+  layers: Layers | null;
+  tags: ActionContext['tags'];
+  readonly #depth: number;
+
+  constructor(
+    options: PortOptions,
+    layers: Layers | null,
+    tags: ActionContext['tags'],
+    holder: Holder | null,
+    depth: number,
+  ) {
+    this.options = options;
+    this.layers = layers;
+    this.tags = tags;
+    this.holder = holder;
+    this.#depth = depth;
+  }
+
+  nested(inner: Span, holder: Holder): Action[] {
+    const { options, layers, tags } = this;
+    const depth = this.#depth + 1;
+    if (depth >= deepest) throw new TextError(inner.at, `over ${deepest} lists in each other`);
+    return readList(inner, new Context(options, layers, tags, holder, depth), 'nested');
+  }
 }
 
 /**
@@ -191,17 +210,13 @@ export function parseActionsSpan(
   layers: Layers | null,
   instructions: boolean,
 ): Action[] {
-  const context = contextOf(
-    {
-      options,
-      layers,
-      tags: [layers?.tagged ?? false, false],
-      holder: null,
-    },
-    0,
-  );
+  const tags = layers?.tagged === true ? TAGGED : UNTAGGED;
+  const context = new Context(options, layers, tags, null, 0);
   return readList(span, context, instructions ? 'instructions' : 'bucket');
 }
+
+const TAGGED: ActionContext['tags'] = [true, false];
+const UNTAGGED: ActionContext['tags'] = [false, false];
 
 export function formatActionList(actions: readonly Action[], format: ActionFormat): string {
   if (actions.length === 0) return 'drop';

@@ -9,7 +9,7 @@ import type { PortOptions } from './ports.ts';
 import { layersCode, layersOf, type Layers } from './prerequisites.ts';
 import { fieldByName } from './names.ts';
 import { scanUnsigned } from './scan.ts';
-import { items, parseInteger, slice, split, TextError, type Span } from './span.ts';
+import { ItemReader, parseInteger, slice, TextError, type Span } from './span.ts';
 
 export interface FormatOptions {
   /** Names for the numbers that `PortOptions.unresolved` gathered. */
@@ -43,7 +43,9 @@ const ignored = ['no_readonly_table', 'allow_hidden_fields'];
 /** What a line of add-flows can begin with beside `add`. */
 const otherCommands = new Set(['modify', 'modify_strict', 'delete', 'delete_strict']);
 
-type Settings = { -readonly [K in keyof Omit<Flow, 'match' | 'actions'>]: Flow[K] };
+/** A flow that is being read. */
+type Settings = { -readonly [K in keyof Flow]: Flow[K] };
+const NOTHING: readonly never[] = [];
 
 function readTable(flow: Settings, value: Span): void {
   if (!/^\+?[0-9]+$/.test(value.text)) {
@@ -137,23 +139,20 @@ function splitActions(line: Span): { head: Span; list: Span } {
   return { head: slice(line, 0, at), list: slice(line, equals + 1) };
 }
 
-/** Actions that were read, by what they depend on. Dumps repeat few lists many times. */
+/**
+ * Actions that were read, by their text, with what else they depend on when they were read last. Dumps
+ * repeat few lists many times.
+ */
 class KnownActions {
-  readonly #known = new Map<number, Map<string, readonly Action[]>>();
-  #size = 0;
+  readonly #known = new Map<string, { readonly code: number; readonly actions: Flow['actions'] }>();
 
-  read(list: Span, options: PortOptions, layers: Layers): readonly Action[] {
+  read(list: Span, options: PortOptions, layers: Layers): Flow['actions'] {
     const code = layersCode(layers);
-    const known = this.#known.get(code)?.get(list.text);
-    if (known !== undefined) return known;
+    const known = this.#known.get(list.text);
+    if (known?.code === code) return known.actions;
     const actions = parseActionsSpan(list, options, layers, true);
-    if (this.#size++ >= mostKnown) {
-      this.#known.clear();
-      this.#size = 0;
-    }
-    const alike = this.#known.get(code);
-    if (alike === undefined) this.#known.set(code, new Map([[list.text, actions]]));
-    else alike.set(list.text, actions);
+    if (this.#known.size >= mostKnown) this.#known.clear();
+    this.#known.set(list.text, { code, actions });
     return actions;
   }
 }
@@ -161,36 +160,44 @@ const mostKnown = 10_000;
 
 function parseFlowSpan(line: Span, options: PortOptions, known = new KnownActions()): Flow {
   const { head, list } = splitActions(line);
-  const flow: Settings = { table: 0, priority: defaultPriority, cookie: 0n };
+  const flow: Settings = {
+    table: 0,
+    priority: defaultPriority,
+    cookie: 0n,
+    match: NOTHING,
+    actions: NOTHING,
+  };
   const bits = clearedBits();
-  for (const item of items(head)) {
-    if (item.whole.at === line.at) {
-      if (item.whole.text === 'add') continue;
-      if (otherCommands.has(item.whole.text)) {
-        const message = `${item.whole.text} changes flows that a switch has: it is no flow itself`;
-        throw new TextError(item.whole.at, message);
+  const item = new ItemReader(head);
+  while (item.next()) {
+    const { name } = item;
+    if (item.start === 0) {
+      const { text, at } = item.whole;
+      if (text === 'add') continue;
+      if (otherCommands.has(text)) {
+        throw new TextError(at, `${text} changes flows that a switch has: it is no flow itself`);
       }
     }
-    const setting = settings.get(item.key.text);
+    const setting = settings.get(name);
     if (setting !== undefined) setting(flow, item.value, item.key);
     else if (!putItem(bits, item, options)) {
       throw new TextError(
         item.key.at,
-        `expected a field, a protocol or a setting of the flow, found "${item.key.text}"`,
+        `expected a field, a protocol or a setting of the flow, found "${name}"`,
       );
     }
   }
   const layers = layersOf(bits);
-  const match = matchOf(bits, layers, head.at);
-  const actions = known.read(list, options, layers);
-  const onward = actions.find((action) => action.kind === 'goto_table');
+  flow.match = matchOf(bits, layers, head.at);
+  flow.actions = known.read(list, options, layers);
+  const onward = flow.actions.find((action) => action.kind === 'goto_table');
   if (onward !== undefined && onward.table <= flow.table) {
     throw new TextError(
       list.at + list.text.indexOf('goto_table'),
       `goto_table goes forward only: ${onward.table} is not above ${flow.table}`,
     );
   }
-  return { ...flow, match, actions };
+  return flow;
 }
 
 const protocol = /^(?:(?:ip|tcp|udp|sctp|icmp)(?:v?[46])?|r?arp|mplsm?|eth)$/;
@@ -332,14 +339,14 @@ export function formatActions(actions: readonly Action[], options: FormatOptions
 export function parsePacket(text: string, options: PortOptions = {}): FlowKey {
   return asFailure('packet', text, () => {
     const bits = clearedBits(true);
-    for (const item of items({ text, at: 0 })) {
-      const [value, mask] = split(item.value, '/');
-      if (mask !== undefined) throw new TextError(value.at, 'a packet has values, not masks');
+    const masks = text.includes('/');
+    const item = new ItemReader({ text, at: 0 });
+    while (item.next()) {
+      if (masks && item.value.text.includes('/')) {
+        throw new TextError(item.value.at, 'a packet has values, not masks');
+      }
       if (!putItem(bits, item, options)) {
-        throw new TextError(
-          item.key.at,
-          `expected a field or a protocol, found "${item.key.text}"`,
-        );
+        throw new TextError(item.key.at, `expected a field or a protocol, found "${item.name}"`);
       }
     }
     return bits.value.slice();

@@ -8,6 +8,7 @@ import { PORT, type Term } from '../flow.ts';
 import { addTerm, newKey, readField, readNumber, writeField } from '../key.ts';
 import { cutToOption, optionFor, optionIndex } from '../tunnel-options.ts';
 import { matchedField, parseSubfield } from './names.ts';
+import { plainField, putPlain, putWords, type PlainField } from './plain.ts';
 import type { PortOptions } from './ports.ts';
 import { scanFieldNumber } from './scan.ts';
 import { TextError, type Item, type Span } from './span.ts';
@@ -44,19 +45,53 @@ export const protocolWords: readonly (readonly [
   ['mpls', 0x8847],
   ['mplsm', 0x8848],
 ];
-const protocolByWord = new Map(
-  protocolWords.map(([word, type, proto]) => [
+
+/** What a word or a name of a match is about. */
+type Word =
+  | { readonly kind: 'protocol'; readonly ethType: number; readonly ipProto: number | null }
+  | { readonly kind: 'ethernet' }
+  /** `plain`: how its usual values are read; null: as the others. */
+  | { readonly kind: 'field'; readonly target: Field; readonly plain: PlainField | null };
+
+/** The names of a match, each looked up once. */
+const words = new Map<string, Word>([
+  ...protocolWords.map(([word, type, proto]): [string, Word] => [
     word,
-    { type: BigInt(type), proto: proto === undefined ? null : BigInt(proto) },
+    { kind: 'protocol', ethType: type, ipProto: proto ?? null },
   ]),
-);
+  ['eth', { kind: 'ethernet' }],
+]);
+
+function wordOf(name: string): Word | undefined {
+  const known = words.get(name);
+  if (known !== undefined) return known;
+  const target = matchedField(name);
+  if (target === undefined) return undefined;
+  const word = { kind: 'field', target, plain: plainOf(target) } as const;
+  words.set(name, word);
+  return word;
+}
+
+/** Fields that no value is put into without more ado are read as all the others. */
+function plainOf(target: Field): PlainField | null {
+  const special = setters.has(target.name) || notCarried.has(target.name) || target === packetType;
+  return special ? null : plainField(target);
+}
+
+const inPlace = (target: Field): PlainField => {
+  const plain = plainField(target);
+  if (plain === null) throw new RangeError(`${target.name} lies in more than two words`);
+  return plain;
+};
+const typePlace = inPlace(ethType);
+const protocolPlace = inPlace(ipProto);
 
 export interface Bits {
   /** Longer once there is a tunnel option. */
   value: FlowKey;
   mask: FlowKey;
   /** Where fields were spoken of, in the order of the text. */
-  readonly places: { readonly field: Field; readonly span: Span }[];
+  readonly places: { readonly field: Field; readonly at: number }[];
   /** Values that no message carries, which matters where the field is carried at all. */
   readonly wrong: Map<Field, TextError>;
   /** Whether the text itself says what kind of packets it is about. */
@@ -242,7 +277,7 @@ function set(bits: Bits, target: Field, given: RawValue, item: Item, options: Po
   if (!bits.ofPacket && notCarried.has(target.name) && given.mask !== 0n) {
     throw new TextError(key.at, `OpenFlow 1.3 cannot match ${target.name}`);
   }
-  bits.places.push({ field: target, span: key });
+  bits.places.push({ field: target, at: key.at });
   if (target === packetType) bits.typed = true;
   if (target.present !== undefined) putOption(bits, target, given, key, options);
   else {
@@ -298,28 +333,43 @@ function putSubfield(bits: Bits, item: Item, options: PortOptions): void {
 
 /** Puts one item of a match into `bits`; false when it is no part of a match. */
 export function putItem(bits: Bits, item: Item, options: PortOptions): boolean {
-  const { key, value } = item;
-  const protocol = protocolByWord.get(key.text);
-  if (protocol !== undefined) {
-    put(bits, ethType, protocol.type, ethType.exact);
-    if (protocol.proto !== null) put(bits, ipProto, protocol.proto, ipProto.exact);
-    bits.places.push({ field: ethType, span: key });
-    beEthernet(bits);
+  const { name } = item;
+  const word = wordOf(name);
+  if (word === undefined) {
+    if (!name.includes('[')) return false;
+    putSubfield(bits, item, options);
     return true;
   }
-  if (key.text === 'eth') {
-    put(bits, packetType, 0n, packetType.exact);
-    bits.typed = true;
-    return true;
+  switch (word.kind) {
+    case 'protocol':
+      putWords(bits, typePlace, word.ethType);
+      if (word.ipProto !== null) putWords(bits, protocolPlace, word.ipProto);
+      bits.places.push({ field: ethType, at: item.list.at + item.start });
+      beEthernet(bits);
+      break;
+    case 'ethernet':
+      put(bits, packetType, 0n, packetType.exact);
+      bits.typed = true;
+      break;
+    case 'field':
+      putField(bits, word, item, options);
   }
-  const target = matchedField(key.text);
-  if (target !== undefined) {
-    // A name alone asks only that the field be there.
-    const span = value.text === '' ? { text: '0/0', at: key.at } : value;
-    set(bits, target, parseRaw(span, target, options), item, options);
-    return true;
-  }
-  if (!key.text.includes('[')) return false;
-  putSubfield(bits, item, options);
   return true;
+}
+
+function putField(
+  bits: Bits,
+  { target, plain }: Extract<Word, { kind: 'field' }>,
+  item: Item,
+  options: PortOptions,
+): void {
+  const { list, start, from, to } = item;
+  if (plain !== null && putPlain(bits, plain, list.text, from, to)) {
+    bits.places.push({ field: target, at: list.at + start });
+    if (target.needs !== 'none') beEthernet(bits);
+    return;
+  }
+  // A name alone asks only that the field be there.
+  const value = from === to ? { text: '0/0', at: list.at + start } : item.value;
+  set(bits, target, parseRaw(value, target, options), item, options);
 }

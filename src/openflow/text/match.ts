@@ -5,21 +5,15 @@
  * refused here.
  */
 import { VLAN_PRESENT } from '../build.ts';
-import { field, type Field, type FlowKey } from '../fields.ts';
+import { field, type Field } from '../fields.ts';
 import type { Match, Term } from '../flow.ts';
-import {
-  addTerm,
-  compileMatch,
-  newKey,
-  readField,
-  readNumber,
-  type CompiledMatch,
-} from '../key.ts';
+import { addTerm, compileMatch, newKey, readNumber, type CompiledMatch } from '../key.ts';
 import { optionIndex, placeOptions } from '../tunnel-options.ts';
 import { clearedBits, protocolWords, putItem, type Bits } from './match-bits.ts';
 import type { PortOptions } from './ports.ts';
 import { checkPrerequisite, layersOf, REQUIREMENTS, type Layers } from './prerequisites.ts';
-import { items, TextError, type Span } from './span.ts';
+import { parts, termsOf, type Entry } from './match-terms.ts';
+import { ItemReader, TextError, type Span } from './span.ts';
 import { formatMatchValue, type Masked } from './values.ts';
 
 export { clearedBits, putItem } from './match-bits.ts';
@@ -27,214 +21,48 @@ export { clearedBits, putItem } from './match-bits.ts';
 const packetType = field('packet_type');
 const recirculation = field('recirc_id');
 const vlanTci = field('vlan_tci');
-const WORD = 32;
-
-type Condition = (layers: Layers) => boolean;
-/** A field of a canonical match; it is carried where the condition holds, and then its prerequisites must. */
-interface Entry {
-  readonly field: Field;
-  readonly carried: Condition;
-}
-
-const always: Condition = () => true;
-const met =
-  (...any: readonly Field['needs'][]): Condition =>
-  (layers) =>
-    any.some((prerequisite) => checkPrerequisite(prerequisite, layers));
-/** What lies behind the IP header is carried by the protocol alone, of fragments too. */
-const ofProtocol =
-  (protocol: 'tcp' | 'udp' | 'sctp'): Condition =>
-  (layers) =>
-    checkPrerequisite(protocol, { ...layers, laterFragment: false });
-
-const entries = (names: string, carried: Condition = always): Entry[] =>
-  names.split(' ').map((name) => ({ field: field(name), carried }));
-const numbered = (prefix: string, count: number, first = 0) =>
-  Array.from({ length: count }, (_, index) => `${prefix}${first + index}`).join(' ');
-
-/** The parts of a match in the order of a dump. */
-const parts = {
-  beforeType: entries(
-    'pkt_mark recirc_id dp_hash conj_id actset_output ct_state ct_zone ct_mark ct_label ct_nw_src ' +
-      'ct_ipv6_src ct_nw_dst ct_ipv6_dst ct_nw_proto ct_tp_src ct_tp_dst',
-  ),
-  packetType: entries('packet_type'),
-  type: entries('eth_type'),
-  protocol: entries('ip_proto', met('ip')),
-  beforeVlan: entries(
-    `${numbered('reg', 16)} tun_id tun_src tun_dst tun_ipv6_src tun_ipv6_dst tun_gbp_id tun_gbp_flags ` +
-      'tun_erspan_ver tun_erspan_idx tun_erspan_dir tun_erspan_hwid tun_gtpu_flags tun_gtpu_msgtype tun_flags',
-  ),
-  afterTunnel: entries('metadata in_port'),
-  vlan: entries('vlan_tci'),
-  addresses: entries('eth_src eth_dst'),
-  network: [
-    ...entries('ipv6_src ipv6_dst', met('ipv6')),
-    ...entries('ipv6_label', met('ip')),
-    ...entries('arp_spa arp_tpa', met('arp')),
-    ...entries(`nsh_flags nsh_ttl nsh_mdtype nsh_np nsh_spi nsh_si ${numbered('nsh_c', 4, 1)}`),
-    ...entries('ip_src ip_dst', met('ipv4')),
-  ],
-  operation: entries('arp_op', met('arp')),
-  transport: [
-    ...entries('arp_sha arp_tha', met('arp')),
-    ...entries('nw_tos nw_ecn nw_ttl', met('ip')),
-    ...entries('mpls_label mpls_tc mpls_ttl mpls_bos', met('mpls')),
-    ...entries('ip_frag', met('ip')),
-    ...entries('icmp_type icmp_code', met('icmp')),
-    ...entries('icmpv6_type icmpv6_code', met('icmp6')),
-    ...entries('nd_target', met('nd')),
-    ...entries('nd_sll', met('nd_solicit')),
-    ...entries('nd_tll', met('nd_advert')),
-    ...entries('nd_reserved nd_options_type', met('nd')),
-    ...(['tcp', 'udp', 'sctp'] as const).flatMap((name) =>
-      entries(`${name}_src ${name}_dst`, ofProtocol(name)),
-    ),
-    ...entries('tcp_flags', ofProtocol('tcp')),
-  ],
-} as const;
-
-/** What OpenFlow 1.3 can say of a VLAN tag: the id with the present bit under any mask, the priority whole. */
-function carriedVlan({ value, mask }: Masked): Masked {
-  const tag = value & 0x1fffn;
-  const priority = (mask & 0xe000n) !== 0n && tag !== 0n ? 0xe000n : 0n;
-  const carried = (mask & 0x1fffn) | priority;
-  return { value: value & carried, mask: carried };
-}
-
-/** Fields that a message carries whole or not at all, whatever bits of their place are matched. */
-const wholeOnly = new Set(
-  ['icmp_type', 'icmp_code', 'icmpv6_type', 'icmpv6_code', 'nd_options_type'].map(field),
-);
-/** The places, wider than the field, in which such bits are looked for. */
-const placeOf = new Map<Field, Field>([
-  [field('icmp_type'), field('tcp_src')],
-  [field('icmpv6_type'), field('tcp_src')],
-  [field('icmp_code'), field('tcp_dst')],
-  [field('icmpv6_code'), field('tcp_dst')],
-  [field('nd_options_type'), field('tcp_flags')],
-]);
-
-interface PlacedEntry extends Entry {
-  /** Where bits of the field are looked for. */
-  readonly place: Field;
-  /** The mask of an exact match in a place within one word, null in another. */
-  readonly whole: number | null;
-  /** Exact terms of small numbers: such that many flows share. */
-  readonly shared: Map<number, Term>;
-}
-
-/** Terms of one field that are kept to be shared, at most. */
-const MOST_SHARED = 256;
-const canonical = Object.values(parts).flatMap((part: readonly Entry[]) =>
-  part.map((entry): PlacedEntry => {
-    const place = placeOf.get(entry.field) ?? entry.field;
-    const whole = place.bits <= WORD ? Number(place.exact) : null;
-    return { ...entry, place, whole, shared: new Map() };
-  }),
-);
-/** First and last word of each place, beside each other: they are looked at for every match. */
-const words = Uint16Array.from(
-  canonical.flatMap(({ place: { at, bits } }) => [at >>> 5, (at + bits - 1) >>> 5]),
-);
-const ofTuple = new Set(['ct_nw_proto', 'ct_tp_src', 'ct_tp_dst'].map(field));
-const tupleProtocol = field('ct_nw_proto');
-
-/** Refuses a term that would not be taken on the other side of a message. */
-type Refuse = (entry: Entry) => void;
-
-/** What a match says of an entry's field, when it says anything. */
-function maskedOf({ value, mask }: CompiledMatch, entry: PlacedEntry): Masked | null {
-  const { field: target, place, whole } = entry;
-  const told =
-    whole !== null && readNumber(mask, place) === whole
-      ? place.exact
-      : readField(mask, place) & place.exact;
-  if (told === 0n) return null;
-  const under = wholeOnly.has(target) ? target.exact : told;
-  const masked = { value: readField(value, target) & under, mask: under };
-  if (target !== vlanTci) return masked;
-  const carried = carriedVlan(masked);
-  return carried.mask === 0n ? null : carried;
-}
-
-/** Whether a word of an entry's place has any bit set. */
-function touched(mask: FlowKey, index: number): boolean {
-  const last = words[2 * index + 1] ?? 0;
-  for (let word = words[2 * index] ?? 0; word <= last; word += 1) {
-    if (mask[word] !== 0) return true;
-  }
-  return false;
-}
-
-/** What a match says of an entry's field as a term, when it says anything. */
-function termAt(bits: CompiledMatch, entry: PlacedEntry): Term | null {
-  const { field: target, place, whole, shared } = entry;
-  const exact = whole !== null && place === target && target !== vlanTci;
-  const isExact = exact && readNumber(bits.mask, place) === whole;
-  const number = isExact ? readNumber(bits.value, place) : 0;
-  const known = isExact ? shared.get(number) : undefined;
-  if (known !== undefined) return known;
-  const masked = maskedOf(bits, entry);
-  if (masked === null) return null;
-  const term = { field: target, value: masked.value, mask: masked.mask };
-  if (isExact && shared.size < MOST_SHARED) shared.set(number, term);
-  return term;
-}
-
-function termsOf(bits: CompiledMatch, layers: Layers, refuse: Refuse | null): Term[] {
-  const terms: Term[] = [];
-  for (let index = 0; index < canonical.length; index += 1) {
-    // Most of the fields are in no match: this has to be cheap.
-    if (!touched(bits.mask, index)) continue;
-    const entry = canonical[index];
-    if (entry === undefined || !entry.carried(layers)) continue;
-    const term = termAt(bits, entry);
-    if (term === null) continue;
-    if (ofTuple.has(entry.field) && readNumber(bits.value, tupleProtocol) === 0) continue;
-    refuse?.(entry);
-    terms.push(term);
-  }
-  return terms;
-}
 
 /**
  * The match that a switch makes of `bits`, whose layers are `layers`.
  * @throws {TextError} for what OpenFlow 1.3 cannot carry, or would not be taken.
  */
 export function matchOf(bits: Bits, layers: Layers, at: number): Match {
-  const placeOfField = (target: Field) => {
-    const own = bits.places.findLast((place) => place.field === target);
-    const overlaid = bits.places.find(
-      ({ field: { at: from, bits: width } }) =>
-        from < target.at + target.bits && target.at < from + width,
-    );
-    return (own ?? overlaid)?.span.at ?? at;
-  };
   const tci = readNumber(bits.value, vlanTci);
   const priority = readNumber(bits.mask, vlanTci) & 0xe000;
   if (priority !== 0 && (tci & 0x1fff) !== 0 && (tci & VLAN_PRESENT) === 0) {
     throw new TextError(
-      placeOfField(vlanTci),
+      placeOf(vlanTci, bits) ?? at,
       'OpenFlow 1.3 cannot match a VLAN priority without the tag (0x1000)',
     );
   }
-  const terms = termsOf(bits, layers, ({ field: target }) => {
+  const terms = termsOf(bits, layers);
+  for (const { field: target } of terms) {
     const wrong = bits.wrong.get(target);
     if (wrong !== undefined) throw wrong;
-    if (checkPrerequisite(target.needs, layers)) return;
+    if (checkPrerequisite(target.needs, layers)) continue;
     throw new TextError(
-      placeOfField(target),
+      placeOf(target, bits) ?? at,
       `${target.matchName} exists with ${REQUIREMENTS[target.needs]} only`,
     );
-  });
+  }
+  const ethernet = terms.findIndex(({ field: target }) => target === packetType);
+  if (ethernet >= 0 && withoutEthernet(terms, bits.typed)) terms.splice(ethernet, 1);
   if (bits.options.size > 0) {
     const options = [...bits.options.values()];
     terms.push(...(bits.mapped ? options : placeOptions(options)));
   }
-  return withoutEthernet(terms, bits.typed)
-    ? terms.filter((term) => term.field !== packetType)
-    : terms;
+  // As long as it is, and no longer: an array that has grown has room to spare.
+  return terms.slice();
+}
+
+/** Where a match speaks of a field, or of one that overlaps it. */
+function placeOf(target: Field, { places }: Bits): number | undefined {
+  const own = places.findLast((place) => place.field === target);
+  const overlaid = places.find(
+    ({ field: { at: from, bits: width } }) =>
+      from < target.at + target.bits && target.at < from + width,
+  );
+  return (own ?? overlaid)?.at;
 }
 
 /**
@@ -249,9 +77,10 @@ function withoutEthernet(terms: readonly Term[], typed: boolean): boolean {
 
 export function parseMatchSpan(span: Span, options: PortOptions): Match {
   const bits = clearedBits();
-  for (const item of items(span)) {
+  const item = new ItemReader(span);
+  while (item.next()) {
     if (!putItem(bits, item, options)) {
-      throw new TextError(item.key.at, `expected a field or a protocol, found "${item.key.text}"`);
+      throw new TextError(item.key.at, `expected a field or a protocol, found "${item.name}"`);
     }
   }
   return matchOf(bits, layersOf(bits), span.at);
@@ -351,7 +180,7 @@ export function formatMatchItems(
     .toSorted((a, b) => optionIndex(a.field) - optionIndex(b.field));
   const bits = bitsOf(match, options);
   const layers = layersOf(bits);
-  const terms = termsOf(bits, layers, null);
+  const terms = termsOf(bits, layers);
   const printed = new Map<readonly Entry[] | undefined, string[]>();
   for (const term of terms) {
     const { field: target } = term;

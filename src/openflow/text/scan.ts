@@ -28,18 +28,20 @@ function digitAt(text: string, index: number): number {
 const MOST_DIGITS = 13;
 
 /**
- * The value of a text that is nothing but a number, decimal or hexadecimal, in few digits and without
- * a sign or a leading zero: nearly all that dumps have. -1 for any other text, number or not.
+ * The value of what stands between two offsets, when that is nothing but a number, decimal or
+ * hexadecimal, in few digits and without a sign or a leading zero: nearly all that dumps have. -1 for
+ * anything else, number or not.
+ * @param only The radix that it must have; null: either.
  */
-export function plainNumber(text: string): number {
-  const prefixed = text.charCodeAt(0) === CODE.zero && small(text.charCodeAt(1)) === CODE.x;
-  const from = prefixed ? 2 : 0;
+export function scanPlain(text: string, from: number, to: number, only: 10 | null): number {
+  const zero = text.charCodeAt(from) === CODE.zero && to - from > 1;
+  const prefixed = zero && only === null && small(text.charCodeAt(from + 1)) === CODE.x;
+  if (zero && !prefixed) return -1;
+  const start = prefixed ? from + 2 : from;
+  if (to <= start || to - start > MOST_DIGITS) return -1;
   const radix = prefixed ? 16 : 10;
-  const digits = text.length - from;
-  if (digits < 1 || digits > MOST_DIGITS) return -1;
-  if (!prefixed && digits > 1 && text.charCodeAt(0) === CODE.zero) return -1;
   let value = 0;
-  for (let index = from; index < text.length; index += 1) {
+  for (let index = start; index < to; index += 1) {
     const digit = digitAt(text, index);
     if (digit >= radix) return -1;
     value = value * radix + digit;
@@ -47,16 +49,26 @@ export function plainNumber(text: string): number {
   return value;
 }
 
+/** {@link scanPlain} of a whole text. */
+export const plainNumber = (text: string): number => scanPlain(text, 0, text.length, null);
+
 /** As many numbers of two digits, or three in decimal, as there are, between marks; -1: another form. */
-function plainBytes(text: string, mark: number, radix: 10 | 16, count: number): number {
+function plainBytes(
+  text: string,
+  from: number,
+  to: number,
+  mark: number,
+  radix: 10 | 16,
+  count: number,
+): number {
   const most = radix === 10 ? 3 : 2;
   let value = 0;
-  let index = 0;
+  let index = from;
   for (let byte = 0; byte < count; byte += 1) {
     if (byte > 0 && text.charCodeAt(index++) !== mark) return -1;
     const start = index;
     let octet = 0;
-    for (; index < text.length && index - start < most; index += 1) {
+    for (; index < to && index - start < most; index += 1) {
       const digit = digitAt(text, index);
       if (digit >= radix) break;
       octet = octet * radix + digit;
@@ -64,8 +76,17 @@ function plainBytes(text: string, mark: number, radix: 10 | 16, count: number): 
     if (index === start || octet > 0xff) return -1;
     value = value * 256 + octet;
   }
-  return index === text.length ? value : -1;
+  return index === to ? value : -1;
 }
+
+/** A MAC address between two offsets in its usual form; -1: another form. */
+export const scanPlainMac = (text: string, from: number, to: number): number =>
+  plainBytes(text, from, to, CODE.colon, 16, 6);
+
+/** An IPv4 address between two offsets in its usual form; -1: another form. */
+export const scanPlainIpv4 = (text: string, from: number, to: number): number =>
+  plainBytes(text, from, to, CODE.dot, 10, 4);
+
 const negated = (text: string, value: bigint): bigint => (text.startsWith('-') ? -value : value);
 
 /** An integer as C reads it with base 0: decimal, hexadecimal or octal, of any length. */
@@ -117,7 +138,7 @@ const macForm = /^[-+]?(?:0[xX])?[0-9a-fA-F]+(?::[-+]?(?:0[xX])?[0-9a-fA-F]+){5}
 
 /** A MAC address; null when the text is none. */
 export function scanMac(text: string): bigint | null {
-  const plain = plainBytes(text, CODE.colon, 16, 6);
+  const plain = scanPlainMac(text, 0, text.length);
   if (plain >= 0) return BigInt(plain);
   if (!macForm.test(text)) return null;
   return joined(text.split(':').map((part) => octet(part, 16)));
@@ -127,7 +148,7 @@ const ipv4Form = /^[-+]?[0-9]+(?:\.[-+]?[0-9]+){3}$/;
 
 /** An IPv4 address, whose bytes are cut to 8 bits; null when the text is none. */
 export function scanIpv4(text: string): bigint | null {
-  const plain = plainBytes(text, CODE.dot, 10, 4);
+  const plain = scanPlainIpv4(text, 0, text.length);
   if (plain >= 0) return BigInt(plain);
   if (!ipv4Form.test(text)) return null;
   return joined(text.split('.').map((part) => octet(part, 10)));

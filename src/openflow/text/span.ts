@@ -21,13 +21,35 @@ export class TextError extends Error {
   }
 }
 
-export interface Item {
-  readonly key: Span;
+/** One item of a list; its parts are cut out of the text when they are asked for. */
+export class Item {
+  readonly list: Span;
+  name = '';
+  /** `word` has no value. */
+  form: 'word' | 'value' | 'call' = 'word';
+  /** Where in the text of the list the item and its value begin and end. */
+  start = 0;
+  from = 0;
+  to = 0;
+  end = 0;
+
+  constructor(list: Span) {
+    this.list = list;
+  }
+
+  get key(): Span {
+    return { text: this.name, at: this.list.at + this.start };
+  }
+
   /** Empty when there is none. */
-  readonly value: Span;
-  readonly form: 'word' | 'value' | 'call';
+  get value(): Span {
+    return slice(this.list, this.from, this.to);
+  }
+
   /** The item as written. */
-  readonly whole: Span;
+  get whole(): Span {
+    return slice(this.list, this.start, this.end);
+  }
 }
 
 export function slice(span: Span, from: number, to = span.text.length): Span {
@@ -67,8 +89,7 @@ const isMark = (code: number) => code === CODE.equals || code === CODE.colon || 
  * The offset where the value that begins at `from` ends: before a gap, or before the `)` that closes it.
  * What is open at the end of the text ends there: so ovs-ofctl reads it.
  */
-function valueEnd(span: Span, from: number, closing: boolean): number {
-  const { text } = span;
+function valueEnd(text: string, from: number, closing: boolean): number {
   let depth = 0;
   for (let index = from; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
@@ -91,37 +112,51 @@ function closingQuote(text: string, from: number): number {
   return end;
 }
 
-/** The items of a list, in order. */
-export function* items(span: Span): Generator<Item> {
-  const { text } = span;
-  let index = 0;
-  while (index < text.length) {
-    if (isGap(text.charCodeAt(index))) {
-      index += 1;
-      continue;
-    }
-    const start = index;
-    if (text.charCodeAt(index) === CODE.quote) index = valueEnd(span, index, false);
+/** Goes over a list item by item, and is the item that it stands at: dumps have millions of them. */
+export class ItemReader extends Item {
+  /** Goes on to the next item; false: there is none. */
+  next(): boolean {
+    const { list } = this;
+    const { text } = list;
+    let index = this.end;
+    while (index < text.length && isGap(text.charCodeAt(index))) index += 1;
+    if (index >= text.length) return false;
+    this.start = index;
+    if (text.charCodeAt(index) === CODE.quote) index = valueEnd(text, index, false);
     let code = text.charCodeAt(index);
     while (index < text.length && !isGap(code) && !isMark(code)) {
       index += 1;
       code = text.charCodeAt(index);
     }
-    const key = slice(span, start, index);
-    if (index >= text.length || isGap(code)) {
-      yield { key, value: slice(span, index, index), form: 'word', whole: key };
-      continue;
+    this.name = text.slice(this.start, index);
+    if (index >= text.length || isGap(code)) this.#take('word', index, index, index);
+    else if (index === this.start) {
+      throw new TextError(list.at + index, `expected a name before "${text[index]}"`);
+    } else if (code === CODE.open) {
+      const to = valueEnd(text, index + 1, true);
+      // `name(VALUE)->FIELD` is one item, whose value is all of `VALUE)->FIELD`.
+      const arrow = text.startsWith(')->', to);
+      const end = arrow ? valueEnd(text, to + 1, false) : to + 1;
+      this.#take('call', index + 1, arrow ? end : to, end);
+    } else {
+      const end = valueEnd(text, index + 1, false);
+      this.#take('value', index + 1, end, end);
     }
-    if (key.text === '') throw new TextError(key.at, `expected a name before "${text[index]}"`);
-    const called = code === CODE.open;
-    let end = valueEnd(span, index + 1, called);
-    // `name(VALUE)->FIELD` is one item, whose value is all of `VALUE)->FIELD`.
-    const arrow = called && text.startsWith(')->', end);
-    if (arrow) end = valueEnd(span, end + 1, false);
-    const value = slice(span, index + 1, end);
-    index = called && !arrow ? end + 1 : end;
-    yield { key, value, form: called ? 'call' : 'value', whole: slice(span, start, index) };
+    return true;
   }
+
+  #take(form: Item['form'], from: number, to: number, end: number): void {
+    this.form = form;
+    this.from = from;
+    this.to = to;
+    this.end = end;
+  }
+}
+
+/** The items of a list, in order. */
+export function* items(list: Span): Generator<Item> {
+  const reader = new ItemReader(list);
+  while (reader.next()) yield Object.assign(new Item(list), reader);
 }
 
 /** The two sides of the first `mark`; the second is undefined when there is none. */

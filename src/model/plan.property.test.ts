@@ -16,11 +16,14 @@ import {
 import { StoreConflict } from '../store/contract.ts';
 import { nodesOf } from './claims.ts';
 import type { Inputs } from './inputs.ts';
-import type { Kind, Objects } from './objects.ts';
+import type { FixedIp, Kind, Objects, Port } from './objects.ts';
 import { PLANNERS, type Plan } from './plan.ts';
+import { addRouterInterface, removeRouterInterface } from './router-interfaces.ts';
 import { ruleKey } from './rule-key.ts';
-import { Topology } from './topology.ts';
+import { GATEWAY_OWNER, INTERFACE_OWNER, Topology } from './topology.ts';
 import { decodeEntry, prefixesPath } from './tree.ts';
+import { advance, connectedTo, routersOf } from './vpc-moves.ts';
+import { goalOf, isMoving, vpcsOf } from './vpc.ts';
 
 const KINDS = Object.keys(PLANNERS) as Kind[];
 
@@ -29,6 +32,7 @@ const WEIGHTS: readonly Kind[] = [
   ...KINDS,
   ...(['port', 'port', 'port', 'floatingip', 'floatingip', 'floatingip'] as const),
   ...(['router', 'router', 'subnet', 'subnet', 'security_group', 'security_group_rule'] as const),
+  ...(['subnetpool', 'subnetpool', 'network', 'network'] as const),
 ];
 
 /** A VPC with a gateway, two networks in it, and an outside. */
@@ -219,7 +223,23 @@ class Chooser {
     node: () => ({ vtep: this.one('10.9.0.1', '10.9.0.3') }),
   };
 
+  /** Puts a router into a subnet, takes one out, or takes a step of a move. */
+  #wire(): Write {
+    const router = this.id('router');
+    const input = this.maybe(0.7) ? { subnet_id: this.id('subnet') } : { port_id: this.id('port') };
+    const choice = this.#random();
+    if (choice < 0.5) {
+      return ({ topology, context }) => addRouterInterface(topology, router, input, context);
+    }
+    if (choice < 0.8) {
+      return ({ topology, context }) => removeRouterInterface(topology, router, input, context);
+    }
+    const moving = [...this.#world.topology.all('network')].filter(isMoving);
+    return ({ topology, context }) => advance(topology, moving, context);
+  }
+
   write(): Write {
+    if (this.maybe(0.15)) return this.#wire();
     // One kind stands for all: what is chosen for a kind goes to that kind's planner.
     const kind = this.one(...WEIGHTS) as 'port';
     const planner = PLANNERS[kind];
@@ -266,6 +286,15 @@ function faultsOf(world: World): string[] {
     if (world.topology.count(kind) !== all(kind).length) faults.push(`${kind}s are lost`);
   }
 
+  const vpcsAround = (id: string): string[] => {
+    const network = fresh.get('network', id);
+    return network === undefined ? [] : vpcsOf(network).map((vpc) => vpc.id);
+  };
+  /** Such an address is the subnet's, and beside it the interface's. */
+  const isAtGateway = (port: Port, fixed: FixedIp) =>
+    port.device_owner === INTERFACE_OWNER &&
+    fresh.get('subnet', fixed.subnet_id)?.gateway_ip === fixed.ip_address;
+
   const nodes = KINDS.flatMap((kind) =>
     all(kind).flatMap((object) => nodesOf(kind, object, fresh)),
   );
@@ -275,9 +304,9 @@ function faultsOf(world: World): string[] {
   );
   const expected = new Map(nodes.map((node) => [node.path, node.value]));
   for (const network of all('network')) {
-    if (network.vpc.id !== network.id) continue;
+    if (network.vni === null) continue;
     const cidrs = all('subnet')
-      .filter((each) => fresh.get('network', each.network_id)?.vpc.id === network.id)
+      .filter((each) => vpcsAround(each.network_id).includes(network.id))
       .map((each) => each.cidr);
     expected.set(prefixesPath(network.id), JSON.stringify(cidrs.sort()));
   }
@@ -289,15 +318,22 @@ function faultsOf(world: World): string[] {
 
   for (const network of all('network')) {
     refer('router', network.router_id, network.id);
-    refer('network', network.vpc.id, network.id);
-    if (fresh.get('network', network.vpc.id)?.vpc.vni !== network.vpc.vni)
-      faults.push(`VNI of ${network.id}`);
+    refer('network', goalOf(network).id, network.id);
+    refer('network', network.birth_vpc, network.id);
+    for (const { id, vni } of vpcsOf(network)) {
+      const own = fresh.get('network', id)?.vni;
+      // What a network only sends in still may be named after one that is gone.
+      if (own !== vni && (own !== undefined || id === goalOf(network).id))
+        faults.push(`VNI of ${network.id}`);
+    }
+    const connected = connectedTo(fresh, network, {});
+    const together = all('network').filter((each) => goalOf(each).id === goalOf(network).id);
+    if (connected.length !== together.length || connected.some((each) => !together.includes(each)))
+      faults.push(`the VPC of ${network.id} is not what routers connect it to`);
   }
   unique(
     'VNI',
-    all('network')
-      .filter((each) => each.vpc.id === each.id)
-      .map((each) => String(each.vpc.vni)),
+    all('network').flatMap((each) => (each.vni === null ? [] : String(each.vni))),
   );
   unique(
     'router of',
@@ -327,7 +363,9 @@ function faultsOf(world: World): string[] {
   );
   unique('address', [
     ...all('port').flatMap((each) =>
-      each.fixed_ips.map((fixed) => `${each.network_id} ${fixed.ip_address}`),
+      each.fixed_ips
+        .filter((fixed) => !isAtGateway(each, fixed))
+        .map((fixed) => `${each.network_id} ${fixed.ip_address}`),
     ),
     ...all('floatingip').map((each) => `${each.floating_network_id} ${each.floating_ip_address}`),
     ...all('subnet').flatMap((each) =>
@@ -335,14 +373,24 @@ function faultsOf(world: World): string[] {
     ),
   ]);
 
+  unique(
+    'interface',
+    all('port').flatMap((each) =>
+      each.fixed_ips
+        .filter((fixed) => isAtGateway(each, fixed))
+        .map((fixed) => `${each.network_id} ${fixed.ip_address}`),
+    ),
+  );
+
   const subnets = all('subnet').map((subnet) => ({
     subnet,
     prefix: parsePrefix(subnet.cidr),
-    vpc: fresh.get('network', subnet.network_id)?.vpc.id ?? '',
+    vpcs: vpcsAround(subnet.network_id),
   }));
-  for (const [index, { subnet, prefix, vpc }] of subnets.entries()) {
+  for (const [index, { subnet, prefix, vpcs }] of subnets.entries()) {
     refer('network', subnet.network_id, subnet.id);
-    const outer = fresh.get('network', vpc)?.cidr;
+    const born = fresh.get('network', subnet.network_id)?.birth_vpc ?? '';
+    const outer = fresh.get('network', born)?.cidr;
     const whole = outer ? parsePrefix(outer) : null;
     if (
       whole?.version === prefix.version &&
@@ -351,14 +399,17 @@ function faultsOf(world: World): string[] {
       faults.push(`${subnet.cidr} is not inside ${outer}`);
     }
     for (const other of subnets.slice(index + 1)) {
-      if (other.vpc === vpc && prefixesOverlap(prefix, other.prefix))
+      const together = other.vpcs.some((vpc) => vpcs.includes(vpc));
+      if (together && prefixesOverlap(prefix, other.prefix))
         faults.push(`${subnet.cidr} overlaps ${other.subnet.cidr}`);
     }
   }
   for (const router of all('router')) {
     refer('network', router.network_id, router.id);
     const gateway = router.external_gateway_info;
-    const ports = all('port').filter((each) => each.device_id === router.id);
+    const ports = all('port').filter(
+      (each) => each.device_id === router.id && each.device_owner === GATEWAY_OWNER,
+    );
     if (ports.length !== (gateway ? 1 : 0))
       faults.push(`router ${router.id} has ${ports.length} gateway ports`);
     if (!gateway) continue;
@@ -369,6 +420,7 @@ function faultsOf(world: World): string[] {
   }
   for (const port of all('port')) {
     refer('network', port.network_id, port.id);
+    if (port.device_owner === INTERFACE_OWNER) refer('router', port.device_id, port.id);
     for (const group of port.security_groups) refer('security_group', group, port.id);
     for (const fixed of port.fixed_ips) {
       const subnet = fresh.get('subnet', fixed.subnet_id);
@@ -396,8 +448,9 @@ function faultsOf(world: World): string[] {
       faults.push(`fixed address of ${floating.id}`);
     if (router?.external_gateway_info?.network_id !== floating.floating_network_id)
       faults.push(`router of ${floating.id}`);
-    if (fresh.get('network', port?.network_id ?? '')?.vpc.id !== router?.network_id)
-      faults.push(`VPC of ${floating.id}`);
+    const network = fresh.get('network', port?.network_id ?? '');
+    if (network && !routersOf(fresh, network).has(router?.id ?? ''))
+      faults.push(`the router of ${floating.id} is elsewhere`);
   }
   for (const { subnet, prefix } of subnets) {
     let free = prefix.value;
@@ -436,7 +489,8 @@ function attempt(plan: Plan<unknown> | null, world: World, tally: Tally): void {
   try {
     world.run(plan);
     for (const { op, path } of plan.ops) {
-      const done = `${op} ${decodeEntry(path, null)?.kind ?? 'claim'}`;
+      const claim = path.includes('/interfaces/') ? 'interface' : 'claim';
+      const done = `${op} ${decodeEntry(path, null)?.kind ?? claim}`;
       tally.done.set(done, (tally.done.get(done) ?? 0) + 1);
     }
   } catch (error) {
@@ -466,6 +520,8 @@ describe('any sequence of plans', () => {
       }),
       { seed: 20230112, numRuns: 80 },
     );
+    expect(tally.done.get('create interface')).toBeGreaterThan(20);
+    expect(tally.done.get('delete interface')).toBeGreaterThan(4);
     // Neither all refused nor all alike: each kind got its share of what was written.
     for (const kind of KINDS) {
       for (const op of ['create', 'set', 'delete']) {

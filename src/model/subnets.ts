@@ -290,6 +290,22 @@ export function createSubnet(
   return draft.plan(subnet);
 }
 
+/** A router that has the gateway's address keeps it. */
+function checkNoInterface(topology: Topology, { network_id, gateway_ip }: Subnet): void {
+  for (const id of topology.find('interface.by_network', network_id)) {
+    const port = topology.get('port', id);
+    if (port?.fixed_ips.some((fixed) => fixed.ip_address === gateway_ip) !== true) continue;
+    throw refusal(
+      'in_use',
+      'GatewayIpInUse',
+      'gateway_ip',
+      gateway_ip,
+      `is an interface of router ${port.device_id}`,
+      'take the router out of the subnet first',
+    );
+  }
+}
+
 export function updateSubnet(
   topology: Topology,
   id: string,
@@ -304,6 +320,7 @@ export function updateSubnet(
     prefix,
   );
   const gatewayText = gateway && formatIp(gateway);
+  if (gatewayText !== before.gateway_ip) checkNoInterface(topology, before);
   if (gatewayText !== null && gatewayText !== before.gateway_ip) {
     const holder = topology.addresses.holder(before.network_id, gatewayText);
     if (holder !== undefined) {

@@ -56,6 +56,7 @@ describe('what is shown', () => {
       subnets: [subnet.id],
       'router:external': false,
       port_security_enabled: true,
+      dns_domain: '',
       'provider:network_type': 'vxlan',
       'provider:physical_network': null,
       'provider:segmentation_id': expect.any(Number),

@@ -1,13 +1,16 @@
 import { formatIp, formatPrefix, parseIp, parsePrefix } from '../address/index.ts';
-import { defaultGroup } from './security-groups.ts';
+import { extraDhcpOptions } from './dhcp-options.ts';
+import { domainName, domainOf, portName } from './dns-names.ts';
 import { Draft, type Plan, type PlanContext } from './draft.ts';
 import { fixedIpsFor } from './fixed-ips.ts';
 import { disassociated } from './floatingips.ts';
 import type { AddressPairInput, PortInput, PortPatch } from './inputs.ts';
 import { claimMac, freshMac, usableMac } from './macs.ts';
-import type { AddressPair, Port, Status } from './objects.ts';
+import type { AddressPair, FixedIp, Network, Port, Status } from './objects.ts';
+import { defaultGroup } from './security-groups.ts';
 import { plainAddress, type Topology } from './topology.ts';
 import { existing, inUse, invalid, newStandard, refusal, revised } from './values.ts';
+import { profileOf, vifTypeOn } from './vif-types.ts';
 
 /** Of ports that the network itself makes: no security groups, and not to be deleted by hand. */
 export const GATEWAY_OWNER = 'network:router_gateway';
@@ -94,23 +97,6 @@ function checkNoGateway(topology: Topology, port: Port): void {
   }
 }
 
-/** Characters of a profile as JSON: Neutron's limit. */
-const PROFILE_LENGTH = 4095;
-
-function profileOf(given: PortPatch['binding:profile']): Port['binding:profile'] | undefined {
-  if (given === undefined) return undefined;
-  const { length } = JSON.stringify(given);
-  if (length > PROFILE_LENGTH) {
-    throw invalid(
-      'binding:profile',
-      given,
-      'is too long',
-      `give ${PROFILE_LENGTH} characters of JSON at most`,
-    );
-  }
-  return given ?? {};
-}
-
 function checkOwner(deviceOwner: string | undefined): void {
   if (deviceOwner === GATEWAY_OWNER) {
     throw invalid(
@@ -122,8 +108,11 @@ function checkOwner(deviceOwner: string | undefined): void {
   }
 }
 
-/** Adds a port to the plan. */
-export function draftPort(draft: Draft, input: PortInput): Port {
+/**
+ * Adds a port to the plan.
+ * @param allotted its addresses, when they are none that a port may choose; absent: as it asks.
+ */
+export function draftPort(draft: Draft, input: PortInput, allotted?: readonly FixedIp[]): Port {
   const { topology, context } = draft;
   const network = existing(topology, 'network', input.network_id, 'network_id');
   const standard = newStandard(input, context);
@@ -132,15 +121,19 @@ export function draftPort(draft: Draft, input: PortInput): Port {
     ? false
     : (input.port_security_enabled ?? network.port_security_enabled);
   const mac =
-    input.mac_address === undefined
+    input.mac_address === undefined || input.mac_address === null
       ? freshMac(draft, network)
       : claimMac(draft, network, input.mac_address);
+  const host = input['binding:host_id'] ?? '';
+  const dns_domain = domainName(input.dns_domain ?? '');
   const port: Port = {
     name: input.name ?? '',
     network_id: network.id,
     admin_state_up: input.admin_state_up ?? true,
     mac_address: mac,
-    fixed_ips: fixedIpsFor(draft, { network, port: standard.id, mac, had: [] }, input.fixed_ips),
+    fixed_ips:
+      allotted ??
+      fixedIpsFor(draft, { network, port: standard.id, mac, had: [] }, input.fixed_ips),
     allowed_address_pairs: addressPairs(input.allowed_address_pairs ?? [], mac),
     port_security_enabled: secured,
     security_groups:
@@ -149,11 +142,16 @@ export function draftPort(draft: Draft, input: PortInput): Port {
           ? [defaultGroup(draft, standard.project_id)]
           : []
         : groupsGiven(topology, input.security_groups),
+    extra_dhcp_opts: extraDhcpOptions([], input.extra_dhcp_opts ?? []),
+    dns_name: portName(input.dns_name ?? '', domainOf(dns_domain, network)),
+    dns_domain,
     device_id: input.device_id ?? '',
     device_owner: deviceOwner,
-    'binding:host_id': input['binding:host_id'] ?? '',
+    'binding:host_id': host,
     'binding:vnic_type': input['binding:vnic_type'] ?? 'normal',
-    'binding:profile': profileOf(input['binding:profile']) ?? {},
+    'binding:profile': profileOf(input['binding:profile'], 'binding:profile') ?? {},
+    'binding:vif_type': vifTypeOn(topology, host),
+    standby_bindings: [],
     status: 'DOWN',
     // Last: V8 takes a hundred times as long for attributes that follow a spread.
     ...standard,
@@ -192,34 +190,83 @@ function checkFloating(topology: Topology, port: Port): void {
   }
 }
 
+/** The MAC that the port will have; null in the patch asks for a fresh one. */
+function macAfter(draft: Draft, network: Network, before: Port, patch: PortPatch): string {
+  const wanted = patch.mac_address;
+  if (wanted === undefined) return before.mac_address;
+  if (wanted !== null && usableMac(wanted) === before.mac_address) return before.mac_address;
+  if (before['binding:host_id'] !== '') {
+    throw inUse(
+      'PortBound',
+      'port',
+      before.id,
+      `it is bound to ${before['binding:host_id']}, where its VM has MAC ${before.mac_address}`,
+      'unbind it first',
+    );
+  }
+  return wanted === null ? freshMac(draft, network) : claimMac(draft, network, wanted);
+}
+
+/** Pairs that go with the port's own MAC follow it. */
+const pairsAfter = (before: Port, mac: string): readonly AddressPair[] =>
+  before.allowed_address_pairs.map((pair) =>
+    pair.mac_address === before.mac_address ? { ...pair, mac_address: mac } : pair,
+  );
+
+type Bound = Pick<Port, 'binding:host_id' | 'binding:vif_type' | 'standby_bindings'>;
+
+/** Where the port will be: bound anew when it moves, and when nobody was there to take it. */
+function boundAfter(topology: Topology, before: Port, patch: PortPatch): Partial<Bound> {
+  const given = patch['binding:host_id'];
+  const failed = before['binding:vif_type'] === 'binding_failed';
+  if (given === undefined && !(failed && patch.status === 'ACTIVE')) return {};
+  const host = given === undefined ? before['binding:host_id'] : (given ?? '');
+  if (host === before['binding:host_id'] && !failed) return {};
+  return {
+    'binding:host_id': host,
+    'binding:vif_type': vifTypeOn(topology, host),
+    standby_bindings:
+      host === '' ? [] : before.standby_bindings.filter((binding) => binding.host !== host),
+  };
+}
+
+function namesAfter(network: Network, before: Port, patch: PortPatch): Partial<Port> {
+  if (patch.dns_name === undefined && patch.dns_domain === undefined) return {};
+  const dns_domain = domainName(patch.dns_domain ?? before.dns_domain);
+  const dns_name = portName(patch.dns_name ?? before.dns_name, domainOf(dns_domain, network));
+  return { dns_domain, dns_name };
+}
+
 /** Changes a port within the plan. */
-export function redraftPort(draft: Draft, before: Port, patch: PortPatch): Port {
+export function redraftPort(
+  draft: Draft,
+  before: Port,
+  patch: PortPatch,
+  allotted?: readonly FixedIp[],
+): Port {
   const { topology, context } = draft;
   const network = existing(topology, 'network', before.network_id, 'network_id');
-  const mac =
-    patch.mac_address === undefined || usableMac(patch.mac_address) === before.mac_address
-      ? before.mac_address
-      : claimMac(draft, network, patch.mac_address);
+  const mac = macAfter(draft, network, before, patch);
   const moved = mac !== before.mac_address;
-  const host = patch['binding:host_id'];
   const owner = { network, port: before.id, mac, had: before.fixed_ips };
-  const pairs = moved
-    ? before.allowed_address_pairs.map((pair) =>
-        pair.mac_address === before.mac_address ? { ...pair, mac_address: mac } : pair,
-      )
-    : undefined;
   const settled = {
     mac_address: mac,
     fixed_ips:
-      patch.fixed_ips || moved
+      allotted ??
+      (patch.fixed_ips || moved
         ? fixedIpsFor(draft, owner, patch.fixed_ips ?? before.fixed_ips)
-        : undefined,
+        : undefined),
     allowed_address_pairs: patch.allowed_address_pairs
       ? addressPairs(patch.allowed_address_pairs, mac)
-      : pairs,
+      : moved
+        ? pairsAfter(before, mac)
+        : undefined,
     security_groups: patch.security_groups && groupsGiven(topology, patch.security_groups),
-    'binding:host_id': host === undefined ? undefined : (host ?? ''),
-    'binding:profile': profileOf(patch['binding:profile']),
+    extra_dhcp_opts: extraDhcpOptions(before.extra_dhcp_opts, patch.extra_dhcp_opts ?? []),
+    'binding:host_id': undefined,
+    'binding:profile': profileOf(patch['binding:profile'], 'binding:profile'),
+    ...namesAfter(network, before, patch),
+    ...boundAfter(topology, before, patch),
     status: statusOf(before, patch),
   };
   const after = revised(before, { ...patch, ...settled }, context);

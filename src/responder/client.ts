@@ -8,8 +8,11 @@ import {
   type Ip,
   type Prefix,
 } from '../address/index.ts';
+import { Failure } from '../base/failure.ts';
+import { domainOf } from '../model/dns-names.ts';
 import type { Port, Subnet } from '../model/objects.ts';
 import type { TopologyReader } from '../model/topology.ts';
+import { namedDhcpOption, type NamedDhcpOption } from '../packet/index.ts';
 
 export interface FixedAddress {
   readonly ip: bigint;
@@ -25,6 +28,9 @@ interface Lent {
   readonly prefix: Prefix;
 }
 
+/** Options by code; null: not to be told of at all. */
+export type ExtraOptions = ReadonlyMap<number, Uint8Array | null>;
+
 export interface Client {
   readonly mac: bigint;
   /** Whether it must send as itself. */
@@ -35,6 +41,12 @@ export interface Client {
   readonly mtu: number;
   /** In the port's order. */
   readonly addresses: readonly FixedAddress[];
+  /** What its owner named it; empty: after its address. */
+  readonly name: string;
+  /** That it searches in, without a dot at the end. */
+  readonly domain: string;
+  /** What its owner wants it told beside, or instead of, what its subnets say. */
+  readonly extra: Readonly<Record<4 | 6, ExtraOptions>>;
   readonly lent: readonly Lent[];
 }
 
@@ -53,6 +65,26 @@ function fixedAddresses(port: Port, topology: TopologyReader): FixedAddress[] {
   });
 }
 
+/** null, too, for one that a newer server let in and that is not known here. */
+function readOption(version: 4 | 6, name: string, value: string): NamedDhcpOption | null {
+  try {
+    return namedDhcpOption(version, name, value);
+  } catch (error) {
+    if (error instanceof Failure) return null;
+    throw error;
+  }
+}
+
+function extraOptions({ extra_dhcp_opts }: Port, version: 4 | 6): ExtraOptions {
+  const options = new Map<number, Uint8Array | null>();
+  for (const { opt_name, opt_value, ip_version } of extra_dhcp_opts) {
+    if (ip_version !== version) continue;
+    const option = readOption(version, opt_name, opt_value);
+    if (option !== null) options.set(option.code, option.data);
+  }
+  return options;
+}
+
 /** null for a port whose network or which itself does not exist (any more) or is down. */
 export function clientOf(portId: string, topology: TopologyReader): Client | null {
   const port = topology.get('port', portId);
@@ -64,6 +96,9 @@ export function clientOf(portId: string, topology: TopologyReader): Client | nul
     vpc: network.vpc.id,
     mtu: network.mtu,
     addresses: fixedAddresses(port, topology),
+    name: port.dns_name,
+    domain: domainOf(port.dns_domain, network),
+    extra: { 4: extraOptions(port, 4), 6: extraOptions(port, 6) },
     lent: port.allowed_address_pairs.map(({ ip_address, mac_address }) => ({
       mac: parseMac(mac_address),
       prefix: prefixOfPair(ip_address),

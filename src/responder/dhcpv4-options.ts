@@ -2,16 +2,16 @@
 import { formatIpv4, parseIp, parsePrefix, prefixMask, prefixRange } from '../address/index.ts';
 import { assemble } from '../packet/assemble.ts';
 import { asciiBytes } from '../packet/domain.ts';
-import { DHCP_OPTION, DHCPV4_FIXED_LENGTH, type Dhcpv4 } from '../packet/index.ts';
-import type { FixedAddress } from './client.ts';
-import { DOMAIN, LEASE_SECONDS } from './lease.ts';
+import { DHCP_OPTION, DHCPV4_FIXED_LENGTH, NEXT_SERVER, type Dhcpv4 } from '../packet/index.ts';
+import { hostName } from '../model/dns-names.ts';
+import type { Client, FixedAddress } from './client.ts';
+import { LEASE_SECONDS } from './lease.ts';
 
 /** An address that a client may have, and who it has it from. */
 export interface Lease {
   readonly address: FixedAddress;
   readonly server: bigint;
-  /** Bytes. */
-  readonly mtu: number;
+  readonly client: Client;
 }
 
 type Options = ReadonlyMap<number, Uint8Array>;
@@ -53,8 +53,6 @@ function dnsServers({ address: { subnet } }: Lease): Uint8Array | null {
   return ips(subnet.dns_nameservers.map((text) => parseIp(text).value));
 }
 
-const DOMAIN_BYTES = asciiBytes(DOMAIN);
-
 interface Parameter {
   readonly code: number;
   /** Sent unasked too: packets of another size die in the tunnel. */
@@ -71,18 +69,18 @@ const PARAMETERS: readonly Parameter[] = [
     code: DHCP_OPTION.subnetMask,
     value: ({ address: { prefix } }) => ipOption(prefixMask(4, prefix.length)),
   },
-  { code: DHCP_OPTION.mtu, forced: true, value: ({ mtu }) => u16(mtu) },
+  { code: DHCP_OPTION.mtu, forced: true, value: ({ client }) => u16(client.mtu) },
   {
     code: DHCP_OPTION.router,
     value: ({ address: { gateway } }) => (gateway === null ? null : ipOption(gateway)),
   },
   { code: DHCP_OPTION.classlessRoutes, value: classlessRoutes },
   { code: DHCP_OPTION.dnsServers, value: dnsServers },
-  { code: DHCP_OPTION.domainName, value: () => DOMAIN_BYTES },
+  { code: DHCP_OPTION.domainName, value: ({ client }) => asciiBytes(client.domain) },
   {
     code: DHCP_OPTION.hostName,
-    // As Neutron names it, so that images find the name they expect.
-    value: ({ address }) => asciiBytes(`host-${formatIpv4(address.ip).replaceAll('.', '-')}`),
+    value: ({ address, client }) =>
+      asciiBytes(hostName(client.name, client.domain, formatIpv4(address.ip))),
   },
   {
     code: DHCP_OPTION.broadcastAddress,
@@ -90,6 +88,12 @@ const PARAMETERS: readonly Parameter[] = [
   },
   { code: DHCP_OPTION.oldClasslessRoutes, onRequest: true, value: classlessRoutes },
 ];
+
+/** Where the client loads its boot file from, which the header says; 0: nowhere. */
+export function nextServer({ client }: Lease): bigint {
+  const address = client.extra[4].get(NEXT_SERVER) ?? new Uint8Array();
+  return address.reduce((value, octet) => (value << 8n) | BigInt(octet), 0n);
+}
 
 /** Bytes of an option that is not in parts. */
 const LONGEST_OPTION = 255;
@@ -130,13 +134,19 @@ export function parameters(
   const options = new Map(before);
   let room = roomFor(request);
   for (const data of options.values()) room -= sizeOf(data);
-  const isWanted = wanted(request);
-  for (const parameter of PARAMETERS) {
-    if (!isWanted(parameter)) continue;
-    const data = parameter.value(lease);
-    if (data === null || sizeOf(data) > room) continue;
+  const put = (code: number, data: Uint8Array | null) => {
+    if (data === null || sizeOf(data) > room) return;
     room -= sizeOf(data);
-    options.set(parameter.code, data);
+    options.set(code, data);
+  };
+  const isWanted = wanted(request);
+  const extra = lease.client.extra[4];
+  // Whoever gave a port options of its own wants it to have them, listed by the client or not.
+  for (const [code, data] of extra) if (code !== NEXT_SERVER) put(code, data);
+  for (const parameter of PARAMETERS) {
+    if (isWanted(parameter) && !extra.has(parameter.code)) {
+      put(parameter.code, parameter.value(lease));
+    }
   }
   return options;
 }

@@ -14,7 +14,7 @@ import {
 import type { Dhcpv4 } from '../packet/index.ts';
 import { malformed, reply, silence, type Answer, type Sent } from './answer.ts';
 import { addressesIn, mayUseMac, type Client } from './client.ts';
-import { echoed, ipOption, leaseTimes, parameters, type Lease } from './dhcpv4-options.ts';
+import { echoed, ipOption, leaseTimes, nextServer, parameters, type Lease } from './dhcpv4-options.ts';
 import { ends4, openIpv4, openUdp, sealUdp4 } from './envelope.ts';
 
 const BROADCAST = { ip: 0xffff_ffffn, mac: 0xffff_ffff_ffffn } as const;
@@ -36,7 +36,7 @@ function leasesOf(client: Client): Lease[] {
     .map((address) => ({
       address,
       server: address.gateway ?? SERVER_WITHOUT_GATEWAY,
-      mtu: client.mtu,
+      client,
     }));
 }
 
@@ -71,7 +71,7 @@ function send(
     xid: request.xid,
     secs: 0,
     broadcast: request.broadcast,
-    serverAddress: 0n,
+    serverAddress: what === 'dhcp_nak' ? 0n : nextServer(lease),
     relayAddress: 0n,
     clientMac: request.clientMac,
     ...fields,

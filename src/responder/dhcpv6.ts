@@ -34,7 +34,7 @@ import {
   openUdp,
   sealUdp6,
 } from './envelope.ts';
-import { DOMAIN, LEASE_SECONDS } from './lease.ts';
+import { LEASE_SECONDS } from './lease.ts';
 
 /** DUID-UUID (RFC 6355): the VPC's, so that a VM knows its server again on every node. */
 const DUID_UUID = 4;
@@ -57,6 +57,7 @@ function roleOf(subnet: Subnet): Role | null {
 
 interface Request {
   readonly message: Dhcpv6;
+  readonly client: Client;
   /** What the port is given. */
   readonly addresses: readonly FixedAddress[];
   /** The subnets that configuration comes from. */
@@ -148,13 +149,13 @@ function associations({ message, addresses }: Request): Dhcpv6Option[] {
 
 interface Parameter {
   readonly code: number;
-  readonly value: (subnets: readonly Subnet[]) => Uint8Array | null;
+  readonly value: (request: Request) => Uint8Array | null;
 }
 
 const PARAMETERS: readonly Parameter[] = [
   {
     code: DHCPV6_OPTION.dnsServers,
-    value: (subnets) => {
+    value: ({ subnets }) => {
       const servers = new Set(subnets.flatMap((subnet) => subnet.dns_nameservers));
       if (servers.size === 0) return null;
       return assemble((writer) => {
@@ -164,7 +165,7 @@ const PARAMETERS: readonly Parameter[] = [
   },
   {
     code: DHCPV6_OPTION.domainList,
-    value: () => assemble((writer) => writeDomain(writer, DOMAIN)),
+    value: ({ client }) => assemble((writer) => writeDomain(writer, client.domain)),
   },
   {
     code: DHCPV6_OPTION.informationRefresh,
@@ -172,8 +173,22 @@ const PARAMETERS: readonly Parameter[] = [
   },
 ];
 
+/** Bytes of a port's own options that are told: an answer has to fit a frame. */
+const EXTRA_BYTES = 1000;
+
+/** Whoever gave a port options of its own wants it to have them, listed by the client or not. */
+function ownOptions({ client }: Request): Dhcpv6Option[] {
+  let room = EXTRA_BYTES;
+  return [...client.extra[6]].flatMap(([code, data]) => {
+    if (data === null || data.length + 4 > room) return [];
+    room -= data.length + 4;
+    return { code, data };
+  });
+}
+
 /** What the client's option request lists; all of it to one that sent no list. */
-function configuration({ message, subnets }: Request): Dhcpv6Option[] {
+function configuration(request: Request): Dhcpv6Option[] {
+  const { message, client } = request;
   const list = find(message, DHCPV6_OPTION.optionRequest);
   const isWanted = (code: number) => {
     if (list === undefined) return true;
@@ -182,10 +197,11 @@ function configuration({ message, subnets }: Request): Dhcpv6Option[] {
     }
     return false;
   };
-  return PARAMETERS.flatMap(({ code, value }) => {
-    const data = isWanted(code) ? value(subnets) : null;
+  const common = PARAMETERS.flatMap(({ code, value }) => {
+    const data = isWanted(code) && !client.extra[6].has(code) ? value(request) : null;
     return data === null ? [] : { code, data };
   });
+  return [...ownOptions(request), ...common];
 }
 
 /** A message's type and what it says. */
@@ -292,6 +308,7 @@ export function answerDhcpv6(bytes: Uint8Array, client: Client): Answer {
   if (objected !== null) return objected;
   const said = handler.answer({
     message,
+    client,
     serverId,
     addresses: served.filter(({ subnet }) => roleOf(subnet) === 'addresses'),
     subnets: served.map(({ subnet }) => subnet),

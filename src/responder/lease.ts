@@ -2,6 +2,3 @@
 
 /** Seconds that an address is lent for. It never changes hands, so the time only bounds how late changed options arrive. */
 export const LEASE_SECONDS = 86_400;
-
-/** The domain that VMs search in, Neutron's default. */
-export const DOMAIN = 'openstacklocal';

@@ -14,7 +14,6 @@ import {
   UNSPECIFIED,
   type Route,
 } from './envelope.ts';
-import { DOMAIN } from './lease.ts';
 
 /**
  * Seconds for which hosts keep router and name servers without hearing of them again: the most
@@ -78,7 +77,7 @@ function optionsOf(client: Client, subnets: readonly Advertised[]): NdOption[] {
             servers: [...servers].map((text) => parseIp(text).value),
           } as const,
         ]),
-    { kind: 'dns_search', lifetime: ROUTER_LIFETIME, domains: [DOMAIN] },
+    { kind: 'dns_search', lifetime: ROUTER_LIFETIME, domains: [client.domain] },
   ];
 }
 

@@ -28,6 +28,7 @@ export const networks = resource({
     ]),
     'router:external': settable(bool()),
     port_security_enabled: settable(bool()),
+    dns_domain: settable(text()),
     'provider:network_type': constant(choice('vxlan'), 'vxlan'),
     'provider:physical_network': constant(nullable(text()), null),
     'provider:segmentation_id': derived(

@@ -1,4 +1,5 @@
-import type { FixedIp, Port } from '../../model/objects.ts';
+import { dnsAssignments } from '../../model/dns-names.ts';
+import type { FixedIp, Node, Port, VifType } from '../../model/objects.ts';
 import { derived, fixed, ID, resource, settable, shown, STANDARD } from '../rest/resource.ts';
 import {
   address,
@@ -10,20 +11,34 @@ import {
   nullable,
   optional,
   record,
+  shownList,
   text,
   uuid,
 } from '../rest/schemas.ts';
 
-/** What Nova needs to plug a port of ours: a plain OVS port of br-int. */
-const VIF_DETAILS = {
-  connectivity: 'l2',
-  port_filter: true,
-  ovs_hybrid_plug: false,
-  datapath_type: 'netdev',
-  bridge_name: 'br-int',
-} as const;
+/** Characters of a port's id in its socket's name: as Neutron, and short enough for an interface. */
+const SOCKET_ID = 11;
 
-const isBound = (port: Port): boolean => port['binding:host_id'] !== '';
+/** What Nova needs to plug a port of ours into br-int. */
+function vifDetails(port: Port['id'], vif: VifType, node: Node | undefined) {
+  const common = {
+    connectivity: 'l2',
+    port_filter: true,
+    ovs_hybrid_plug: false,
+    datapath_type: node?.datapath?.type ?? 'netdev',
+    bridge_name: 'br-int',
+  };
+  const sockets = node?.datapath?.vhostuser_socket_dir;
+  if (vif === 'ovs') return common;
+  if (vif !== 'vhostuser' || !sockets) return {};
+  return {
+    ...common,
+    // QEMU makes the socket and the switch connects to it, so that either may be restarted.
+    vhostuser_mode: 'server',
+    vhostuser_ovs_plug: true,
+    vhostuser_socket: `${sockets}/vhu${port.slice(0, SOCKET_ID)}`,
+  };
+}
 
 /** The tests of `fixed_ips=<test>=<value>`. */
 const FIXED_IP_TESTS = new Map<string, (fixed: FixedIp, value: string) => boolean>([
@@ -38,6 +53,8 @@ function matchesFixedIps(shown: unknown, wanted: string): boolean {
   return test !== undefined && (shown as readonly FixedIp[]).some((fixed) => test(fixed, value));
 }
 
+const VIF_TYPES = choice('ovs', 'vhostuser', 'unbound', 'binding_failed');
+
 export const ports = resource({
   kind: 'port',
   collection: 'ports',
@@ -47,7 +64,7 @@ export const ports = resource({
     ...ID,
     name: settable(text(), { index: 'port.by_name' }),
     network_id: fixed(uuid(), { required: true, index: 'port.by_network' }),
-    mac_address: settable(mac(), { index: 'port.by_mac' }),
+    mac_address: settable(nullable(mac()), { index: 'port.by_mac' }),
     fixed_ips: settable(
       list(record({ subnet_id: optional(uuid()), ip_address: optional(address()) })),
       { filter: matchesFixedIps },
@@ -64,12 +81,39 @@ export const ports = resource({
     'binding:host_id': settable(nullable(text()), { index: 'port.by_host' }),
     'binding:profile': settable(nullable(freeForm()), { filter: false }),
     'binding:vnic_type': settable(choice('normal')),
-    'binding:vif_type': derived(choice('ovs', 'unbound'), (port: Port) =>
-      isBound(port) ? 'ovs' : 'unbound',
+    'binding:vif_type': shown(VIF_TYPES),
+    'binding:vif_details': derived(
+      freeForm(),
+      (port: Port, topology) =>
+        vifDetails(
+          port.id,
+          port['binding:vif_type'],
+          topology.get('node', port['binding:host_id']),
+        ),
+      { filter: false },
     ),
-    'binding:vif_details': derived(freeForm(), (port: Port) => (isBound(port) ? VIF_DETAILS : {}), {
-      filter: false,
-    }),
+    extra_dhcp_opts: settable(
+      nullable(
+        list(
+          record({
+            opt_name: text(64, 1),
+            opt_value: nullable(text()),
+            ip_version: optional(choice(4, 6, '4', '6')),
+          }),
+        ),
+      ),
+      { filter: false },
+    ),
+    dns_name: settable(text()),
+    dns_domain: settable(text()),
+    dns_assignment: derived(
+      shownList(record({ ip_address: address(), hostname: text(), fqdn: text() })),
+      (port: Port, topology) => {
+        const network = topology.get('network', port.network_id);
+        return network === undefined ? [] : dnsAssignments(port, network);
+      },
+      { filter: false },
+    ),
     ...STANDARD,
   },
 });

@@ -30,6 +30,11 @@ function port(n: number, changes: Partial<Port> = {}): Port {
     'binding:host_id': '',
     'binding:vnic_type': 'normal',
     'binding:profile': {},
+    'binding:vif_type': 'unbound',
+    standby_bindings: [],
+    extra_dhcp_opts: [],
+    dns_name: '',
+    dns_domain: '',
     status: 'DOWN',
     ...changes,
   };

@@ -8,6 +8,7 @@ import {
   type Prefix,
 } from '../../address/index.ts';
 import type { Port } from '../../model/objects.ts';
+import { hostsOf } from '../../model/topology.ts';
 import type { MaskedValue, Protocol } from '../../openflow/build.ts';
 import type { Flow, Match } from '../../openflow/flow.ts';
 import { encodeCookie, MODULE, type ModuleName } from '../cookies.ts';
@@ -106,7 +107,10 @@ export function prefixValue({ version, value, length }: Prefix): MaskedValue {
   return { value, mask: prefixMask(version, length) };
 }
 
-/** A port that is bound to this node, plugged and up, as its network is: the one kind that packets go in and out of. */
+/**
+ * A port that is bound to this node or prepared on it, plugged and up, as its network is: the one
+ * kind that packets go in and out of. What is sent to a prepared one still goes to where it is.
+ */
 export interface LocalPort extends Attachment {
   readonly port: Port;
   readonly vpc: string;
@@ -117,7 +121,7 @@ export function localPort(portId: string, view: View, local: LocalReader): Local
   const attachment = local.attachment(portId);
   const port = view.get('port', portId);
   if (attachment === undefined || port === undefined) return null;
-  if (port['binding:host_id'] !== local.identity.node || !isUp(port, view)) return null;
+  if (!hostsOf(port).includes(local.identity.node) || !isUp(port, view)) return null;
   const vpc = view.fact(vpcOfNetwork, port.network_id);
   const vni = vpc === undefined ? undefined : view.fact(vniOf, vpc);
   return vpc === undefined || vni === undefined ? null : { ...attachment, port, vpc, vni };

@@ -80,6 +80,8 @@ describe('what is shown', () => {
       enable_dhcp: true,
       ipv6_ra_mode: null,
       ipv6_address_mode: null,
+      subnetpool_id: null,
+      service_types: [],
       resource_pool: 'N1',
     });
   });

@@ -16,7 +16,7 @@ import { RESOURCES } from './resources/index.ts';
 import { badRequest, shorten } from './rest/check.ts';
 import { discovery } from './rest/discovery.ts';
 import { BODY_LIMIT, INTERNAL, refuseConnection, replyTo } from './rest/errors.ts';
-import { acceptJson } from './rest/json.ts';
+import { acceptJson, writeJson } from './rest/json.ts';
 import { resourceRoutes } from './rest/router.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -56,6 +56,7 @@ export function createApp({ runtime, log, guarded, callerOf }: AppOptions): Fast
     schemaErrorFormatter: ([error]) => complaintOf(error),
   });
   acceptJson(app);
+  app.setReplySerializer(writeJson);
   observeRequests(app);
   if (guarded) app.addHook('onRequest', refuseForeignPages);
   app.decorateRequest('caller');

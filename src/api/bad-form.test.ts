@@ -313,8 +313,8 @@ const form: readonly Refusal[] = [
       },
     },
     status: 400,
-    type: HTTP,
-    says: ['port_range_min', '70000 is not an integer from 0 to 65535'],
+    type: 'SecurityGroupInvalidPortValue',
+    says: ['port_range_min', 'Invalid value for port 70000', '65535'],
   },
   {
     what: 'an unknown path',

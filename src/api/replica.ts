@@ -1,5 +1,6 @@
 import type { TreeOp } from '../base/tree.ts';
 import type { Change, Kind, Objects } from '../model/objects.ts';
+import type { DefaultQuotas } from '../model/default-quotas.ts';
 import { type DependencyKey, Topology } from '../model/topology.ts';
 import { decodeEntry } from '../model/tree.ts';
 import type { StoreChange, StoreCommit, StoreEntry } from '../store/contract.ts';
@@ -15,8 +16,13 @@ export interface Applied {
  * needs. Only commits of the store change it for good.
  */
 export class Replica {
-  readonly topology = new Topology();
+  readonly topology: Topology;
   readonly #versions = new Map<string, number>();
+
+  /** @param quotas Limits of projects that have none of their own; left out: none at all. */
+  constructor(quotas?: DefaultQuotas) {
+    this.topology = new Topology(quotas);
+  }
 
   /** The version of the tree's node at `path`, undefined when there is none. */
   version(path: string): number | undefined {

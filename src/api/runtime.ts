@@ -3,7 +3,7 @@ import { Failure } from '../base/failure.ts';
 import type { TreeOp } from '../base/tree.ts';
 import type { Change } from '../model/objects.ts';
 import type { Plan, PlanContext, Requester } from '../model/plan.ts';
-import { NO_QUOTAS, type DefaultQuotas } from '../model/quota-slots.ts';
+import type { DefaultQuotas } from '../model/default-quotas.ts';
 import type { DependencyKey, Topology } from '../model/topology.ts';
 import { ROOT } from '../model/tree.ts';
 import { RevisionGone, type Store, StoreConflict, type Watch } from '../store/contract.ts';
@@ -82,7 +82,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<OpenRuntime>
 
 class StoreRuntime implements Runtime {
   readonly #options: RuntimeOptions;
-  readonly #replica = new Replica();
+  readonly #replica: Replica;
   readonly #listeners = new Set<Listener>();
   /** Paths that are about to change, by writes of ours or of others, until they have. */
   readonly #claims = new Map<string, Promise<void>>();
@@ -97,6 +97,7 @@ class StoreRuntime implements Runtime {
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
+    this.#replica = new Replica(options.quotas);
   }
 
   get storeId(): string {
@@ -192,7 +193,7 @@ class StoreRuntime implements Runtime {
   }
 
   #context(now: string, caller: Requester): PlanContext {
-    const { defaultSecurityGroup, quotas = NO_QUOTAS, underlayMtu } = this.#options;
+    const { defaultSecurityGroup, underlayMtu } = this.#options;
     const { newId = randomUUID, random = Math.random } = this.#options;
     return {
       now,
@@ -202,7 +203,6 @@ class StoreRuntime implements Runtime {
       isClaimed: (path) => this.#claims.has(path),
       version: (path) => this.#replica.version(path),
       defaultSecurityGroup,
-      quotas,
       underlayMtu,
     };
   }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { Failure } from '../base/failure.ts';
+import { NEUTRON_QUOTAS } from '../model/default-quotas.ts';
 import type { Store } from '../store/contract.ts';
 import { sound } from './alarms.ts';
 import { createApp } from './app.ts';
@@ -60,6 +61,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     store,
     defaultSecurityGroup,
     underlayMtu,
+    // Where nobody says who they are, there are no projects to keep from each other.
+    ...(gate === null ? {} : { quotas: NEUTRON_QUOTAS }),
     onListenerError: (error) => sound(log, 'listener_failed', { err: error }),
   });
   const open = gate === null && credentials === null;

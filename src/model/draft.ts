@@ -1,7 +1,7 @@
 import type { TreeOp } from '../base/tree.ts';
 import { claimsOf, nodesOf, ownNode, type Claim } from './claims.ts';
 import type { Kind, Network, Objects } from './objects.ts';
-import { withSlot, type DefaultQuotas } from './quota-slots.ts';
+import { withSlot } from './quota-slots.ts';
 import type { Topology } from './topology.ts';
 import { pathOf, prefixesPath } from './tree.ts';
 import { vpcsOf } from './vpc.ts';
@@ -28,8 +28,6 @@ export interface PlanContext {
   version(path: string): number | undefined;
   /** Neutron's default groups and rules; off: new ports have no group, new groups no rules. */
   readonly defaultSecurityGroup: boolean;
-  /** Limits of projects that have none of their own. */
-  readonly quotas: DefaultQuotas;
   /** Bytes; a network's mtu is 50 less. */
   readonly underlayMtu: number;
 }

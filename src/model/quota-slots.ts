@@ -3,34 +3,6 @@ import type { Draft } from './draft.ts';
 import { COUNTED, type CountedKind, type Kind, type Objects } from './objects.ts';
 import { slotPath } from './tree.ts';
 
-/** Limits of a project that has none of its own, by what they count; -1: any number. */
-export type DefaultQuotas = Readonly<Record<CountedKind, number>>;
-
-/** Neutron's. */
-export const NEUTRON_QUOTAS: DefaultQuotas = {
-  network: 100,
-  subnet: 100,
-  subnetpool: -1,
-  port: 500,
-  router: 10,
-  floatingip: 50,
-  security_group: 10,
-  security_group_rule: 100,
-  rbac_policy: 10,
-};
-
-export const NO_QUOTAS: DefaultQuotas = {
-  network: -1,
-  subnet: -1,
-  subnetpool: -1,
-  port: -1,
-  router: -1,
-  floatingip: -1,
-  security_group: -1,
-  security_group_rule: -1,
-  rbac_policy: -1,
-};
-
 const isCounted = (kind: string): kind is CountedKind =>
   (COUNTED as readonly string[]).includes(kind);
 
@@ -52,7 +24,7 @@ export function withSlot<K extends Kind>(draft: Draft, kind: K, object: Objects[
   const { topology, context } = draft;
   const project = object.project_id;
   const own = topology.get('quota', project);
-  const limit = own?.limits[kind] ?? context.quotas[kind];
+  const limit = own?.limits[kind] ?? topology.quotas[kind];
   if (limit < 0) return object;
   if (own !== undefined) draft.unchanged('quota', own);
   const left = limit - topology.usage.count(kind, project);

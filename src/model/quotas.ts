@@ -11,16 +11,9 @@ import { existing, invalid, revised } from './values.ts';
 
 const MOST = 2 ** 31 - 1;
 
-/**
- * A project's limits as they hold for it; -1: any number.
- * @param defaults For what the project has no limit of its own.
- */
-export function limitsOf(
-  topology: Topology,
-  project: string,
-  defaults: Readonly<Record<CountedKind, number>>,
-): Record<CountedKind, number> {
-  return { ...defaults, ...topology.get('quota', project)?.limits };
+/** A project's limits as they hold for it; -1: any number. */
+export function limitsOf(topology: Topology, project: string): Record<CountedKind, number> {
+  return { ...topology.quotas, ...topology.get('quota', project)?.limits };
 }
 
 function checkLimit(topology: Topology, project: string, kind: CountedKind, limit: number): void {

@@ -1,4 +1,5 @@
-import { formatPrefix, hostPrefix, parseIp, parsePrefix } from '../address/index.ts';
+import { formatIp, hostPrefix, parseIp, parsePrefixAround } from '../address/index.ts';
+import { Failure } from '../base/failure.ts';
 import { Draft, type Plan, type PlanContext } from './draft.ts';
 import type { SecurityGroupRuleInput, SecurityGroupRulePatch } from './inputs.ts';
 import type { SecurityGroupRule } from './objects.ts';
@@ -47,28 +48,39 @@ type PortRange = Pick<SecurityGroupRule, 'port_range_min' | 'port_range_max'>;
 
 const ANY_PORT: PortRange = { port_range_min: null, port_range_max: null };
 
+/** A refusal in the words that clients of Neutron look for. */
+function refused(
+  code: string,
+  message: string,
+  field: string,
+  value: unknown,
+  remedy: string,
+): Failure {
+  return new Failure('invalid', code, message, { field, value, remedy });
+}
+
 function checkPorts(min: number | null, max: number | null): void {
   for (const [field, port] of [
     ['port_range_min', min],
     ['port_range_max', max],
   ] as const) {
     if (port !== null && !(port >= 1 && port <= MOST_PORT)) {
-      throw invalid(
+      throw refused(
+        'SecurityGroupInvalidPortValue',
+        `Invalid value for port ${port} in ${field}`,
         field,
         port,
-        'is no port',
         `give 1 to ${MOST_PORT}`,
-        'SecurityGroupInvalidPortValue',
       );
     }
   }
   if (min === null || max === null || min > max) {
-    throw invalid(
+    throw refused(
+      'SecurityGroupInvalidPortRange',
+      `port_range_min must be <= port_range_max, not ${min} and ${max}`,
       'port_range_min',
       min,
-      `and port_range_max ${max} are no range`,
       'give both, the lower one as port_range_min',
-      'SecurityGroupInvalidPortRange',
     );
   }
 }
@@ -79,22 +91,22 @@ function checkIcmp(type: number | null, code: number | null): void {
     ['port_range_max', 'code', code],
   ] as const) {
     if (value !== null && !(value >= 0 && value <= 255)) {
-      throw invalid(
+      throw refused(
+        'SecurityGroupInvalidIcmpValue',
+        `Invalid value for ICMP ${name} (${field}) ${value}`,
         field,
         value,
-        `is no ICMP ${name}`,
         'give 0 to 255',
-        'SecurityGroupInvalidIcmpValue',
       );
     }
   }
   if (type === null && code !== null) {
-    throw invalid(
+    throw refused(
+      'SecurityGroupMissingIcmpType',
+      `ICMP code (port-range-max) ${code} is provided, but ICMP type (port-range-min) is missing`,
       'port_range_max',
       code,
-      'is an ICMP code without a type',
       'give the type as port_range_min',
-      'SecurityGroupMissingIcmpType',
     );
   }
 }
@@ -129,23 +141,23 @@ function portsOf(input: SecurityGroupRuleInput, protocol: string | null): PortRa
   return { port_range_min: min, port_range_max: max };
 }
 
-/** As a prefix without host bits; a lone address is one of full length. */
+/** As it was written, host bits and all; a lone address with its full length. */
 function remotePrefix(given: string | null | undefined, ethertype: 'IPv4' | 'IPv6'): string | null {
   if (given === null || given === undefined) return null;
   const field = 'remote_ip_prefix';
-  const prefix = given.includes('/')
-    ? parsePrefix(given, field)
-    : hostPrefix(parseIp(given, field));
-  if (`IPv${prefix.version}` !== ethertype) {
-    throw invalid(
-      field,
-      given,
-      `is IPv${prefix.version} in a rule of ${ethertype}`,
-      `give an ${ethertype} prefix, or set ethertype to IPv${prefix.version}`,
-      'SecurityGroupRuleParameterConflict',
-    );
+  const [address = '', length] = given.split('/');
+  const prefix =
+    length === undefined ? hostPrefix(parseIp(given, field)) : parsePrefixAround(given, field);
+  if (`IPv${prefix.version}` === ethertype) {
+    return `${formatIp(parseIp(address, field))}/${prefix.length}`;
   }
-  return formatPrefix(prefix);
+  throw refused(
+    'SecurityGroupRuleParameterConflict',
+    `Conflicting value ethertype ${ethertype} for CIDR ${given}`,
+    field,
+    given,
+    `give an ${ethertype} prefix, or set ethertype to IPv${prefix.version}`,
+  );
 }
 
 type Remote = Pick<

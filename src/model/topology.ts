@@ -1,5 +1,6 @@
 import { formatPrefix, parseIp, prefixOf } from '../address/index.ts';
 import { AddressBook } from './address-book.ts';
+import { NO_QUOTAS, type DefaultQuotas } from './default-quotas.ts';
 import { Usage } from './usage.ts';
 import type { Change, Kind, Network, Objects, Port } from './objects.ts';
 import { vpcsOf } from './vpc.ts';
@@ -80,6 +81,9 @@ const INDEXES = {
   'subnet.by_network': index('subnet', (subnet) => [subnet.network_id]),
   'subnet.by_vpc': index('subnet', (subnet, topology) => vpcsAround(subnet.network_id, topology)),
   'router.by_network': index('router', (router) => (router.network_id ? [router.network_id] : [])),
+  'router.by_vpc': index('router', (router, topology) =>
+    router.network_id ? vpcsAround(router.network_id, topology) : [],
+  ),
   /** Routers with a gateway on an external network. */
   'router.by_gateway': index('router', (router) =>
     router.external_gateway_info ? [router.external_gateway_info.network_id] : [],
@@ -164,10 +168,11 @@ const NONE: ReadonlySet<string> = new Set();
 type Place = readonly [index: IndexName, key: string];
 const NOWHERE: readonly Place[] = [];
 
-/** Objects whose index keys follow a network's `vpc` pointer. */
+/** Objects whose index keys follow a network from VPC to VPC. */
 const FOLLOWERS = [
   ['subnet', 'subnet.by_network'],
   ['port', 'port.by_network'],
+  ['router', 'router.by_network'],
 ] as const;
 
 export class Topology implements TopologyReader {
@@ -178,6 +183,12 @@ export class Topology implements TopologyReader {
   readonly addresses = new AddressBook();
   /** What each project's quota counts. */
   readonly usage = new Usage();
+  /** Limits of projects that have none of their own. */
+  readonly quotas: DefaultQuotas;
+
+  constructor(quotas = NO_QUOTAS) {
+    this.quotas = quotas;
+  }
 
   get<K extends Kind>(kind: K, id: string): Objects[K] | undefined {
     return this.#objects.get(kind)?.get(id) as Objects[K] | undefined;

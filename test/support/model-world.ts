@@ -1,7 +1,7 @@
 /** A topology behind a tree in memory: plans go in, and what the tree then says comes out. */
 import type { Change, Kind, Objects } from '../../src/model/objects.ts';
 import { PLANNERS, type Plan, type PlanContext } from '../../src/model/plan.ts';
-import { NO_QUOTAS } from '../../src/model/quota-slots.ts';
+import type { DefaultQuotas } from '../../src/model/default-quotas.ts';
 import type { Inputs } from '../../src/model/inputs.ts';
 import { Topology } from '../../src/model/topology.ts';
 import { decodeEntry } from '../../src/model/tree.ts';
@@ -25,12 +25,13 @@ export function randomFrom(seed: number): () => number {
 
 export class World {
   readonly entries = new Map<string, Entry>();
-  readonly topology = new Topology();
+  readonly topology: Topology;
   readonly claimed = new Set<string>();
   context: PlanContext;
   #ids = 0;
 
-  constructor(options: Partial<PlanContext> = {}) {
+  constructor(options: Partial<PlanContext> = {}, quotas?: DefaultQuotas) {
+    this.topology = new Topology(quotas);
     this.context = {
       now: '2024-01-01T00:00:00Z',
       caller: { projectId: 'demo', admin: true },
@@ -39,7 +40,6 @@ export class World {
       isClaimed: (path) => this.claimed.has(path),
       version: (path) => this.entries.get(path)?.version,
       defaultSecurityGroup: false,
-      quotas: NO_QUOTAS,
       underlayMtu: 1500,
       ...options,
     };

@@ -5,7 +5,6 @@ import type { Runtime } from '../../src/api/runtime.ts';
 import type { Kind, Objects } from '../../src/model/objects.ts';
 import { PLANNERS, type Plan, type PlanContext } from '../../src/model/plan.ts';
 import type { Inputs } from '../../src/model/inputs.ts';
-import { NO_QUOTAS } from '../../src/model/quota-slots.ts';
 import type { AgentDump, AgentQuery, Plugged } from '../../src/model/stream.ts';
 import { Topology } from '../../src/model/topology.ts';
 import { decodeEntry } from '../../src/model/tree.ts';
@@ -196,7 +195,6 @@ export class Operator {
       isClaimed: () => false,
       version: () => 0,
       defaultSecurityGroup: false,
-      quotas: NO_QUOTAS,
       underlayMtu: 1500,
     };
   }

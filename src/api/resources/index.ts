@@ -1,11 +1,16 @@
 import type { AnyResource } from '../rest/resource.ts';
+import { addressGroups } from './address-groups.ts';
+import { addressScopes } from './address-scopes.ts';
 import { floatingips } from './floatingips.ts';
+import { networkIpAvailabilities } from './network-ip-availabilities.ts';
 import { networks } from './networks.ts';
 import { nodes } from './nodes.ts';
 import { ports } from './ports.ts';
+import { quotas } from './quotas.ts';
 import { routers } from './routers.ts';
 import { securityGroupRules } from './security-group-rules.ts';
 import { securityGroups } from './security-groups.ts';
+import { subnetpools } from './subnetpools.ts';
 import { subnets } from './subnets.ts';
 
 /** Everything that the API serves under /v2.0/. */
@@ -17,5 +22,10 @@ export const RESOURCES: readonly AnyResource[] = [
   securityGroups,
   securityGroupRules,
   floatingips,
+  subnetpools,
+  addressScopes,
+  addressGroups,
+  quotas,
+  networkIpAvailabilities,
   nodes,
 ];

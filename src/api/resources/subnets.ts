@@ -1,10 +1,11 @@
-import { fixed, ID, NAME, resource, settable, STANDARD } from '../rest/resource.ts';
+import { asNumber, fixed, ID, NAME, resource, settable, STANDARD } from '../rest/resource.ts';
 import {
   address,
   bool,
   choice,
   list,
   nullable,
+  numeric,
   prefix,
   record,
   text,
@@ -22,8 +23,12 @@ export const subnets = resource({
     ...ID,
     ...NAME,
     network_id: fixed(uuid(), { required: true, index: 'subnet.by_network' }),
-    ip_version: fixed(choice(4, 6)),
-    cidr: fixed(prefix(), { required: true }),
+    ip_version: fixed(choice(4, 6, '4', '6'), { convert: asNumber }),
+    cidr: fixed(prefix()),
+    subnetpool_id: fixed(nullable(uuid()), { index: 'subnet.by_pool' }),
+    use_default_subnetpool: fixed(bool(), { hidden: true, filter: false }),
+    prefixlen: fixed(numeric(0, 128), { hidden: true, filter: false, convert: asNumber }),
+    service_types: settable(list(text(255, 1))),
     gateway_ip: settable(nullable(address())),
     allocation_pools: settable(list(record({ start: address(), end: address() }))),
     dns_nameservers: settable(list(address())),

@@ -94,9 +94,10 @@ function attributesOf(of: AnyResource, purpose: Purpose, content: unknown, field
   refuseReadOnly(of, purpose, content);
   if (purpose === 'post') refuseMissing(of, content);
   const attributes: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(content)) {
-    const { alias, schema } = declared(of, name);
-    checkAttribute(name, schema, value);
+  for (const [name, given] of Object.entries(content)) {
+    const { alias, schema, convert } = declared(of, name);
+    checkAttribute(name, schema, given);
+    const value = convert === undefined ? given : convert(given);
     const target = alias ?? name;
     if (target in attributes && attributes[target] !== value) {
       throw badRequest(`${name} ${shorten(value)} differs from the other name it has, ${target}`, {

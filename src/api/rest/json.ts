@@ -16,6 +16,22 @@ export function acceptJson(app: FastifyInstance): void {
   });
 }
 
+/** Stands before a number that is written as text for the moment; no text of a caller's has it. */
+const EXACT = /"\\u0000(\d+)"/g;
+
+/** An answer as JSON; numbers beyond what JavaScript counts in are written out in full. */
+export function writeJson(answer: unknown): string {
+  try {
+    return JSON.stringify(answer);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const text = JSON.stringify(answer, (_name, value: unknown) =>
+      typeof value === 'bigint' ? `\u0000${value}` : value,
+    );
+    return text.replaceAll(EXACT, '$1');
+  }
+}
+
 /**
  * The value that a body holds, undefined for an empty one.
  * @throws {Failure} HTTPBadRequest for what is not JSON, or deeper than anything that is asked for.

@@ -231,10 +231,13 @@ function equals(shown: unknown, wanted: string): boolean {
 }
 
 function compare(a: unknown, b: unknown): number {
-  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  if (isNumber(a) && isNumber(b)) return a < b ? -1 : a > b ? 1 : 0;
   const [left, right] = [sortable(a), sortable(b)];
   return left < right ? -1 : left > right ? 1 : 0;
 }
+
+const isNumber = (value: unknown): value is number | bigint =>
+  typeof value === 'number' || typeof value === 'bigint';
 
 const sortable = (value: unknown): string =>
   typeof value === 'string' ? value : value === null ? '' : JSON.stringify(value);

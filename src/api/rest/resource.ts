@@ -53,6 +53,8 @@ export interface Attribute<O> {
   readonly required: boolean;
   /** Another name of that attribute: taken and shown as it is. */
   readonly alias?: string;
+  /** Makes of what is given what the model takes; left out: it is that. */
+  readonly convert?: (given: unknown) => unknown;
   /** Taken, but not shown. */
   readonly hidden?: true;
   /** What the API shows; left out: what is stored under the attribute's name. */
@@ -198,7 +200,7 @@ export const attributeOf = (of: AnyResource, name: string): Attribute<never> | u
 export const collectionKey = (of: AnyResource): string => of.collection.replaceAll('-', '_');
 
 type Options = Partial<
-  Pick<Attribute<unknown>, 'required' | 'filter' | 'index' | 'alias' | 'hidden'>
+  Pick<Attribute<unknown>, 'required' | 'filter' | 'index' | 'alias' | 'hidden' | 'convert'>
 >;
 
 const attribute =
@@ -210,6 +212,10 @@ const attribute =
     required: false,
     ...options,
   });
+
+/** For numbers that may be given as text. */
+export const asNumber = (given: unknown): unknown =>
+  typeof given === 'string' ? Number(given) : given;
 
 /** Given when an object is made, and changed later. */
 export const settable = attribute(true, true);

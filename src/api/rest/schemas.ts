@@ -86,6 +86,12 @@ export const integer = (minimum: number, maximum: number): TInteger =>
     description: `an integer from ${minimum} to ${maximum}, without quotes`,
   });
 
+/** An integer, or the same as text: attributes that clients give either way. */
+export const numeric = (minimum: number, maximum: number): TSchema =>
+  Type.Union([integer(minimum, maximum), Type.String({ pattern: String.raw`^-?\d{1,10}$` })], {
+    description: `an integer from ${minimum} to ${maximum}`,
+  });
+
 export const choice = (...values: readonly (string | number)[]): TSchema =>
   Type.Union(
     values.map((value) => Type.Literal(value)),

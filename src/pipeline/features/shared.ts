@@ -2,6 +2,7 @@
 import {
   parseIp,
   parsePrefix,
+  parsePrefixAround,
   prefixContains,
   prefixMask,
   type Ip,
@@ -13,7 +14,7 @@ import type { MaskedValue, Protocol } from '../../openflow/build.ts';
 import type { Flow, Match } from '../../openflow/flow.ts';
 import { encodeCookie, MODULE, type ModuleName } from '../cookies.ts';
 import { dropIn, type DropCode } from '../drops.ts';
-import { cidrOf, isUp, vniOf, vpcOfNetwork } from '../facts.ts';
+import { cidrOf, isUp, vniOf, vpcsAround, vpcSentIn } from '../facts.ts';
 import type { View } from '../feature.ts';
 import type { Attachment, LocalReader } from '../local.ts';
 
@@ -94,7 +95,7 @@ export function dropFlow(table: number, code: DropCode, cookie: bigint, match: M
 
 /** An address, or a prefix with its `/`. */
 export function parseAddressOrPrefix(text: string): Prefix {
-  if (text.includes('/')) return parsePrefix(text);
+  if (text.includes('/')) return parsePrefixAround(text);
   const ip = parseIp(text);
   return { ...ip, length: ip.version === 4 ? 32 : 128 };
 }
@@ -113,8 +114,11 @@ export function prefixValue({ version, value, length }: Prefix): MaskedValue {
  */
 export interface LocalPort extends Attachment {
   readonly port: Port;
+  /** What it sends in. */
   readonly vpc: string;
   readonly vni: number;
+  /** What it is reached in. */
+  readonly vpcs: readonly string[];
 }
 
 export function localPort(portId: string, view: View, local: LocalReader): LocalPort | null {
@@ -122,9 +126,10 @@ export function localPort(portId: string, view: View, local: LocalReader): Local
   const port = view.get('port', portId);
   if (attachment === undefined || port === undefined) return null;
   if (!hostsOf(port).includes(local.identity.node) || !isUp(port, view)) return null;
-  const vpc = view.fact(vpcOfNetwork, port.network_id);
+  const vpc = vpcSentIn(port.network_id, view);
   const vni = vpc === undefined ? undefined : view.fact(vniOf, vpc);
-  return vpc === undefined || vni === undefined ? null : { ...attachment, port, vpc, vni };
+  if (vpc === undefined || vni === undefined) return null;
+  return { ...attachment, port, vpc, vni, vpcs: vpcsAround(port.network_id, view) };
 }
 
 /** The port's subnets of a family, by their ids, in the order of its addresses. */

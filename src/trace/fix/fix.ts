@@ -5,7 +5,6 @@
 import { Failure } from '../../base/failure.ts';
 import type { Ip } from '../../address/index.ts';
 import type { PlanContext } from '../../model/plan.ts';
-import { NO_QUOTAS } from '../../model/quota-slots.ts';
 import type { Port } from '../../model/objects.ts';
 import { Topology } from '../../model/topology.ts';
 import type { Probe, Reason } from '../types.ts';
@@ -66,7 +65,6 @@ function planContext(projectId: string, serial: () => number): PlanContext {
     isClaimed: () => false,
     version: () => 0,
     defaultSecurityGroup: false,
-    quotas: NO_QUOTAS,
     underlayMtu: 1500,
   };
 }

@@ -106,8 +106,19 @@ describe('what is shown', () => {
       'binding:vnic_type': 'normal',
       'binding:vif_type': 'unbound',
       'binding:vif_details': {},
+      extra_dhcp_opts: [],
+      dns_name: '',
+      dns_domain: '',
+      dns_assignment: [
+        {
+          ip_address: '178.1.3.2',
+          hostname: 'host-178-1-3-2',
+          fqdn: 'host-178-1-3-2.openstacklocal.',
+        },
+      ],
     };
     expect(port).toEqual(unbound);
+    await api.make('nodes', { name: 'node1', vtep: '10.163.133.43' });
     const binding = { 'binding:host_id': 'node1', device_owner: 'compute:nova', device_id: 'vm' };
     const { status, body } = await api.ask('PUT', `ports/${port.id}`, { port: binding });
     expect(status).toBe(200);

@@ -31,9 +31,11 @@ export interface Binding extends StandbyBinding {
 /** All bindings of a port, the active one first; none while it is unbound. */
 export function bindingsOf(port: Port): Binding[] {
   const own = { project_id: port.project_id, port_id: port.id };
-  const standby = port.standby_bindings.map(
-    (binding): Binding => ({ ...binding, status: 'INACTIVE', ...own }),
-  );
+  const standby = port.standby_bindings.map((binding): Binding => ({
+    ...binding,
+    status: 'INACTIVE',
+    ...own,
+  }));
   const host = port['binding:host_id'];
   if (host === '') return standby;
   const active = {
@@ -197,7 +199,12 @@ export function deleteBinding(
   return draft.plan(binding);
 }
 
-function change(draft: Draft, before: Port, host: string, attributes: Partial<Port>): Plan<Binding> {
+function change(
+  draft: Draft,
+  before: Port,
+  host: string,
+  attributes: Partial<Port>,
+): Plan<Binding> {
   const after = revised(before, attributes, draft.context);
   draft.update('port', before, after);
   return draft.plan(bindingOn(after, host));

@@ -7,13 +7,11 @@ import { disassociated } from './floatingips.ts';
 import type { AddressPairInput, PortInput, PortPatch } from './inputs.ts';
 import { claimMac, freshMac, usableMac } from './macs.ts';
 import type { AddressPair, FixedIp, Network, Port, Status } from './objects.ts';
+import { checkOwner, checkRouterPort } from './router-ports.ts';
 import { defaultGroup } from './security-groups.ts';
-import { plainAddress, type Topology } from './topology.ts';
+import { INTERFACE_OWNER, plainAddress, type Topology } from './topology.ts';
 import { existing, inUse, invalid, newStandard, refusal, revised } from './values.ts';
 import { profileOf, vifTypeOn } from './vif-types.ts';
-
-/** Of ports that the network itself makes: no security groups, and not to be deleted by hand. */
-export const GATEWAY_OWNER = 'network:router_gateway';
 
 const isTrusted = (deviceOwner: string): boolean => deviceOwner.startsWith('network:');
 
@@ -81,33 +79,6 @@ function checkSecurity(port: Port, patch: PortPatch): void {
       );
 }
 
-/** What makes a port a router's gateway. */
-const ROUTERS_OWN = ['fixed_ips', 'device_id', 'device_owner'] as const;
-
-/** @throws {Failure} `in_use` for a router's gateway, which only the router may change. */
-function checkNoGateway(topology: Topology, port: Port): void {
-  if (port.device_owner === GATEWAY_OWNER && topology.get('router', port.device_id)) {
-    throw inUse(
-      'ServicePortInUse',
-      'port',
-      port.id,
-      `it is the gateway of router ${port.device_id}`,
-      "change the router's external_gateway_info instead",
-    );
-  }
-}
-
-function checkOwner(deviceOwner: string | undefined): void {
-  if (deviceOwner === GATEWAY_OWNER) {
-    throw invalid(
-      'device_owner',
-      deviceOwner,
-      'is for the ports that routers make',
-      "set a router's external_gateway_info instead",
-    );
-  }
-}
-
 /**
  * Adds a port to the plan.
  * @param allotted its addresses, when they are none that a port may choose; absent: as it asks.
@@ -132,8 +103,7 @@ export function draftPort(draft: Draft, input: PortInput, allotted?: readonly Fi
     admin_state_up: input.admin_state_up ?? true,
     mac_address: mac,
     fixed_ips:
-      allotted ??
-      fixedIpsFor(draft, { network, port: standard.id, mac, had: [] }, input.fixed_ips),
+      allotted ?? fixedIpsFor(draft, { network, port: standard.id, mac, had: [] }, input.fixed_ips),
     allowed_address_pairs: addressPairs(input.allowed_address_pairs ?? [], mac),
     port_security_enabled: secured,
     security_groups:
@@ -152,7 +122,7 @@ export function draftPort(draft: Draft, input: PortInput, allotted?: readonly Fi
     'binding:profile': profileOf(input['binding:profile'], 'binding:profile') ?? {},
     'binding:vif_type': vifTypeOn(topology, host),
     standby_bindings: [],
-    status: 'DOWN',
+    status: deviceOwner === INTERFACE_OWNER ? 'ACTIVE' : 'DOWN',
     // Last: V8 takes a hundred times as long for attributes that follow a spread.
     ...standard,
   };
@@ -285,7 +255,7 @@ export function updatePort(
   const draft = new Draft(topology, context);
   const before = existing(topology, 'port', id);
   if (patch.device_owner !== before.device_owner) checkOwner(patch.device_owner);
-  if (ROUTERS_OWN.some((name) => patch[name] !== undefined)) checkNoGateway(topology, before);
+  checkRouterPort(topology, before, patch);
   return draft.plan(redraftPort(draft, before, patch));
 }
 
@@ -293,7 +263,7 @@ export function updatePort(
 export function deletePort(topology: Topology, id: string, context: PlanContext): Plan<Port> {
   const draft = new Draft(topology, context);
   const port = existing(topology, 'port', id);
-  checkNoGateway(topology, port);
+  checkRouterPort(topology, port, null);
   for (const each of topology.find('floatingip.by_port', id)) {
     const floating = existing(topology, 'floatingip', each);
     draft.update('floatingip', floating, disassociated(floating, context));

@@ -55,17 +55,36 @@ function run(
     : { at: Number(place[1]) - 1, reason: place[2] ?? '' };
 }
 
+/** Line by line: one that is blamed is left out, and the rest asked again. */
 function judge(lines: readonly string[]): Verdict[] {
-  if (lines.length === 0) return [];
-  const answer = run(lines);
-  if ('taken' in answer) return answer.taken.map(verdictOn);
-  const { at, reason } = answer;
-  if (at !== null) {
-    return [...judge(lines.slice(0, at)), { refusal: reason }, ...judge(lines.slice(at + 1))];
+  const verdicts: (Verdict | undefined)[] = lines.map(() => undefined);
+  const open = [...lines.keys()];
+  const settle = (answers: readonly Verdict[]): void =>
+    open.forEach((line, index) => (verdicts[line] = answers[index]));
+  while (open.length > 0) {
+    const asked = open.map((line) => lines[line] ?? '');
+    const answer = run(asked);
+    if ('taken' in answer) {
+      settle(answer.taken.map(verdictOn));
+      break;
+    }
+    const { at, reason } = answer;
+    if (at === null) {
+      const half = asked.length >> 1;
+      settle(
+        half === 0
+          ? [{ refusal: reason }]
+          : [...judge(asked.slice(0, half)), ...judge(asked.slice(half))],
+      );
+      break;
+    }
+    const [line] = open.splice(at, 1);
+    if (line !== undefined) verdicts[line] = { refusal: reason };
   }
-  if (lines.length === 1) return [{ refusal: reason }];
-  const half = lines.length >> 1;
-  return [...judge(lines.slice(0, half)), ...judge(lines.slice(half))];
+  return verdicts.map((verdict, line) => {
+    if (verdict === undefined) throw new Error(`no verdict on ${lines[line]}`);
+    return verdict;
+  });
 }
 
 /** A verdict on each line; comments and blank lines must not be among them. */

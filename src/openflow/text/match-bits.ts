@@ -7,6 +7,7 @@ import { field, tunnelOption, type Field, type FlowKey } from '../fields.ts';
 import { PORT, type Term } from '../flow.ts';
 import { addTerm, newKey, readField, readNumber, writeField } from '../key.ts';
 import { cutToOption, optionFor, optionIndex } from '../tunnel-options.ts';
+import { LABEL_WORD } from './match-terms.ts';
 import { matchedField, parseSubfield } from './names.ts';
 import { plainField, putPlain, putWords, type PlainField } from './plain.ts';
 import type { PortOptions } from './ports.ts';
@@ -20,6 +21,8 @@ const packetType = field('packet_type');
 const ethType = field('eth_type');
 const ipProto = field('ip_proto');
 const vlanTci = field('vlan_tci');
+const flowLabel = field('ipv6_label');
+const nshSpi = field('nsh_spi');
 
 /** Words for protocols; where several mean the same the first is printed. */
 export const protocolWords: readonly (readonly [
@@ -197,13 +200,13 @@ const setPriority: Setter = (bits, { value, mask }) => {
   else tag(bits, ((Number(value) << 13) & PRIORITY) | VLAN_PRESENT, PRIORITY | VLAN_PRESENT);
 };
 
-/** Its exact form is tested whole, its masked form only under the mask, whose bits beyond the label go. */
+/** Its exact form is tested whole, its masked form under a mask that keeps bits beyond the label. */
 const setFlowLabel: Setter = (bits, { value, mask }, span) => {
-  const target = field('ipv6_label');
-  const exact = mask === null || (mask & target.exact) === target.exact;
-  const tested = exact ? value : value & (mask ?? 0n);
-  put(bits, target, tested, exact ? target.exact : (mask ?? 0n) & target.exact);
-  noteWrong(bits, target, tested, span);
+  const { exact } = flowLabel;
+  const whole = mask === null || (mask & exact) === exact;
+  const tested = whole ? value : value & mask;
+  put(bits, LABEL_WORD, tested, whole ? exact : mask);
+  noteWrong(bits, flowLabel, tested, span);
 };
 
 /** What messages do not carry is refused there, not here. */
@@ -319,11 +322,14 @@ function putSubfield(bits: Bits, item: Item, options: PortOptions): void {
     throw new TextError(span.at, `${span.text} does not fit in the ${named} bits of ${key.text}`);
   }
   const under = ones(named) << BigInt(first);
-  const mask = readField(bits.mask, target) | under;
-  const value = (readField(bits.value, target) & ~under) | (found.value << BigInt(first));
+  const place = target === flowLabel ? LABEL_WORD : target;
+  const before = readField(bits.mask, place);
+  const mask = before | under;
+  const value = (readField(bits.value, place) & ~under) | (found.value << BigInt(first));
   const isPort = target.format === 'port';
   const all = ones(isPort || target.present !== undefined ? target.namedBits : target.bytes * 8);
-  const exact = (mask & all) === all;
+  // A switch knows of nsh_spi alone that no bits beyond it are missing.
+  const exact = (mask & all) === all || (target === nshSpi && before === nshSpi.exact);
   if (!exact && !target.maskable) {
     throw new TextError(key.at, `${target.name} cannot be matched in part`);
   }

@@ -9,6 +9,7 @@ import { checkPrerequisite, type Layers } from './prerequisites.ts';
 import type { Masked } from './values.ts';
 
 const vlanTci = field('vlan_tci');
+const flowLabel = field('ipv6_label');
 const WORD = 32;
 
 type Condition = (layers: Layers) => boolean;
@@ -88,6 +89,14 @@ function carriedVlan({ value, mask }: Masked): Masked {
 const wholeOnly = new Set(
   ['icmp_type', 'icmp_code', 'icmpv6_type', 'icmpv6_code', 'nd_options_type'].map(field),
 );
+/** The flow label with the bits of its word beyond it, which a mask may have too. */
+export const LABEL_WORD: Field = {
+  ...flowLabel,
+  at: flowLabel.at & ~(WORD - 1),
+  bits: WORD,
+  exact: 0xffff_ffffn,
+};
+
 /** The places, wider than the field, in which such bits are looked for. */
 const placeOf = new Map<Field, Field>([
   [field('icmp_type'), field('tcp_src')],
@@ -95,6 +104,7 @@ const placeOf = new Map<Field, Field>([
   [field('icmp_code'), field('tcp_dst')],
   [field('icmpv6_code'), field('tcp_dst')],
   [field('nd_options_type'), field('tcp_flags')],
+  [flowLabel, LABEL_WORD],
 ]);
 
 interface PlacedEntry extends Entry {

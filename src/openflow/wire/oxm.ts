@@ -272,7 +272,18 @@ interface Undeclared {
  */
 export const readTerm = (r: Reader): Term | Undeclared => readEntry(r, r.u32(), true);
 
-/** @param test Whether it is matched: then bits that no packet has set are left out of its mask. */
+const flowLabel = declared('ipv6_label');
+
+/**
+ * The mask under which a field is matched, without bits that no packet has set. Of a flow label that is
+ * matched in part a switch keeps them.
+ */
+function tested(field: Field, mask: bigint): bigint {
+  const within = mask & field.exact;
+  return field === flowLabel && within !== field.exact ? mask : within;
+}
+
+/** @param test Whether it is matched: an action may name bits that no packet has set. */
 function readEntry(r: Reader, header: number, test: boolean): Term | Undeclared {
   const experimenter = header >>> 16 === EXPERIMENTER;
   const key = keyOf(header, experimenter ? r.u32() : null);
@@ -287,9 +298,11 @@ function readEntry(r: Reader, header: number, test: boolean): Term | Undeclared 
   }
   const raw = readValue(r, bytes);
   const value = form.narrowPort ? BigInt(portFrom16(Number(raw))) : raw;
-  const kept = test ? field.exact : fieldMask(field);
-  const mask = masked ? readValue(r, bytes) & kept : kept;
-  return { field, value: value & mask, mask: masked ? mask : field.exact };
+  const all = fieldMask(field);
+  if (!masked) return { field, value: value & (test ? field.exact : all), mask: field.exact };
+  const sent = readValue(r, bytes);
+  const mask = test ? tested(field, sent) : sent & all;
+  return { field, value: value & mask & all, mask };
 }
 
 function known(term: Term | Undeclared): Term {

@@ -48,7 +48,6 @@ const network: Change = {
   object: {
     ...standard(ID.vpc),
     admin_state_up: true,
-    shared: false,
     mtu: 1450,
     'router:external': false,
     port_security_enabled: true,

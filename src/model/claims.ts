@@ -209,6 +209,9 @@ const CLAIMS: { readonly [K in Kind]: ClaimsOf<K> } = {
   ],
   address_group: () => [],
   quota: () => [],
+  rbac_policy: ({ id, object_id, action, target_tenant }) => [
+    claim(member(ROOT, 'grants', `${object_id}:${action}:${target_tenant}`), id),
+  ],
   node: (node) => [claim(member(ROOT, 'vteps', node.vtep), node.id)],
 };
 

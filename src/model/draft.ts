@@ -78,7 +78,12 @@ export class Draft {
     this.#ops.push({ op: 'set', path, value, ...this.#version(path) });
   }
 
+  /** Deletes an object, and the policies that share it. */
   delete<K extends Kind>(kind: K, object: Objects[K]): void {
+    for (const id of this.topology.find('rbac.by_object', object.id)) {
+      const policy = this.topology.get('rbac_policy', id);
+      if (policy !== undefined) this.delete('rbac_policy', policy);
+    }
     const [own, ...claims] = nodesOf(kind, object, this.topology);
     for (const claim of claims.toReversed()) this.#ops.push({ op: 'delete', path: claim.path });
     if (own) this.#ops.push({ op: 'delete', path: own.path, ...this.#version(own.path) });

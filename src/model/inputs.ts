@@ -9,6 +9,8 @@ import type {
   HostRoute,
   Ipv6Mode,
   NodeDatapath,
+  RbacAction,
+  SharedKind,
   Status,
 } from './objects.ts';
 
@@ -270,6 +272,18 @@ export interface NodePatch {
   readonly agent_alive?: boolean;
 }
 
+export interface RbacPolicyInput {
+  readonly project_id?: string;
+  readonly object_type: SharedKind;
+  readonly object_id: string;
+  readonly action: RbacAction;
+  readonly target_tenant: string;
+}
+
+export interface RbacPolicyPatch {
+  readonly target_tenant?: string;
+}
+
 /** Create and update inputs by kind. */
 export interface Inputs {
   readonly network: { readonly create: NetworkInput; readonly update: NetworkPatch };
@@ -292,5 +306,6 @@ export interface Inputs {
   readonly subnetpool: { readonly create: SubnetpoolInput; readonly update: SubnetpoolPatch };
   readonly address_group: { readonly create: AddressGroupInput; readonly update: NamedPatch };
   readonly quota: { readonly create: QuotaInput; readonly update: QuotaPatch };
+  readonly rbac_policy: { readonly create: RbacPolicyInput; readonly update: RbacPolicyPatch };
   readonly node: { readonly create: NodeInput; readonly update: NodePatch };
 }

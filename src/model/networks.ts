@@ -3,6 +3,7 @@ import { domainName } from './dns-names.ts';
 import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
 import type { NetworkInput, NetworkPatch } from './inputs.ts';
 import type { Network } from './objects.ts';
+import { grant, shareWithAll, withdrawExternal } from './rbac-policies.ts';
 import type { Topology } from './topology.ts';
 import { vniPath } from './tree.ts';
 import { goalOf } from './vpc.ts';
@@ -15,6 +16,7 @@ import {
   newStandard,
   refusal,
   revised,
+  touched,
 } from './values.ts';
 
 /** The bytes that VXLAN over IPv4 puts around a packet. */
@@ -97,7 +99,6 @@ export function createNetwork(
     ...standard,
     name: input.name ?? '',
     admin_state_up: input.admin_state_up ?? true,
-    shared: input.shared ?? false,
     mtu: mtuOf(input.mtu, context),
     'router:external': external,
     port_security_enabled: input.port_security_enabled ?? true,
@@ -111,6 +112,8 @@ export function createNetwork(
     birth_vpc: around?.id ?? standard.id,
   };
   draft.create('network', network);
+  if (input.shared) grant(draft, 'network', network, 'access_as_shared');
+  if (external) grant(draft, 'network', network, 'access_as_external');
   return draft.plan(network);
 }
 
@@ -151,17 +154,23 @@ export function updateNetwork(
       'use another network',
     );
   }
+  const { shared, ...attributes } = patch;
   const after = revised(
     before,
     {
-      ...patch,
+      ...attributes,
       mtu: patch.mtu === undefined ? undefined : mtuOf(patch.mtu, context),
       dns_domain: patch.dns_domain === undefined ? undefined : domainName(patch.dns_domain),
     },
     context,
   );
-  draft.update('network', before, after);
-  return draft.plan(after);
+  const reshared = shared !== undefined && shareWithAll(draft, 'network', before, shared);
+  if (after['router:external'] && !before['router:external']) {
+    grant(draft, 'network', before, 'access_as_external');
+  } else if (!after['router:external']) withdrawExternal(draft, id);
+  const seen = reshared && after === before ? touched(before, context) : after;
+  draft.update('network', before, seen);
+  return draft.plan(seen);
 }
 
 /** What keeps a network from being deleted; its subnets do not, they go with it. */

@@ -30,7 +30,6 @@ export interface VpcPointer {
 
 export interface Network extends Named {
   readonly admin_state_up: boolean;
-  readonly shared: boolean;
   readonly mtu: number;
   readonly 'router:external': boolean;
   readonly port_security_enabled: boolean;
@@ -243,6 +242,24 @@ export interface NodeDatapath {
   readonly vhostuser_socket_dir: string | null;
 }
 
+/** What a policy shares: as its own, or to have gateways and floating ips on. */
+export type RbacAction = 'access_as_shared' | 'access_as_external';
+
+/** What can be shared, by Neutron's names. */
+export type SharedKind = 'network' | 'security_group';
+
+/** Lets other projects use an object. */
+export interface RbacPolicy {
+  readonly id: string;
+  readonly project_id: string;
+  readonly object_type: SharedKind;
+  readonly object_id: string;
+  readonly action: RbacAction;
+  /** A project's id, or `*`: all. */
+  readonly target_tenant: string;
+  readonly created_at: string;
+}
+
 /** A compute node; its id is its name. */
 export interface Node {
   readonly id: string;
@@ -269,6 +286,7 @@ export interface Objects {
   readonly subnetpool: Subnetpool;
   readonly address_group: AddressGroup;
   readonly quota: Quota;
+  readonly rbac_policy: RbacPolicy;
   readonly node: Node;
 }
 

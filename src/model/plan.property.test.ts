@@ -197,11 +197,19 @@ class Chooser {
     }),
     address_group: () => ({ addresses: this.#prefixes() }),
     quota: () => ({ project_id: this.one('a', 'b', 'demo'), ...this.#limits() }),
+    rbac_policy: () => ({
+      ...(this.maybe()
+        ? { object_type: 'network', object_id: this.id('network') }
+        : { object_type: 'security_group', object_id: this.id('security_group') }),
+      action: this.one('access_as_shared', 'access_as_external'),
+      target_tenant: this.one('a', 'b', '*'),
+    }),
     node: () => ({ name: this.one('node1', 'node2'), vtep: this.one('10.9.0.1', '10.9.0.2') }),
   };
 
   readonly patches: { readonly [K in Kind]: () => Inputs[K]['update'] } = {
-    network: () => this.one({ name: 'x' }, { 'router:external': this.maybe() }),
+    network: () =>
+      this.one({ name: 'x' }, { 'router:external': this.maybe() }, { shared: this.maybe() }),
     subnet: () => ({
       gateway_ip: this.maybe() ? null : this.#address(),
       ...(this.maybe() ? { allocation_pools: [] } : {}),
@@ -220,6 +228,7 @@ class Chooser {
       ),
     address_group: () => ({ name: this.one('x', 'y') }),
     quota: () => this.#limits(),
+    rbac_policy: () => ({ target_tenant: this.one('a', 'b', '*') }),
     node: () => ({ vtep: this.one('10.9.0.1', '10.9.0.3') }),
   };
 
@@ -316,7 +325,17 @@ function faultsOf(world: World): string[] {
   }
   faults.push(...[...expected.keys()].map((path) => `${path} is missing`));
 
+  const policies = all('rbac_policy');
+  for (const { id, object_type, object_id } of policies) refer(object_type, object_id, id);
+  unique(
+    'grant',
+    policies.map((each) => `${each.object_id} ${each.action} ${each.target_tenant}`),
+  );
   for (const network of all('network')) {
+    const opened = policies.some(
+      (each) => each.object_id === network.id && each.action === 'access_as_external',
+    );
+    if (opened !== network['router:external']) faults.push(`policies of ${network.id}`);
     refer('router', network.router_id, network.id);
     refer('network', goalOf(network).id, network.id);
     refer('network', network.birth_vpc, network.id);

@@ -14,6 +14,7 @@ import type { Kind, Objects } from './objects.ts';
 import { createPort, deletePort, updatePort } from './ports.ts';
 import { createQuota, deleteQuota, updateQuota } from './quotas.ts';
 import { createRouter, deleteRouter, updateRouter } from './routers.ts';
+import { createRbacPolicy, deleteRbacPolicy, updateRbacPolicy } from './rbac-policies.ts';
 import {
   createSecurityGroupRule,
   deleteSecurityGroupRule,
@@ -71,5 +72,6 @@ export const PLANNERS: { readonly [K in Kind]: Planner<K> } = {
     delete: deleteAddressGroup,
   },
   quota: { create: createQuota, update: updateQuota, delete: deleteQuota },
+  rbac_policy: { create: createRbacPolicy, update: updateRbacPolicy, delete: deleteRbacPolicy },
   node: { create: createNode, update: updateNode, delete: deleteNode },
 };

@@ -141,6 +141,15 @@ const INDEXES = {
   ),
   /** Address groups by each of their prefixes. */
   'address_group.by_prefix': index('address_group', (group) => group.addresses),
+  'rbac.by_object': index('rbac_policy', (policy) => [policy.object_id]),
+  /** `<object> <action> <target>` */
+  'rbac.by_grant': index('rbac_policy', (policy) => [
+    `${policy.object_id} ${policy.action} ${policy.target_tenant}`,
+  ]),
+  /** `<kind> <action> <target>` */
+  'rbac.by_target': index('rbac_policy', (policy) => [
+    `${policy.object_type} ${policy.action} ${policy.target_tenant}`,
+  ]),
   'node.by_vtep': index('node', (node) => [node.vtep]),
 } as const;
 

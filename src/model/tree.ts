@@ -15,6 +15,7 @@
  *       subnetpools/…/<pool>
  *       address_groups/…/<group>
  *       quotas/…/<project>
+ *       rbac_policies/…/<policy>
  *       nodes/…/<name>
  *
  * Beside the objects lie *claims*: nodes that make something unique, or keep what an object refers
@@ -23,6 +24,7 @@
  *
  *     vnis/…/<VNI>                              one VPC a VNI
  *     vteps/…/<address>                         one compute node a VTEP
+ *     grants/…/<object>:<action>:<target>       one policy a right
  *     default_groups/…/<project>                one default group a project
  *     <VPC>/prefixes                            the prefixes in the VPC; written with each subnet,
  *                                               so that two subnets cannot be added unseen
@@ -116,6 +118,7 @@ const PATHS: {
   subnetpool: (pool) => poolPath(pool.id),
   address_group: (group) => addressGroupPath(group.id),
   quota: (quota) => member(ROOT, 'quotas', quota.id),
+  rbac_policy: (policy) => member(ROOT, 'rbac_policies', policy.id),
   node: (node) => member(ROOT, 'nodes', node.id),
 };
 
@@ -146,6 +149,7 @@ const SHAPES: ReadonlyMap<string, Kind> = new Map([
   ['subnetpools', 'subnetpool'],
   ['address_groups', 'address_group'],
   ['quotas', 'quota'],
+  ['rbac_policies', 'rbac_policy'],
   ['nodes', 'node'],
 ]);
 

@@ -26,6 +26,7 @@ const MISSING: { readonly [K in Kind]: readonly [code: string, noun: string] } =
   subnetpool: ['SubnetPoolNotFound', 'subnet pool'],
   address_group: ['AddressGroupNotFound', 'address group'],
   quota: ['TenantQuotaNotFound', 'quota'],
+  rbac_policy: ['RbacPolicyNotFound', 'RBAC policy'],
   node: ['NodeNotFound', 'node'],
 };
 
@@ -41,8 +42,13 @@ export function existing<K extends Kind>(
 ): Objects[K] {
   const object = topology.get(kind, id);
   if (object !== undefined) return object;
+  throw missing(kind, id, field);
+}
+
+/** What is said of an object that is not there, or not to be seen. */
+export function missing(kind: Kind, id: string, field = 'id'): Failure {
   const [code, noun] = MISSING[kind];
-  throw new Failure('not_found', code, `${field}: ${noun} ${id} could not be found`, {
+  return new Failure('not_found', code, `${field}: ${noun} ${id} could not be found`, {
     field,
     value: id,
     remedy: `give the id of an existing ${noun}`,
@@ -168,6 +174,12 @@ export function revised<T extends { readonly revision_number: number }>(
   const revision = { updated_at: context.now, revision_number: before.revision_number + 1 };
   return { ...before, ...Object.fromEntries(changed), ...revision };
 }
+
+/** `before` one revision on, when something has changed that belongs to it. */
+export const touched = <T extends { readonly revision_number: number }>(
+  before: T,
+  context: PlanContext,
+): T => ({ ...before, updated_at: context.now, revision_number: before.revision_number + 1 });
 
 /** The ids in the order of their objects' creation. */
 export function inOrder<K extends 'network' | 'subnet' | 'router' | 'port'>(

@@ -31,7 +31,6 @@ export function network(of: Some<Network> & Pick<Network, 'vpc'>): Network {
     ...standard(of.id),
     name: '',
     admin_state_up: true,
-    shared: false,
     mtu: 1450,
     'router:external': false,
     port_security_enabled: true,

@@ -42,6 +42,7 @@ const group = (id: string): Topic => `group ${id}`;
 const NOTHING: Publication = { topics: [], pulls: [] };
 
 const PUBLISH: { [K in Kind]: (object: Objects[K], topology: Topology) => Publication } = {
+  rbac_policy: () => NOTHING,
   node: () => ({ topics: [NODES], pulls: [] }),
   network: (it) => ({
     topics: [networkTopic(it.id), external(it.id)],

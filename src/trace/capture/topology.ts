@@ -85,7 +85,6 @@ const network: Network = {
   id: NETWORK,
   name: NETWORK,
   admin_state_up: true,
-  shared: false,
   mtu: 65_535,
   'router:external': false,
   port_security_enabled: false,

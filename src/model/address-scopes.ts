@@ -1,8 +1,10 @@
 import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
 import type { AddressScopeInput, AddressScopePatch } from './inputs.ts';
 import type { AddressScope } from './objects.ts';
+import { grant, shareWithAll } from './rbac-policies.ts';
+import { EVERYBODY, grantTo } from './sharing.ts';
 import type { Topology } from './topology.ts';
-import { existing, inUse, invalid, newStandard, revised } from './values.ts';
+import { existing, inUse, invalid, newStandard, revised, touched } from './values.ts';
 
 export function createAddressScope(
   topology: Topology,
@@ -14,21 +16,21 @@ export function createAddressScope(
     ...newStandard(input, context),
     name: input.name ?? '',
     ip_version: input.ip_version,
-    shared: input.shared ?? false,
   };
   draft.create('address_scope', scope);
+  if (input.shared) grant(draft, 'address_scope', scope, 'access_as_shared');
   return draft.plan(scope);
 }
 
 export function updateAddressScope(
   topology: Topology,
   id: string,
-  patch: AddressScopePatch,
+  { shared, ...patch }: AddressScopePatch,
   context: PlanContext,
 ): Plan<AddressScope> {
   const draft = new Draft(topology, context);
   const before = existing(topology, 'address_scope', id);
-  if (before.shared && patch.shared === false) {
+  if (shared === false && grantTo(topology, id, 'access_as_shared', EVERYBODY) !== undefined) {
     throw invalid(
       'shared',
       false,
@@ -37,7 +39,9 @@ export function updateAddressScope(
       'AddressScopeUpdateError',
     );
   }
-  const after = revised(before, patch, context);
+  const reshared = shared === true && shareWithAll(draft, 'address_scope', before, true);
+  const revision = revised(before, patch, context);
+  const after = reshared && revision === before ? touched(before, context) : revision;
   draft.update('address_scope', before, after);
   return draft.plan(after);
 }

@@ -185,7 +185,6 @@ export interface FloatingIp extends Standard {
 /** Where subnet pools may not overlap. */
 export interface AddressScope extends Named {
   readonly ip_version: 4 | 6;
-  readonly shared: boolean;
 }
 
 /** Prefixes that subnets are cut from. */
@@ -201,7 +200,6 @@ export interface Subnetpool extends Named {
   readonly default_quota: number | null;
   /** The one pool of its version for subnets that ask for the default. */
   readonly is_default: boolean;
-  readonly shared: boolean;
   readonly address_scope_id: string | null;
 }
 
@@ -246,7 +244,12 @@ export interface NodeDatapath {
 export type RbacAction = 'access_as_shared' | 'access_as_external';
 
 /** What can be shared, by Neutron's names. */
-export type SharedKind = 'network' | 'security_group';
+export type SharedKind =
+  | 'network'
+  | 'security_group'
+  | 'address_scope'
+  | 'subnetpool'
+  | 'address_group';
 
 /** Lets other projects use an object. */
 export interface RbacPolicy {

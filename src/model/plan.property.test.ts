@@ -145,6 +145,12 @@ class Chooser {
     };
   }
 
+  #shareable() {
+    const kinds = ['network', 'security_group', 'subnetpool', 'address_group'] as const;
+    const object_type = this.one(...kinds, 'address_scope' as const);
+    return { object_type, object_id: this.id(object_type) };
+  }
+
   readonly inputs: { readonly [K in Kind]: () => Inputs[K]['create'] } = {
     network: () =>
       this.one<Inputs['network']['create']>(
@@ -198,9 +204,7 @@ class Chooser {
     address_group: () => ({ addresses: this.#prefixes() }),
     quota: () => ({ project_id: this.one('a', 'b', 'demo'), ...this.#limits() }),
     rbac_policy: () => ({
-      ...(this.maybe()
-        ? { object_type: 'network', object_id: this.id('network') }
-        : { object_type: 'security_group', object_id: this.id('security_group') }),
+      ...this.#shareable(),
       action: this.one('access_as_shared', 'access_as_external'),
       target_tenant: this.one('a', 'b', '*'),
     }),

@@ -13,6 +13,9 @@ import { existing, invalid, missing, refusal, touched } from './values.ts';
 const ACTIONS: { readonly [K in SharedKind]: readonly RbacAction[] } = {
   network: ['access_as_shared', 'access_as_external'],
   security_group: ['access_as_shared'],
+  address_scope: ['access_as_shared'],
+  subnetpool: ['access_as_shared'],
+  address_group: ['access_as_shared'],
 };
 
 type Users = (topology: Topology, object: string) => Iterable<string>;
@@ -29,12 +32,22 @@ const USERS: { readonly [K in SharedKind]: { readonly [A in RbacAction]?: Users 
   security_group: {
     access_as_shared: (topology, id) => projectsOf(topology, 'port', 'port.by_group', id),
   },
+  address_scope: {
+    access_as_shared: (topology, id) => projectsOf(topology, 'subnetpool', 'pool.by_scope', id),
+  },
+  subnetpool: {
+    access_as_shared: (topology, id) => projectsOf(topology, 'subnet', 'subnet.by_pool', id),
+  },
+  address_group: {
+    access_as_shared: (topology, id) =>
+      projectsOf(topology, 'security_group_rule', 'rule.by_address_group', id),
+  },
 };
 
 /** The projects of the objects that an index files under `key`; the system's own have none. */
 function* projectsOf(
   topology: Topology,
-  kind: 'port' | 'router' | 'floatingip',
+  kind: 'port' | 'router' | 'floatingip' | 'subnetpool' | 'subnet' | 'security_group_rule',
   index: Parameters<Topology['find']>[0],
   key: string,
 ): Iterable<string> {

@@ -12,6 +12,8 @@ import {
 import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
 import type { SubnetpoolInput, SubnetpoolPatch } from './inputs.ts';
 import type { AddressScope, Subnet, Subnetpool } from './objects.ts';
+import { grant } from './rbac-policies.ts';
+import { isShared } from './sharing.ts';
 import type { Topology } from './topology.ts';
 import { existing, invalid, newStandard, refusal, revised } from './values.ts';
 import { vpcsOf } from './vpc.ts';
@@ -94,14 +96,16 @@ function checkDefault(topology: Topology, version: 4 | 6): void {
 }
 
 /** Whether somebody may use a scope for pools of their own. */
-const mayUse = (scope: AddressScope, { caller }: PlanContext): boolean =>
-  caller.admin || scope.shared || scope.project_id === caller.projectId;
+const mayUse = (scope: AddressScope, topology: Topology, { caller }: PlanContext): boolean =>
+  caller.admin ||
+  scope.project_id === caller.projectId ||
+  isShared(topology, scope.id, caller.projectId);
 
 function scopeFor(draft: Draft, id: string, pool: string, version: 4 | 6): AddressScope {
   const { topology, context } = draft;
   const scope = topology.get('address_scope', id);
   // To somebody who cannot see it, it does not exist.
-  if (scope === undefined || !mayUse(scope, context)) {
+  if (scope === undefined || !mayUse(scope, topology, context)) {
     throw refusal(
       'not_found',
       'AddressScopeNotFound',
@@ -178,7 +182,6 @@ export function createSubnetpool(
     max_prefixlen: input.max_prefixlen ?? addressBits(ip_version),
     default_quota: quotaOf(input.default_quota ?? null),
     is_default: input.is_default ?? false,
-    shared: input.shared ?? false,
     address_scope_id: input.address_scope_id ?? null,
   };
   checkLengths(pool, ip_version);
@@ -188,6 +191,7 @@ export function createSubnetpool(
     claimInScope(draft, scope, pool.id, prefixes);
   }
   draft.create('subnetpool', pool);
+  if (input.shared) grant(draft, 'subnetpool', pool, 'access_as_shared');
   return draft.plan(pool);
 }
 

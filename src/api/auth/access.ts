@@ -35,23 +35,21 @@ export function permitGiven(
   topology: Topology,
 ): void {
   if (caller.admin) return;
-  for (const [path, rules] of Object.entries(of.access.give ?? {})) {
-    const rule = ruleOf(rules, purpose);
+  for (const [path, giving] of Object.entries(of.access.give ?? {})) {
+    const { rule, when, unset } = rulesOf(giving, purpose);
     const [name = '', part] = path.split('.');
     if (rule === undefined || !(name in given)) continue;
     const value = given[name];
-    if (purpose === 'create' && isUnset(value)) continue;
+    if (purpose === 'create' && value === unset && unset !== undefined) continue;
     if (part !== undefined && !holds(value, part)) continue;
+    if (when !== undefined && !when(value)) continue;
     permit(`${purpose}_${of.member}:${path.replace('.', ':')}`, rule, caller, target, topology);
   }
 }
 
-/** What an attribute has anyway; to say so takes no right. */
-const isUnset = (value: unknown): boolean => value === false || value === '';
-
-function ruleOf(rules: GiveRule, purpose: Purpose): Rule | undefined {
-  if (typeof rules === 'string') return rules;
-  return 'length' in rules ? rules : rules[purpose];
+function rulesOf(giving: GiveRule, purpose: Purpose) {
+  if (typeof giving === 'string' || 'length' in giving) return { rule: giving };
+  return { ...giving, rule: giving[purpose] ?? giving.rule };
 }
 
 /** Whether an object, or one of a list of objects, has the attribute `part`. */

@@ -42,8 +42,19 @@ export type RuleName = keyof typeof RULES;
 /** Several names: one of them is enough. */
 export type Rule = RuleName | readonly RuleName[];
 
-/** A rule for both, or one for each; left out: as for the object. */
-export type GiveRule = Rule | { readonly create?: Rule; readonly update?: Rule };
+/** Who may give an attribute; where neither rule is given, whoever may create or update. */
+interface Giving {
+  readonly rule?: Rule;
+  /** In place of `rule`. */
+  readonly create?: Rule;
+  readonly update?: Rule;
+  /** What an object gets anyway when it is made: to say so takes no right. */
+  readonly unset?: unknown;
+  /** Only such values take the right. */
+  readonly when?: (value: unknown) => boolean;
+}
+
+export type GiveRule = Rule | Giving;
 
 /** Whether `rule` lets `caller` do it to `target`. */
 export function allows(rule: Rule, caller: Caller, target: Target, topology: Topology): boolean {

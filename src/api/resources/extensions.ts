@@ -13,6 +13,8 @@ export const EXTENSIONS: ReadonlyMap<string, string> = new Map([
   ['port-security', 'Ports whose packets are not checked'],
   ['project-id', 'project_id beside tenant_id'],
   ['provider', 'How a network is carried'],
+  ['rbac-policies', 'What is shared with other projects'],
+  ['rbac-security-groups', 'Security groups among it'],
   ['security-group', 'Rules for the packets of ports'],
   ['sorting', 'Lists in the order asked for'],
   ['standard-attr-description', 'Descriptions'],

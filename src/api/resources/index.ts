@@ -7,6 +7,7 @@ import { networks } from './networks.ts';
 import { nodes } from './nodes.ts';
 import { ports } from './ports.ts';
 import { quotas } from './quotas.ts';
+import { rbacPolicies } from './rbac-policies.ts';
 import { routers } from './routers.ts';
 import { securityGroupRules } from './security-group-rules.ts';
 import { securityGroups } from './security-groups.ts';
@@ -27,5 +28,6 @@ export const RESOURCES: readonly AnyResource[] = [
   addressGroups,
   quotas,
   networkIpAvailabilities,
+  rbacPolicies,
   nodes,
 ];

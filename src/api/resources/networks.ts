@@ -1,4 +1,7 @@
 import type { Network } from '../../model/objects.ts';
+import { isShared } from '../../model/sharing.ts';
+import type { Topology } from '../../model/topology.ts';
+import type { Caller } from '../auth/caller.ts';
 import {
   constant,
   derived,
@@ -11,6 +14,13 @@ import {
 } from '../rest/resource.ts';
 import { bool, choice, integer, nullable, prefix, shownList, text, uuid } from '../rest/schemas.ts';
 
+/** Whether policies share it with the caller; to change it is to change the policy for all. */
+const SHARED = {
+  ...settable(bool()),
+  show: (network: Network, topology: Topology, caller: Caller) =>
+    isShared(topology, network.id, caller.projectId),
+};
+
 export const networks = resource({
   kind: 'network',
   collection: 'networks',
@@ -21,7 +31,7 @@ export const networks = resource({
     ...NAME,
     admin_state_up: settable(bool()),
     status: constant(choice('ACTIVE'), 'ACTIVE'),
-    shared: settable(bool()),
+    shared: SHARED,
     mtu: settable(integer(0, 65_535)),
     subnets: derived(shownList(uuid()), (network: Network, topology) => [
       ...topology.find('subnet.by_network', network.id),

@@ -52,13 +52,16 @@ export function repairOf(target: Field): Repair | null {
   return repairs.get(target) ?? null;
 }
 
+/** Without the bits beside the field that a part of it may reach over. */
+const bitsOf = (part: Subfield): bigint => subfieldMask(part) & part.field.exact;
+
 /** The bits of `source`, right-aligned. */
 export function readSubfield(key: FlowKey, source: Subfield): bigint {
-  return (readField(key, source.field) & subfieldMask(source)) >> BigInt(source.first);
+  return (readField(key, source.field) & bitsOf(source)) >> BigInt(source.first);
 }
 
 /** Puts the low bits of `value` into `target`, whether or not the packet has such a field. */
 export function writeSubfield(key: FlowKey, target: Subfield, value: bigint): void {
-  writeField(key, target.field, value << BigInt(target.first), subfieldMask(target));
+  writeField(key, target.field, value << BigInt(target.first), bitsOf(target));
   repairOf(target.field)?.(key);
 }

@@ -84,6 +84,8 @@ export interface Kept {
   readonly conntracked: boolean;
   /** Whether the last label was popped, and what lies under it not parsed yet. */
   readonly wasMpls: boolean;
+  /** The port that it came in by; 0: none that there is. */
+  readonly arrival: number;
   /** What is left to run, each the same object wherever it stands in the same flow. */
   readonly remainder: readonly object[];
 }
@@ -103,6 +105,8 @@ export type StepEvent =
       readonly flow: Flow | null;
       /** The key at the lookup, copied. */
       readonly key: FlowKey;
+      /** Whether the packet was looked up by the addresses and ports that its connection began with. */
+      readonly original: boolean;
     }
   | {
       readonly kind: 'group';

@@ -4,11 +4,11 @@
  */
 import type { FlowKey } from '../../openflow/fields.ts';
 import type { Execution, Step } from '../types.ts';
-import { AT } from '../words.ts';
 import { commit, isCommitted } from './commit.ts';
 import type { Masks } from './masks.ts';
 import { conntrackAction } from './conntrack.ts';
 import { hexDigits } from './digits.ts';
+import { LABEL_WORDS } from './labels.ts';
 import { forgetsLabels, type Pending } from './layers.ts';
 import type { Recirculations } from './recirculations.ts';
 import { ownTunnelEnd, tunnelAction, type TunnelOption, type TunnelPort } from './tunnel.ts';
@@ -183,7 +183,8 @@ class Composer {
   encap({ action, key }: StepOf<'encap'>, index: number): void {
     this.commit(key, index);
     if (forgetsLabels(action, key)) {
-      this.#base = this.#base.slice().fill(0, AT.mpls, AT.nsh);
+      this.#base = this.#base.slice();
+      for (const word of LABEL_WORDS) this.#base[word] = 0;
       this.#shared = false;
     }
     this.#pending.encap = action;

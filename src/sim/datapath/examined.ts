@@ -13,6 +13,7 @@ import { ETH_TYPE_NSH, networkType } from '../prerequisites.ts';
 import type { Execution, Step } from '../types.ts';
 import { AT, ethernetType, fragment, ipProtocol } from '../words.ts';
 import type { Pass } from '../translate/pass.ts';
+import { swapTuple } from '../translate/tuple.ts';
 import { readSubfield, widePort } from '../subfield.ts';
 import type { Masks } from './masks.ts';
 import { TableShape } from './lookup.ts';
@@ -46,8 +47,8 @@ function bits(mask: FlowKey, { field: target, first, bits: width }: Subfield): v
   writeField(mask, target, under, under);
 }
 
-const isIp = (key: FlowKey): boolean =>
-  ethernetType(key) === ETH_TYPE.ip || ethernetType(key) === ETH_TYPE.ipv6;
+const isIpv4 = (key: FlowKey): boolean => ethernetType(key) === ETH_TYPE.ip;
+const isIp = (key: FlowKey): boolean => isIpv4(key) || ethernetType(key) === ETH_TYPE.ipv6;
 
 /** What a hash over addresses and ports looks at (flow_mask_hash_fields() in lib/flow.c). */
 function hashed(mask: FlowKey, key: FlowKey, kind: string): void {
@@ -355,7 +356,10 @@ export class Examined {
       run(index);
       if ('key' in step) key = step.key;
       if (step.kind === 'table') {
+        // What was looked at is exchanged as what is looked at.
+        if (step.original) swapTuple(mask, isIpv4(key));
         this.#shapes.table(step.table).look(asLookedUp(key), step.flow, mask);
+        if (step.original) swapTuple(mask, isIpv4(key));
       } else if (step.kind === 'group') hashedByGroup(mask, step, key);
       else if (reachesPort(step) && isIp(key)) inherited(mask, this.#tunnelOf(step.port));
     }

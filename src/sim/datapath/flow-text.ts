@@ -24,6 +24,7 @@ import { isMpls, LABEL_WORDS } from './labels.ts';
 import { tunnelText } from './tunnel-text.ts';
 
 const RARP = 0x8035;
+const isArp = (type: number): boolean => type === ETH_TYPE.arp || type === RARP;
 const NSH = 0x894f;
 const IGMP = 2;
 const LATER_FRAGMENT = 2;
@@ -201,7 +202,7 @@ function network(key: FlowKey, type: number): string {
     const label = padded(readNumber(key, IPV6.label), 5);
     return `,ipv6_src=${source},ipv6_dst=${destination},ipv6_label=${label}`;
   }
-  if (type !== ETH_TYPE.arp && type !== RARP) return '';
+  if (!isArp(type)) return '';
   const addresses = `,arp_spa=${ipv4At(key, AT.ipSource)},arp_tpa=${ipv4At(key, AT.ipDestination)}`;
   const macs = `,arp_sha=${macAt(key, ARP.sender)},arp_tha=${macAt(key, ARP.target)}`;
   return `${addresses},arp_op=${ipProtocol(key)}${macs}`;
@@ -281,7 +282,9 @@ const metadata = inHex('metadata');
 
 function innerText(key: FlowKey, type: number, ethernet: boolean): string {
   if (isMpls(type)) return labels(key);
-  if (type !== ETH_TYPE.ip && type !== ETH_TYPE.ipv6 && type !== NSH) return '';
+  // Of NSH without Ethernet the switch asks for another header's type than the packet's.
+  const counts = type === ETH_TYPE.ip || type === ETH_TYPE.ipv6 || ethernetType(key) === NSH;
+  if (!counts || isArp(type)) return '';
   const worded = ethernet && PROTOCOL_WORDS.get(type)?.has(ipProtocol(key)) === true;
   return (worded ? '' : `,nw_proto=${ipProtocol(key)}`) + transport(key, type);
 }
@@ -307,7 +310,7 @@ export function flowText(key: FlowKey, options: readonly Field[] = [], recircula
   if (inPort !== 0) text += `,in_port=${formatPort(inPort)}`;
   if (ethernet) text += ethernetText(key, protocol !== '');
   text += network(key, type);
-  if (type === NSH) text += serviceHeader(key);
+  if (type === NSH && ethernetType(key) === NSH) text += serviceHeader(key);
   text += innerText(key, type, ethernet);
   return text.slice(1);
 }

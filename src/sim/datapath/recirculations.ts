@@ -87,6 +87,7 @@ function sameKept(a: Kept, b: Kept): boolean {
   return (
     a.conntracked === b.conntracked &&
     a.wasMpls === b.wasMpls &&
+    a.arrival === b.arrival &&
     a.stack.length === b.stack.length &&
     a.remainder.length === b.remainder.length &&
     a.remainder.every((action, index) => action === b.remainder[index]) &&

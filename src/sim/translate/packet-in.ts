@@ -16,7 +16,8 @@ export interface Sending {
 const WHOLE_PACKET = 0xffff;
 
 /** The step of a packet that goes to a controller. */
-export function controllerStep({ packet, pass, flow, bucket }: Frame, how: Sending): StepEvent {
+export function controllerStep(frame: Frame, how: Sending): StepEvent {
+  const { packet, pass, flow, bucket } = frame;
   return {
     kind: 'controller',
     key: snapshot(packet),
@@ -27,6 +28,6 @@ export function controllerStep({ packet, pass, flow, bucket }: Frame, how: Sendi
     maxLength: how.maxLength ?? WHOLE_PACKET,
     controllerId: how.controllerId ?? 0,
     meterId: how.meterId ?? null,
-    kept: keptOf(pass),
+    kept: keptOf(frame, false),
   };
 }

@@ -7,6 +7,7 @@ import type { Tracker } from '../conntrack.ts';
 import type { Operation } from '../operations.ts';
 import type { Packet } from '../packet.ts';
 import type { Kept, RecirculationCause, Stacked, StepEvent } from '../types.ts';
+import { AT } from '../words.ts';
 
 export interface ExecuteOptions {
   readonly conntrack: Tracker;
@@ -140,14 +141,15 @@ export function newPass(departure: Departure, firstStep: number, initial: FlowKe
   };
 }
 
-/** What a packet that waits at this point of the translation keeps. */
-export function keptOf({ stack, conntracked, wasMpls, residue }: Pass, forks = false): Kept {
-  return {
-    stack,
-    conntracked: conntracked || forks,
-    wasMpls,
-    remainder: residue?.operations ?? [],
-  };
+/**
+ * What a packet that waits at this point of the translation keeps.
+ * @param returns Whether it waits for the datapath, which gives it back as of the port it came in by.
+ */
+export function keptOf({ pass, bridge }: Frame, returns: boolean): Kept {
+  const { stack, conntracked, wasMpls, residue, initial } = pass;
+  const inPort = returns ? (initial[AT.inPort] ?? 0) : 0;
+  const arrival = bridge.port(inPort) === undefined ? 0 : inPort;
+  return { stack, conntracked, wasMpls, arrival, remainder: residue?.operations ?? [] };
 }
 
 /** Where the actions of `flow`, found in `table`, stand: written out, for every lookup makes one. */

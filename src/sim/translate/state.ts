@@ -53,7 +53,7 @@ function conntrack(walk: Walk, operation: ConntrackOperation, frame: Frame): voi
   walk.list(exec, frame);
   const mark = { value: BigInt(packet.key[AT.ctMark] ?? 0), mask: markMask };
   const label = { value: labelMask === 0n ? 0n : labelIn(packet.key), mask: labelMask };
-  const kept = keptOf(pass, true);
+  const kept = { ...keptOf(frame, true), conntracked: true };
   const follow = walk.options.ctNext === undefined ? lookUp : scripted;
   const fork = follow(walk, { operation, zone, mark, label }, frame);
   walk.step(frame, {

@@ -3,9 +3,11 @@ import { ETH_TYPE } from '../../openflow/build.ts';
 import type { FlowKey } from '../../openflow/fields.ts';
 import { AT, ethernetType } from '../words.ts';
 
-/** Exchanges the packet's addresses, ports and protocol with those that its connection began with. */
-export function swapTuple(key: FlowKey): void {
-  const v4 = ethernetType(key) === ETH_TYPE.ip;
+/**
+ * Exchanges the packet's addresses, ports and protocol with those that its connection began with.
+ * @param v4 Whether the addresses are of IPv4. Default: as the packet is.
+ */
+export function swapTuple(key: FlowKey, v4 = ethernetType(key) === ETH_TYPE.ip): void {
   const header = key[AT.ipHeader] ?? 0;
   const zone = key[AT.ctZone] ?? 0;
   key[AT.ipHeader] = ((zone & 0xff00) << 16) | (header & 0x00ffffff);

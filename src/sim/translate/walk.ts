@@ -171,16 +171,20 @@ export class Walk implements Execution {
       const operation = operations[i] as Operation;
       if (pass.failure !== null) return;
       if (pass.wasMpls && !pass.exit && looksUnderLabel(operation)) this.readUnderLabel(frame);
-      if (pass.exit) return;
+      if (pass.exit) {
+        if (pass.freeze !== null) leaveOver(frame, operations.slice(i));
+        return;
+      }
       this.options.witness?.(operation, frame.packet.key, pass, this.steps.length);
       const handle = this.#handlers[operation.kind] as Handler<Operation['kind']>;
       if (handle(this, operation, frame, operations, i) === true) {
         return;
       }
       if (pass.exit) {
-        if (pass.residue === null && !LOOKUPS.has(operation.kind) && pass.failure === null) {
-          pass.residue = { operations: operations.slice(i), table: frame.table, flow: frame.flow };
-        }
+        if (pass.failure !== null) return;
+        const isFirst = pass.residue === null && !LOOKUPS.has(operation.kind);
+        if (isFirst) leaveOver(frame, operations.slice(i));
+        else if (pass.freeze !== null) leaveOver(frame, operations.slice(i + 1));
         return;
       }
     }
@@ -210,7 +214,7 @@ export class Walk implements Execution {
       return;
     }
     const key = snapshot(packet);
-    const kept = keptOf(pass);
+    const kept = keptOf(frame, true);
     this.step(frame, { kind: 'recirculate', ...freeze, key, followed: false, kept });
     pass.freeze = null;
     pass.residue = null;
@@ -230,7 +234,14 @@ export class Walk implements Execution {
       return false;
     }
     const key = snapshot(packet);
-    this.step(frame, { kind: 'recirculate', cause, key, hash, followed: true, kept: keptOf(pass) });
+    this.step(frame, {
+      kind: 'recirculate',
+      cause,
+      key,
+      hash,
+      followed: true,
+      kept: keptOf(frame, true),
+    });
     resume();
     return true;
   }
@@ -334,6 +345,7 @@ export class Walk implements Execution {
       table,
       flow,
       key: snapshot(packet),
+      original,
     });
     if (this.#ambiguity && rule !== null) this.#compare(rule, table, frame);
     key[AT.inPort] = realPort;
@@ -374,6 +386,15 @@ export class Walk implements Execution {
     this.#passes -= this.#queue.length - queued;
     this.#queue.length = queued;
   }
+}
+
+/** Keeps what a list has left, behind what those within it had. */
+function leaveOver({ pass, table, flow }: Frame, left: readonly Operation[]): void {
+  const { residue } = pass;
+  pass.residue =
+    residue === null
+      ? { operations: left, table, flow }
+      : { ...residue, operations: [...residue.operations, ...left] };
 }
 
 /** Actions after which nothing is kept for what a freeze may leave over. */

@@ -18,8 +18,8 @@ const codes = {
   decNshTtl: { nicira: 48 },
 } as const;
 
-function writeDecTtl(w: Writer, { controllers }: ActionOf<'dec_ttl'>): void {
-  if (controllers.length === 0) {
+function writeDecTtl(w: Writer, { controllers, silent }: ActionOf<'dec_ttl'>): void {
+  if (controllers.length === 0 && !silent) {
     fixed(w, codes.decTtl.type, 8).zeros(4);
     return;
   }

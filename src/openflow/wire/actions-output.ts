@@ -92,7 +92,12 @@ const readOption: ReadonlyMap<number, (action: Options, value: Reader) => void> 
   [property.maxLength, (action, value) => void (action.maxLength = value.u16())],
   [property.controllerId, (action, value) => void (action.controllerId = value.u16())],
   [property.reason, (action, value) => void (action.reason = reasonName(value.u8()))],
-  [property.userdata, (action, value) => void (action.userdata = [...value.rest()])],
+  [
+    property.userdata,
+    (action, value) => {
+      if (value.remaining > 0) action.userdata = [...value.rest()];
+    },
+  ],
   [property.pause, (action) => void (action.pause = true)],
   [property.meter, (action, value) => void (action.meterId = value.u32())],
 ] satisfies [number, (action: Options, value: Reader) => void][]);

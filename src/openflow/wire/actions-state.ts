@@ -64,28 +64,44 @@ function writeNat(w: Writer, { direction, address, port, flags = [] }: NatSpec):
   finish(w, start);
 }
 
-function readAddress(r: Reader, present: number): NatSpec['address'] {
-  if ((present & RANGE.ipv4From) !== 0) {
-    const from = BigInt(r.u32());
-    return { from, to: (present & RANGE.ipv4To) === 0 ? from : BigInt(r.u32()), version: 4 };
+/** The numbers of a range, the last the first where no other is present. */
+function readRange(r: Reader, bits: number, present: number, from: number, to: number) {
+  if ((present & from) === 0) {
+    if ((present & to) !== 0) throw malformed('a range of nat has an end and no beginning');
+    return undefined;
   }
-  if ((present & RANGE.ipv6From) === 0) return undefined;
-  const from = r.uint(128);
-  return { from, to: (present & RANGE.ipv6To) === 0 ? from : r.uint(128), version: 6 };
+  const first = r.uint(bits);
+  const last = (present & to) === 0 ? first : r.uint(bits);
+  if (first !== 0n && first <= last) return { from: first, to: last };
+  throw malformed(`a range of nat from ${first} to ${last}`);
+}
+
+function readAddress(r: Reader, present: number): NatSpec['address'] {
+  const v4 = readRange(r, 32, present, RANGE.ipv4From, RANGE.ipv4To);
+  const v6 = readRange(r, 128, present, RANGE.ipv6From, RANGE.ipv6To);
+  if (v4 !== undefined && v6 !== undefined) throw malformed('nat to addresses of both families');
+  if (v4 !== undefined) return { ...v4, version: 4 };
+  return v6 && { ...v6, version: 6 };
 }
 
 function readPorts(r: Reader, present: number): NatSpec['port'] {
-  if ((present & RANGE.portFrom) === 0) return undefined;
-  const from = r.u16();
-  return { from, to: (present & RANGE.portTo) === 0 ? from : r.u16() };
+  const range = readRange(r, 16, present, RANGE.portFrom, RANGE.portTo);
+  return range && { from: Number(range.from), to: Number(range.to) };
 }
+
+const both = (bits: number, one: number, other: number): boolean =>
+  (bits & one) !== 0 && (bits & other) !== 0;
 
 function readNat(r: Reader): NatSpec {
   r.skip(2);
   const bits = r.u16();
+  if (both(bits, NAT_FLAG.src, NAT_FLAG.dst) || both(bits, NAT_FLAG.hash, NAT_FLAG.random)) {
+    throw malformed(`flags ${bits} of nat, of which some exclude each other`);
+  }
   const present = r.u16();
   const address = readAddress(r, present);
   const port = readPorts(r, present);
+  if (port !== undefined && address === undefined) throw malformed('nat to ports without address');
   const flags = natFlags.filter((flag) => (bits & NAT_FLAG[flag]) !== 0);
   return {
     ...((bits & NAT_FLAG.src) !== 0 && { direction: 'src' as const }),

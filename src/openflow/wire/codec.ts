@@ -95,7 +95,11 @@ const inner: Readonly<Record<Version, Inner>> = { 14: innerOf(14), 15: innerOf(1
 function innerOf(version: Version): Inner {
   return {
     write: (w, message, xid) => encodeInto(w, message, xid, version),
-    read: (bytes) => decode(bytes).message,
+    read: (bytes) => {
+      const { message, version: byte } = decode(bytes);
+      if (byte === VERSION_BYTE[version]) return message;
+      throw malformed(`a message of version ${byte} stands in one of ${VERSION_BYTE[version]}`);
+    },
   };
 }
 

@@ -351,18 +351,20 @@ export function readName(r: Reader): Coding | null {
   if (header === widePort.header) return widePort;
   const form = byKey.get(keyOf(header, vendor));
   if (form === undefined) throw new UnknownPart('a field that is not known here');
-  return form;
+  const { field } = form;
+  const same = field.present === undefined ? header === form.header : (header & MASK_BIT) === 0;
+  if (same) return form;
+  throw malformed(`an action names ${field.name} by a header of another length or with a mask`);
 }
 
 /** Bits of a field that was named. @throws {Failure} when they are not in it. */
 export function subfieldOf(name: Coding | null, first: number, bits: number): Subfield {
   if (name === null) throw malformed('an action names no field');
   const { field } = name;
-  const width = first === 0 && bits === field.namedBits ? field.bits : bits;
-  const beyond = first >= field.namedBits || first + width > Math.max(field.bits, field.namedBits);
-  if (bits === 0 || beyond) {
+  if (bits === 0 || first + bits > field.namedBits) {
     throw malformed(`${bits} bits of ${field.name} from ${first} on`);
   }
+  const width = first === 0 && bits === field.namedBits ? field.bits : bits;
   const counted = field.present !== undefined && first === 0 && bits === field.bits;
   return { field, first, bits: width, ...(counted && { counted }) };
 }

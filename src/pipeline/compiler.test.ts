@@ -28,8 +28,8 @@ describe('Compiler', () => {
     { timeout: SEQUENCES * 30_000 },
     () => {
       fc.assert(
-        fc.property(fc.nat(), (seed) => {
-          const world = new World(seed);
+        fc.property(fc.nat(), fc.boolean(), (seed, wired) => {
+          const world = new World(seed, { wired });
           const node = new Follower(world);
           for (let step = 0; step < 50; step += 1) {
             world.step();

@@ -94,7 +94,7 @@ export const DROPS: readonly Drop[] = [
   drop(120, 21, 'port_unbound', 'the port that has this address is bound to no node'),
   drop(120, 1, 'not_on_this_node', 'it came by tunnel for an address that is not on this node'),
   drop(120, 0, 'no_such_address', 'nobody in the VPC has this address'),
-  drop(130, 0, 'no_next_hop', 'the next hop of the custom route is not on this node'),
+  drop(130, 0, 'no_next_hop', 'no port that lives has the next hop of the custom route'),
   drop(133, 10, 'returns_to_sender', 'nothing returns to the port that sent it'),
   drop(151, 81, 'connection_revoked', REVOKED),
   drop(151, 80, 'connection_revoked', REVOKED),

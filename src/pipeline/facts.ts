@@ -1,5 +1,6 @@
 /** What many units ask about few objects. */
-import type { Port } from '../model/objects.ts';
+import type { Port, Router } from '../model/objects.ts';
+import { vpcsOf } from '../model/vpc.ts';
 import type { Fact, View } from './feature.ts';
 
 /** Whether the VPC has a port bound to this node: only then has the node flows for it. */
@@ -9,16 +10,46 @@ export const vpcIsHere: Fact<boolean> = {
     topology.find('port.by_vpc_host', `${vpcId} ${local.identity.node}`).size > 0,
 };
 
+/** By any of its networks: the one that the VPC is named after may have left it. */
 export const vniOf: Fact<number | undefined> = {
   name: 'vniOf',
-  derive: (vpcId, topology) => topology.get('network', vpcId)?.vpc.vni,
+  derive: (vpcId, topology) => {
+    for (const id of topology.find('network.by_vpc', vpcId)) {
+      const network = topology.get('network', id);
+      if (network !== undefined) return vpcsOf(network).find((vpc) => vpc.id === vpcId)?.vni;
+    }
+    return undefined;
+  },
 };
 
-/** The VPC that a network belongs to. */
-export const vpcOfNetwork: Fact<string | undefined> = {
+/** The VPC that the ports of a network send in. */
+const vpcOfNetwork: Fact<string | undefined> = {
   name: 'vpcOfNetwork',
   derive: (networkId, topology) => topology.get('network', networkId)?.vpc.id,
 };
+
+const vpcsOfNetwork: Fact<string> = {
+  name: 'vpcsOfNetwork',
+  derive: (networkId, topology) => {
+    const network = topology.get('network', networkId);
+    return network === undefined
+      ? ''
+      : vpcsOf(network)
+          .map((vpc) => vpc.id)
+          .join(' ');
+  },
+};
+
+export const vpcSentIn = (networkId: string, view: View): string | undefined =>
+  view.fact(vpcOfNetwork, networkId);
+
+/** The VPCs that the ports of a network are reached in: several while it moves. */
+export const vpcsAround = (networkId: string, view: View): string[] =>
+  view.fact(vpcsOfNetwork, networkId).split(' ').filter(Boolean);
+
+/** Those of them that this node has flows for. */
+export const vpcsHere = (networkId: string, view: View): string[] =>
+  vpcsAround(networkId, view).filter((vpc) => view.fact(vpcIsHere, vpc));
 
 const networkIsUp: Fact<boolean> = {
   name: 'networkIsUp',
@@ -39,6 +70,35 @@ export const cidrOf: Fact<string | undefined> = {
   derive: (subnetId, topology) => topology.get('subnet', subnetId)?.cidr,
 };
 
+/** The routers that join networks in a VPC and are up, the oldest first. */
+export function routersIn(vpc: string, view: View): Router[] {
+  const ids = new Set(view.find('router.by_vpc', vpc));
+  for (const id of view.find('interface.by_vpc', vpc)) {
+    const port = view.get('port', id);
+    if (port !== undefined) ids.add(port.device_id);
+  }
+  return [...ids]
+    .flatMap((id) => view.get('router', id) ?? [])
+    .filter((router) => router.admin_state_up)
+    .sort((a, b) => (`${a.created_at} ${a.id}` < `${b.created_at} ${b.id}` ? -1 : 1));
+}
+
+/** Whether what other subnets send reaches a network: not when all the routers that join it are down. */
+export const isRouted: Fact<boolean> = {
+  name: 'isRouted',
+  derive: (networkId, topology) => {
+    const network = topology.get('network', networkId);
+    const routers = [
+      ...(network?.router_id ? [network.router_id] : []),
+      ...topology.find('router.by_network', networkId),
+      ...[...topology.find('interface.by_network', networkId)].flatMap(
+        (id) => topology.get('port', id)?.device_id ?? [],
+      ),
+    ].flatMap((id) => topology.get('router', id) ?? []);
+    return routers.length === 0 || routers.some((router) => router.admin_state_up);
+  },
+};
+
 const groupIsHere: Fact<boolean> = {
   name: 'groupIsHere',
   derive: (groupId, topology, local) =>
@@ -47,20 +107,29 @@ const groupIsHere: Fact<boolean> = {
 
 export type RemoteUse = `${'egress' | 'ingress'} ${'IPv4' | 'IPv6'}`;
 
+/** The directions and families of those of `rules` that ports of this node have. */
+function usesOf(rules: Iterable<string>, topology: View): string {
+  const uses = new Set<RemoteUse>();
+  for (const ruleId of rules) {
+    const rule = topology.get('security_group_rule', ruleId);
+    if (rule !== undefined && topology.fact(groupIsHere, rule.security_group_id)) {
+      uses.add(`${rule.direction} ${rule.ethertype}`);
+    }
+  }
+  return [...uses].sort().join(',');
+}
+
 /**
  * In which directions and families ports of this node are opened to the members of a group, as
  * `RemoteUse`s joined by commas.
  */
 export const remoteUses: Fact<string> = {
   name: 'remoteUses',
-  derive: (groupId, topology) => {
-    const uses = new Set<RemoteUse>();
-    for (const ruleId of topology.find('rule.by_remote_group', groupId)) {
-      const rule = topology.get('security_group_rule', ruleId);
-      if (rule !== undefined && topology.fact(groupIsHere, rule.security_group_id)) {
-        uses.add(`${rule.direction} ${rule.ethertype}`);
-      }
-    }
-    return [...uses].sort().join(',');
-  },
+  derive: (groupId, topology) => usesOf(topology.find('rule.by_remote_group', groupId), topology),
+};
+
+/** The same for the prefixes of an address group. */
+export const addressGroupUses: Fact<string> = {
+  name: 'addressGroupUses',
+  derive: (groupId, topology) => usesOf(topology.find('rule.by_address_group', groupId), topology),
 };

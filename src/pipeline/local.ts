@@ -39,7 +39,7 @@ export interface LocalReader {
   attached(): Iterable<string>;
   /** 1 … 4095, for a VPC present here. */
   networkId(vpcId: string): number;
-  /** 1 … 2^32 - 1, for a remote group. */
+  /** 1 … 2^32 - 1, for a remote group or an address group. */
   conjunctionId(groupId: string): number;
 }
 

@@ -54,8 +54,9 @@ it('finds a conflict where there is one', () => {
 
 it('compiles no two flows of one table and priority that overlap and differ', () => {
   fc.assert(
-    fc.property(fc.nat(), (seed) => {
-      const world = new World(seed, { ports: 16, rules: 20 });
+    fc.property(fc.nat(), fc.boolean(), (seed, wired) => {
+      const world = new World(seed, { ports: 16, rules: 20, wired });
+      if (wired) for (let step = 0; step < 40; step += 1) world.step();
       const programs = compileAll(world.topology, plugged(world.topology, 'node1'));
       for (const bridge of BRIDGES) expect(conflicts(programs[bridge].flows)).toEqual([]);
     }),

@@ -33,6 +33,13 @@ export const ROUTE = {
   gatewayPing: 4,
 } as const;
 
+/**
+ * Of a router's own route: a subnet of the VPC wins an equal prefix, the external gateway does not.
+ * @param length prefix length, 0 … 128
+ */
+export const customRoutePriority = (length: number): number =>
+  length === 0 ? routePriority(0, ROUTE.out + 1) : routePriority(length, ROUTE.vpcSubnet) - 1;
+
 /** @param length prefix length, 0 … 128 */
 export function routePriority(length: number, kind: number): number {
   return length * 300 + kind;

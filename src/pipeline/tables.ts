@@ -98,7 +98,7 @@ export const TABLES: readonly Table[] = [
     [110],
     'Holds policy routes; traffic inside a subnet passes them by.',
   ),
-  row(110, 'VPC_ROUTE', 'routing', [115], 'Routes by the longest prefix.'),
+  row(110, 'VPC_ROUTE', 'routing', [115, 130], 'Routes by the longest prefix.'),
   row(115, 'VPC_TRANSLATE', 'routing', [120], 'Gives what leaves the VPC its floating ip.'),
   row(
     120,

@@ -14,7 +14,7 @@ import {
   type MatchValue,
 } from '../../openflow/build.ts';
 import { PORT, type Action } from '../../openflow/flow.ts';
-import { vpcIsHere, vpcOfNetwork } from '../facts.ts';
+import { vpcsHere } from '../facts.ts';
 import type { Feature } from '../feature.ts';
 import { PRIORITY } from '../priorities.ts';
 import { inSubnet, MAC } from '../registers.ts';
@@ -51,8 +51,8 @@ export const arpResponder: Feature = {
   compile(subnetId, view, local, emit) {
     const subnet = view.get('subnet', subnetId);
     if (subnet?.ip_version !== 4) return;
-    const vpc = view.fact(vpcOfNetwork, subnet.network_id);
-    if (vpc === undefined || !view.fact(vpcIsHere, vpc)) return;
+    const [vpc] = vpcsHere(subnet.network_id, view);
+    if (vpc === undefined) return;
     const arp_tpa = prefixValue(parsePrefix(subnet.cidr));
     emit.flow({
       table: ARP_RESPONDER,

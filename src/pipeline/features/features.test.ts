@@ -1,6 +1,7 @@
 /** What single features compile to, in the words of ovs-ofctl. */
 import { describe, expect, it } from 'vitest';
 import {
+  addressGroup,
   port,
   put,
   securityGroup,
@@ -50,6 +51,8 @@ function rows(topology: Topology, table: number, contains = ''): string[] {
 }
 
 const OTHER_GROUP = '00000000-0000-4000-8000-0000000000f1';
+const OFFICE = '00000000-0000-4000-8000-0000000000f2';
+const CLOUD = '00000000-0000-4000-8000-0000000000f3';
 
 /** vm1 with addresses of both families, in a group of its own that has just `rules`. */
 function withRules(...rules: Partial<SecurityGroupRule>[]): Topology {
@@ -121,6 +124,28 @@ describe('security groups', () => {
     expect(rows(topology, 152, 'reg13=0x27')).toEqual([
       'table=152, priority=2010,ip,reg13=0x27,nw_src=10.1.0.0/16 actions=goto_table:154',
     ]);
+  });
+
+  it('meets the prefixes of an address group by conjunction, one of two groups once', () => {
+    const topology = withRules(
+      { protocol: 'tcp', remote_address_group_id: OFFICE },
+      { protocol: 'udp', remote_address_group_id: CLOUD },
+    );
+    const cloud = addressGroup({ id: CLOUD, addresses: ['203.0.113.0/24', '0.0.0.0/0'] });
+    topology.apply(put('address_group', cloud));
+    const office = { id: OFFICE, addresses: ['203.0.113.0/24', '2001:db8::/32'] };
+    topology.apply(put('address_group', addressGroup(office)));
+    const found = rows(topology, 72, 'conj');
+    expect(found.map((line) => line.replace(/^.*priority=/, '')).sort()).toEqual(
+      [
+        '2000,conj_id=1,ip actions=goto_table:74',
+        '2000,conj_id=2,ip actions=goto_table:74',
+        '2000,ip actions=conjunction(2,1/2)',
+        '2000,ip,nw_dst=203.0.113.0/24 actions=conjunction(1,1/2),conjunction(2,1/2)',
+        '2000,tcp,reg12=0x27 actions=conjunction(1,2/2)',
+        '2000,udp,reg12=0x27 actions=conjunction(2,2/2)',
+      ].sort(),
+    );
   });
 
   it('meets a remote group’s members by conjunction, an address that is in two groups once', () => {

@@ -8,7 +8,7 @@ import type { FloatingIp } from '../../model/objects.ts';
 import { gotoTable, match, setField } from '../../openflow/build.ts';
 import type { Feature, View } from '../feature.ts';
 import type { LocalReader } from '../local.ts';
-import { vpcIsHere, vpcOfNetwork } from '../facts.ts';
+import { vpcsHere } from '../facts.ts';
 import { PRIORITY } from '../priorities.ts';
 import { inVpc, METADATA, metadataSet } from '../registers.ts';
 import { cookie, localPort, prefixValue, type LocalPort } from './shared.ts';
@@ -56,14 +56,15 @@ export const floatingIpArrivals: Feature = {
   over: { index: 'floatingip.by_address' },
   compile(address, view, local, emit) {
     const all = mappings(view.find('floatingip.by_address', address), view, local);
+    const everywhere = all.flatMap((mapping) => mapping.vpcs.map((vpc) => ({ mapping, vpc })));
     // The record's row names no VPC; where external networks overlap, the later ones must.
-    for (const mapping of firstBy(all, ({ vpc }) => vpc)) {
+    for (const { mapping, vpc } of firstBy(everywhere, (each) => each.vpc)) {
       const first = mapping === all[0];
       emit.flow({
         table: 101,
         priority: first ? PRIORITY.floatingIp.any : PRIORITY.floatingIp.ofVpc,
         cookie: owner(local, mapping),
-        match: match('ip', { ...(first ? {} : inVpc(mapping.vpc)), ip_dst: mapping.floating }),
+        match: match('ip', { ...(first ? {} : inVpc(vpc)), ip_dst: mapping.floating }),
         actions: [setField('ip_dst', mapping.fixed), gotoTable(120)],
       });
     }
@@ -74,8 +75,7 @@ export const floatingIpArrivals: Feature = {
 function concernsNode(floatingIpId: string, view: View): boolean {
   const portId = view.get('floatingip', floatingIpId)?.port_id;
   const port = portId == null ? undefined : view.get('port', portId);
-  const vpc = port === undefined ? undefined : view.fact(vpcOfNetwork, port.network_id);
-  return vpc !== undefined && view.fact(vpcIsHere, vpc);
+  return port !== undefined && vpcsHere(port.network_id, view).length > 0;
 }
 
 function anyConcernsNode(floatingIpIds: Iterable<string>, view: View): boolean {
@@ -92,17 +92,19 @@ export const floatingIpShadows: Feature = {
     const subnet = view.get('subnet', subnetId);
     if (subnet === undefined || subnet.ip_version !== 4) return;
     const prefix = parsePrefix(subnet.cidr);
-    const vpc = view.fact(vpcOfNetwork, subnet.network_id);
-    if (vpc === undefined || !view.fact(vpcIsHere, vpc)) return;
+    const vpcs = vpcsHere(subnet.network_id, view);
+    if (vpcs.length === 0) return;
     const within = view.find('floatingip.by_prefix', formatPrefix(prefix));
     if (!anyConcernsNode(within, view)) return;
-    emit.flow({
-      table: 101,
-      priority: PRIORITY.floatingIp.shadowed,
-      cookie: cookie(local, 'routing', { vpc }),
-      match: match('ip', { ...inVpc(vpc), ip_dst: prefixValue(prefix) }),
-      actions: [gotoTable(120)],
-    });
+    for (const vpc of vpcs) {
+      emit.flow({
+        table: 101,
+        priority: PRIORITY.floatingIp.shadowed,
+        cookie: cookie(local, 'routing', { vpc }),
+        match: match('ip', { ...inVpc(vpc), ip_dst: prefixValue(prefix) }),
+        actions: [gotoTable(120)],
+      });
+    }
   },
 };
 

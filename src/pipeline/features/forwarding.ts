@@ -11,6 +11,7 @@ import {
   type Prefix,
 } from '../../address/index.ts';
 import type { Port } from '../../model/objects.ts';
+import { INTERFACE_OWNER } from '../../model/topology.ts';
 import { gotoTable, group, match, output, resubmit, setField } from '../../openflow/build.ts';
 import type { Action } from '../../openflow/flow.ts';
 import { groupId } from '../cookies.ts';
@@ -78,12 +79,13 @@ function depthOf(vpc: string, prefix: Prefix, view: View): number {
   return depth;
 }
 
-type Delivery =
+/** Where a node sends what is for a port. */
+export type Delivery =
   | { readonly to: 'here'; readonly vid: number }
   | { readonly to: 'tunnel'; readonly vtep: Ip }
   | { readonly to: 'nowhere'; readonly why: DropCode };
 
-function deliveryTo(port: Port, view: View, local: LocalReader): Delivery {
+export function deliveryTo(port: Port, view: View, local: LocalReader): Delivery {
   const host = port['binding:host_id'];
   if (!isUp(port, view)) return { to: 'nowhere', why: 'port_down' };
   if (host === '') return { to: 'nowhere', why: 'port_unbound' };
@@ -109,6 +111,8 @@ export const addresses: Feature = {
     const address = parseAddressOrPrefix(text);
     const port = ownerOf(key, address, view);
     if (port === undefined || vni === undefined) return;
+    // A router's own address is met on the way here.
+    if (port.device_owner === INTERFACE_OWNER) return;
     const family = familyOf(address.version);
     const where = { ...inVpc(vpc), [family.destination]: prefixValue(address) };
     const single = isSingle(address);
@@ -141,7 +145,7 @@ export const addresses: Feature = {
   },
 };
 
-function intoTunnel(vtep: Ip, vni: number, local: LocalReader): Action[] {
+export function intoTunnel(vtep: Ip, vni: number, local: LocalReader): Action[] {
   return [
     setField('tun_dst', vtep.value),
     setField('tun_id', vni),
@@ -157,12 +161,14 @@ export const localPorts: Feature = {
   compile(portId, view, local, emit) {
     const here = localPort(portId, view, local);
     if (here === null) return;
-    const { port, vpc, vid, ofport } = here;
+    const { port, vpc, vpcs, vid, ofport } = here;
     const own = cookie(local, 'port', { vpc, vid });
-    const id = groupId(local.networkId(vpc), vid);
     // in_port 0 here, and load:0->in_port in 133: a switch never sends out of the port it came in by.
     const actions = [setOutputVid(vid), resubmit({ inPort: 0, table: FILTER })];
-    emit.group({ id, type: 'all', buckets: [{ id: 1, actions }] });
+    for (const each of vpcs) {
+      const id = groupId(local.networkId(each), vid);
+      emit.group({ id, type: 'all', buckets: [{ id: 1, actions }] });
+    }
     emit.flow(dropFlow(FILTER, 'returns_to_sender', own, match(null, { reg12: vid, reg13: vid })));
     const toPort = match(null, { reg13: vid });
     const row = (table: number, actions: readonly Action[]) =>

@@ -2,11 +2,17 @@
 import type { Feature } from '../feature.ts';
 import { arpOwnAddress, arpResponder } from './arp.ts';
 import { base } from './base.ts';
+import { customRoutes } from './custom-routes.ts';
 import { floatingIpArrivals, floatingIpDepartures, floatingIpShadows } from './floating-ips.ts';
 import { addresses, localPorts } from './forwarding.ts';
 import { input, quietInput } from './input.ts';
-import { remoteGroupAddresses, remoteGroupMatches } from './remote-groups.ts';
-import { externalRoutes, subnetRoutes } from './routing.ts';
+import {
+  addressGroupMatches,
+  addressGroupPrefixes,
+  remoteGroupAddresses,
+  remoteGroupMatches,
+} from './remote-groups.ts';
+import { externalRoutes, routerAddresses, subnetRoutes } from './routing.ts';
 import { securityGroups } from './security-groups.ts';
 import { tunnelEntry, unknownTunnels } from './tunnel.ts';
 import { uplink } from './uplink.ts';
@@ -22,8 +28,12 @@ export const FEATURES: readonly Feature[] = [
   securityGroups,
   remoteGroupAddresses,
   remoteGroupMatches,
+  addressGroupPrefixes,
+  addressGroupMatches,
   subnetRoutes,
   externalRoutes,
+  routerAddresses,
+  customRoutes,
   floatingIpArrivals,
   floatingIpShadows,
   floatingIpDepartures,

@@ -6,7 +6,7 @@
 import { parseIp, parsePrefix, type Prefix } from '../../address/index.ts';
 import { decTtl, gotoTable, match, move, output, setField, sub } from '../../openflow/build.ts';
 import { PORT, type Action } from '../../openflow/flow.ts';
-import { vpcIsHere, vpcOfNetwork } from '../facts.ts';
+import { isRouted, routersIn, vpcIsHere, vpcsHere } from '../facts.ts';
 import type { Emit, Feature } from '../feature.ts';
 import { PRIORITY, ROUTE, routePriority } from '../priorities.ts';
 import { inSubnet, inVpc, MAC, METADATA, setMetadata } from '../registers.ts';
@@ -95,25 +95,41 @@ export const subnetRoutes: Feature = {
   compile(subnetId, view, local, emit) {
     const subnet = view.get('subnet', subnetId);
     if (subnet === undefined) return;
-    const vpc = view.fact(vpcOfNetwork, subnet.network_id);
-    if (vpc === undefined || !view.fact(vpcIsHere, vpc)) return;
-    const routing = cookie(local, 'routing', { vpc });
     const prefix = parsePrefix(subnet.cidr);
-    emitInside(subnetId, prefix, routing, emit);
-    emitFromElsewhere(vpc, prefix, routing, emit);
-    if (subnet.gateway_ip !== null) emitGateway(vpc, subnet.gateway_ip, routing, emit);
+    const vpcs = vpcsHere(subnet.network_id, view);
+    const routed = view.fact(isRouted, subnet.network_id);
+    for (const [index, vpc] of vpcs.entries()) {
+      const routing = cookie(local, 'routing', { vpc });
+      if (index === 0) emitInside(subnetId, prefix, routing, emit);
+      if (routed) emitFromElsewhere(vpc, prefix, routing, emit);
+      if (subnet.gateway_ip !== null) emitGateway(vpc, subnet.gateway_ip, routing, emit);
+    }
+  },
+};
+
+/** The addresses that routers have in a VPC beside the subnets' gateways. */
+export const routerAddresses: Feature = {
+  name: 'routerAddresses',
+  bridge: 'br-int',
+  over: { index: 'interface.by_vpc' },
+  compile(vpc, view, local, emit) {
+    if (!view.fact(vpcIsHere, vpc)) return;
+    for (const portId of view.find('interface.by_vpc', vpc)) {
+      for (const { ip_address, subnet_id } of view.get('port', portId)?.fixed_ips ?? []) {
+        if (view.get('subnet', subnet_id)?.gateway_ip === ip_address) continue;
+        emitGateway(vpc, ip_address, cookie(local, 'routing', { vpc }), emit);
+      }
+    }
   },
 };
 
 export const externalRoutes: Feature = {
   name: 'externalRoutes',
   bridge: 'br-int',
-  over: { index: 'router.by_network' },
+  over: { index: 'network.by_vpc' },
   compile(vpc, view, local, emit) {
     if (!view.fact(vpcIsHere, vpc)) return;
-    const leadsOut = [...view.find('router.by_network', vpc)].some(
-      (id) => view.get('router', id)?.external_gateway_info != null,
-    );
+    const leadsOut = routersIn(vpc, view).some((router) => router.external_gateway_info !== null);
     if (!leadsOut) return;
     const routing = cookie(local, 'routing', { vpc });
     for (const family of FAMILIES) {

@@ -1,7 +1,7 @@
 /**
  * The rules of the security groups of the ports plugged here: what any of a port's groups lets
- * through, passes. A rule that names a remote group is one dimension of a conjunction, the group's
- * addresses the other (remote-groups.ts): n + m flows, not n × m.
+ * through, passes. A rule that names a remote group or an address group is one dimension of a
+ * conjunction, the group's addresses the other (remote-groups.ts): n + m flows, not n × m.
  */
 import type { SecurityGroupRule } from '../../model/objects.ts';
 import { conjunction, gotoTable, match } from '../../openflow/build.ts';
@@ -19,7 +19,7 @@ export const RULES = {
   ingress: { table: 152, next: 154, vid: 'reg13' },
 } as const;
 
-/** The dimensions of a remote group's conjunction. */
+/** The dimensions of the conjunction of a remote group or address group. */
 export const CLAUSE = { address: 1, rule: 2, count: 2 } as const;
 
 function rulesOf({ port }: LocalPort, view: View): SecurityGroupRule[] {
@@ -46,7 +46,8 @@ function emitRules(port: LocalPort, view: View, local: LocalReader, emit: Emit):
     const { table, next, vid } = RULES[rule.direction];
     if (!families.has(rule.ethertype)) continue;
     for (const match of matchesOf(rule, { [vid]: port.vid })) {
-      if (rule.remote_group_id === null) {
+      const remote = rule.remote_group_id ?? rule.remote_address_group_id;
+      if (remote === null) {
         const actions = [gotoTable(next)];
         emit.flow({ table, priority: PRIORITY.rules.plain, cookie: security, match, actions });
         continue;
@@ -54,7 +55,7 @@ function emitRules(port: LocalPort, view: View, local: LocalReader, emit: Emit):
       const key = `${table} ${matchKey(match)}`;
       const merged = conjunctive.get(key) ?? { table, match, ids: new Set() };
       conjunctive.set(key, merged);
-      merged.ids.add(local.conjunctionId(rule.remote_group_id));
+      merged.ids.add(local.conjunctionId(remote));
     }
   }
   for (const { table, match, ids } of conjunctive.values()) {

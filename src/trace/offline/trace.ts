@@ -126,21 +126,19 @@ function lookupOf(table: number, flow: Flow | null): Lookup {
 
 const OUTCOMES: readonly Outcome[] = ['output', 'controller', 'recirc', 'drop'];
 
-interface Draft {
-  readonly steps: number[];
-  readonly path: Lookup[];
-  readonly forks: number[];
+/** What a pass met. */
+class Draft {
+  readonly steps: number[] = [];
+  readonly path: Lookup[] = [];
+  readonly forks: number[] = [];
 }
 
-const newDraft = (): Draft => ({ steps: [], path: [], forks: [] });
-
 /** The steps of an execution by pass. */
-function byPass(steps: readonly Step[], passes: number): Draft[] {
-  const drafts = Array.from({ length: passes }, newDraft);
+function byPass(steps: readonly Step[]): Draft[] {
+  const drafts: Draft[] = [];
   for (let index = 0; index < steps.length; index += 1) {
     const step = steps[index] as Step;
-    const draft = drafts[step.pass];
-    if (draft === undefined) continue;
+    const draft = (drafts[step.pass] ??= new Draft());
     draft.steps.push(index);
     if (step.kind === 'table') draft.path.push(lookupOf(step.table, step.flow));
     else if (step.kind === 'conntrack' && step.fork !== null) draft.forks.push(step.fork);
@@ -148,9 +146,9 @@ function byPass(steps: readonly Step[], passes: number): Draft[] {
   return drafts;
 }
 
-function best(outcomes: readonly Outcome[]): Outcome {
-  return OUTCOMES.find((outcome) => outcomes.includes(outcome)) ?? 'drop';
-}
+/** The one that comes first in what a trace tells. */
+const best = (a: Outcome, b: Outcome): Outcome =>
+  OUTCOMES.indexOf(a) <= OUTCOMES.indexOf(b) ? a : b;
 
 function outcomeOf({ outputs, controllers, hashed }: PassActions): Outcome {
   if (outputs > 0) return 'output';
@@ -208,30 +206,34 @@ class PassView implements DatapathView {
   }
 }
 
+const NO_DRAFT = new Draft();
+
 function sections(execution: Execution, setting: Setting, replay: Replay): Section {
   const { bridge } = setting;
-  const drafts = byPass(execution.steps, execution.initial.length);
+  const drafts = byPass(execution.steps);
   // Numbers are given out breadth first, as the forks are followed.
   const order = [0];
-  for (const pass of order) order.push(...(drafts[pass]?.forks ?? []));
+  for (const pass of order) order.push(...(drafts[pass] ?? NO_DRAFT).forks);
   const recirculations = new Recirculations(order);
   const tunnelOf = (port: number) => bridge.port(port)?.tunnel ?? null;
   const examined = new Examined(execution, bridge.shapes, replay, tunnelOf);
   const actions: PassActions[] = [];
   for (const pass of order) {
-    const steps = drafts[pass]?.steps ?? [];
+    const { steps } = drafts[pass] ?? NO_DRAFT;
     const view = new PassView(setting, examined, pass, steps);
     actions[pass] = datapathActions(execution, pass, steps, view, recirculations);
   }
   const sectionOf = (pass: number): Section => {
-    const { path, forks, steps } = drafts[pass] ?? newDraft();
+    const { path, forks, steps } = drafts[pass] ?? NO_DRAFT;
     const done = actions[pass] ?? DROP;
-    const inner = forks.map(sectionOf);
     const initial = execution.initial[pass];
     const final = execution.final[pass];
+    const inner = forks.map(sectionOf);
+    let outcome = outcomeOf(done);
+    for (const one of inner) outcome = best(outcome, one.outcome);
     return {
       path,
-      outcome: best([outcomeOf(done), ...inner.map(({ outcome }) => outcome)]),
+      outcome,
       finalFlow:
         initial === undefined || final === undefined
           ? 'unchanged'
@@ -298,12 +300,22 @@ export function traceLine(
   return sectionText(follow(bridge, key, ctNext, following, keys).section);
 }
 
-/** A flow's part is written once, however often it is met. */
+/**
+ * A flow's part is written once, however often it is met. Texts of packets and of the datapath have
+ * no character that JSON would write otherwise.
+ */
 function sectionText(section: Section): string {
   const { path, outcome, finalFlow: final, datapathActions: actions, recirculations } = section;
-  return (
-    `{"path":[${path.map(({ json }) => json).join(',')}],"outcome":"${outcome}",` +
-    `"finalFlow":${JSON.stringify(final)},"datapathActions":${JSON.stringify(actions)},` +
-    `"recirculations":[${recirculations.map(sectionText).join(',')}]}`
-  );
+  let text = '{"path":[';
+  for (let index = 0; index < path.length; index += 1) {
+    if (index > 0) text += ',';
+    text += (path[index] as Lookup).json;
+  }
+  text += `],"outcome":"${outcome}","finalFlow":"${final}","datapathActions":"${actions}"`;
+  text += ',"recirculations":[';
+  for (let index = 0; index < recirculations.length; index += 1) {
+    if (index > 0) text += ',';
+    text += sectionText(recirculations[index] as Section);
+  }
+  return `${text}]}`;
 }

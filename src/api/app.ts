@@ -98,8 +98,10 @@ function answer(error: Error, request: FastifyRequest, reply: FastifyReply): voi
   if (body === INTERNAL.body) {
     sound(request.log, 'request_failed', { err: error, url: request.url });
   }
-  // Fastify would hang up on whoever still sends, who then never reads this.
-  void reply.removeHeader('connection').code(status).send(body);
+  // Fastify would hang up on whoever still sends, who then never reads this. Who asked for an end is
+  // told of it: a client that was not sends its next request on a connection that is gone.
+  if (!/\bclose\b/i.test(request.headers.connection ?? '')) void reply.removeHeader('connection');
+  void reply.code(status).send(body);
 }
 
 const malformedPath = (path: string): Failure =>

@@ -104,6 +104,17 @@ describe('a server', () => {
     expect(await answer.text()).toContain('RequestEntityTooLarge');
   });
 
+  test('says that it hangs up where that was asked for, also when it refuses', async () => {
+    server = await start('127.0.0.1:0');
+    for (const path of ['/', '/v2.0/nothing']) {
+      const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`);
+      let answer = '';
+      for await (const chunk of socket) answer += String(chunk);
+      expect(answer.toLowerCase()).toContain('\r\nconnection: close\r\n');
+    }
+  });
+
   test('names the process that has its port', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');

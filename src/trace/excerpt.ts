@@ -86,7 +86,11 @@ function copyGroup(topology: TopologyReader, id: string, putAll: PutAll): void {
     const group = topology.get('security_group_rule', rule)?.remote_group_id;
     return group ? [group] : [];
   });
+  const addresses = rules.flatMap(
+    (rule) => topology.get('security_group_rule', rule)?.remote_address_group_id ?? [],
+  );
   putAll('security_group', [id, ...remote]);
+  putAll('address_group', addresses);
   putAll('security_group_rule', rules);
 }
 

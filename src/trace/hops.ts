@@ -12,6 +12,7 @@ import type { FabricRun, Visit } from '../sim/fabric.ts';
 import type { Step } from '../sim/types.ts';
 import { objectOf, type NodeNumbers } from './names.ts';
 import { noteOf } from './notes.ts';
+import { remoteOf } from './remote.ts';
 import type { Hop } from './types.ts';
 
 export interface Naming {
@@ -136,6 +137,14 @@ interface Draft {
   readonly hop: Writable;
 }
 
+const objectIn = (
+  flow: Flow,
+  key: FlowKey,
+  topology: TopologyReader,
+  numbers: NodeNumbers,
+): string | undefined =>
+  remoteOf(flow, key, topology, numbers) ?? objectOf(flow.cookie, topology, numbers);
+
 function draft(visit: Visit, flow: Flow, key: FlowKey, naming: Naming): Draft {
   const { node, bridge } = visit;
   const ours = naming.pipeline(node, bridge);
@@ -143,7 +152,7 @@ function draft(visit: Visit, flow: Flow, key: FlowKey, naming: Naming): Draft {
   const { table, priority } = flow;
   const hop: Writable = { node, bridge, table, priority, ...told };
   const { topology } = naming;
-  const object = ours === null ? undefined : objectOf(flow.cookie, topology, naming.numbers(node));
+  const object = ours === null ? undefined : objectIn(flow, key, topology, naming.numbers(node));
   if (object !== undefined) hop.object = object;
   if (note !== undefined) hop.note = note;
   return { flow, key, hop };

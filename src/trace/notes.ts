@@ -92,7 +92,7 @@ const NOTES: Readonly<Record<number, readonly NoteSpec[]>> = {
     },
     {
       match: /conj_id=/,
-      text: 'A rule with a remote group: the conjunction of "from this port" and "to a member of the group".',
+      text: 'A rule with a remote group or an address group: the conjunction of "from this port" and "to an address of the group".',
     },
     {
       text: 'A rule of a security group of the sending port lets this out; only new connections come here.',
@@ -252,7 +252,7 @@ const NOTES: Readonly<Record<number, readonly NoteSpec[]>> = {
     },
     {
       match: /conj_id=/,
-      text: 'A rule with a remote group: the conjunction of "to this port" and "from a member of the group".',
+      text: 'A rule with a remote group or an address group: the conjunction of "to this port" and "from an address of the group".',
     },
     {
       text: 'A rule of a security group of the receiving port lets this in; only new connections come here.',

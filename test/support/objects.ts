@@ -1,5 +1,6 @@
 /** Whole objects from the few attributes that a test is about; the rest as the API would fill it. */
 import type {
+  AddressGroup,
   Change,
   FloatingIp,
   Kind,
@@ -118,6 +119,10 @@ export function securityGroupRule(
     remote_address_group_id: null,
     ...of,
   };
+}
+
+export function addressGroup(of: Some<AddressGroup>): AddressGroup {
+  return { ...standard(of.id), name: '', addresses: [], ...of };
 }
 
 export function floatingIp(

@@ -9,6 +9,7 @@ const KINDS: readonly Kind[] = [
   'subnet',
   'router',
   'node',
+  'address_group',
   'security_group',
   'security_group_rule',
   'port',

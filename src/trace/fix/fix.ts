@@ -39,6 +39,7 @@ function copyOf(topology: Topology): Topology {
     'network',
     'router',
     'subnet',
+    'address_group',
     'security_group',
     'security_group_rule',
     'port',

@@ -4,6 +4,7 @@ import type { Port } from '../../src/model/objects.ts';
 import { imagine, type Imagined } from '../../src/trace/imagined.ts';
 import { parseProbe, type ProbeRequest } from '../../src/trace/probe.ts';
 import type { Subject } from '../../src/trace/subject.ts';
+import type { Leg } from '../../src/trace/types.ts';
 import { World } from './model-world.ts';
 
 export interface Walkthrough {
@@ -87,3 +88,18 @@ export function subjectOf(
     source: 'intent',
   };
 }
+
+/** The tables that a new connection passes on the sender's side, and on the receiver's. */
+export const OUT = [0, 60, 65, 66, 67, 68, 70, 71, 72, 74, 80, 104, 105, 110, 115, 120];
+export const IN = [133, 135, 140, 148, 150, 151, 152, 154, 155, 159, 160, 165, 180];
+
+export const without = (tables: readonly number[], ...skipped: readonly number[]): number[] =>
+  tables.filter((table) => !skipped.includes(table));
+
+/** Where a leg leads, hop by hop. */
+export const visits = (leg: Leg | undefined): string[] =>
+  (leg?.hops ?? []).map((hop) => `${hop.node} ${hop.bridge} ${hop.table}`);
+
+/** Visits of tables at one place. */
+export const at = (place: string, tables: readonly number[]): string[] =>
+  tables.map((table) => `${place} ${table}`);

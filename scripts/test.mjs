@@ -50,6 +50,11 @@ const NEEDED = [
     packages: ['systemd', 'openssl'],
   },
   {
+    name: 'Keystone',
+    files: ['/usr/lib/python3/dist-packages/keystone/server/wsgi.py'],
+    packages: ['python3-keystone'],
+  },
+  {
     name: 'Chromium',
     files: ['/usr/bin/chromium', '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf'],
     packages: ['chromium', 'fonts-dejavu-core'],

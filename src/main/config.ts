@@ -24,6 +24,7 @@ const FileSchema = Type.Object(
           user_domain: Type.Optional(Filled),
           project_domain: Type.Optional(Filled),
           recheck_seconds: Type.Optional(Type.Number({ minimum: 0, maximum: 3600 })),
+          timeout_seconds: Type.Optional(Type.Number({ minimum: 0.1, maximum: 60 })),
         },
         strict,
       ),
@@ -53,6 +54,7 @@ const SERVICE = {
 
 /** So long may a revoked token go on being good: docs/decisions/token-cache.md. */
 const RECHECK_SECONDS = 60;
+const TIMEOUT_SECONDS = 5;
 /** What one caller can do to the others, at most; a server does a few thousand a second in all. */
 const REQUESTS_PER_SECOND = 2000;
 
@@ -64,6 +66,8 @@ export interface Config {
     readonly credentials: ServiceCredentials | null;
     /** ms */
     readonly recheck: number;
+    /** ms */
+    readonly patience: number;
   };
   readonly rate: Rate;
 }
@@ -93,6 +97,7 @@ export async function readConfig(path: string | undefined): Promise<Config> {
               projectDomain: named.project_domain,
             },
       recheck: (keystone.recheck_seconds ?? RECHECK_SECONDS) * 1000,
+      patience: (keystone.timeout_seconds ?? TIMEOUT_SECONDS) * 1000,
     },
     rate: { perSecond, burst: limits.burst ?? Math.max(1, 2 * perSecond) },
   };

@@ -46,8 +46,8 @@ export async function authOf(
       remedy: 'give --keystone-url, such as http://127.0.0.1:5000/v3',
     });
   }
-  const { publicUrl, credentials, recheck } = keystone;
-  return { url, credentials, recheck, rate, ...(publicUrl === null ? {} : { publicUrl }) };
+  const { publicUrl, ...checks } = keystone;
+  return { ...checks, url, rate, ...(publicUrl === null ? {} : { publicUrl }) };
 }
 
 /** A server on the embedded store of a folder, which it closes with itself; logs go to stderr. */

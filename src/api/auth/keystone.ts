@@ -6,8 +6,6 @@ import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Failure } from '../../base/failure.ts';
 
-/** Milliseconds that Keystone may take for one answer. */
-const PATIENCE = 5_000;
 /** A service token is renewed this many ms before it expires, so that none expires on its way. */
 const MARGIN = 60_000;
 /** What a header can carry, and no longer than a header may be; Keystone's are of 180 to 250. */
@@ -27,6 +25,8 @@ export interface KeystoneOptions {
   readonly url: string;
   /** null: a token is asked about with itself, which Keystone allows its bearer. */
   readonly credentials: ServiceCredentials | null;
+  /** ms that Keystone may take for one answer. */
+  readonly patience: number;
 }
 
 /** What Keystone says of a token that is good. */
@@ -74,6 +74,7 @@ export class Keystone {
   /** Of the API, ending in `/v3`. */
   readonly url: string;
   readonly #credentials: ServiceCredentials | null;
+  readonly #patience: number;
   readonly #now: () => number;
   #held: Held | null = null;
   #renewal: Promise<Held> | null = null;
@@ -83,9 +84,10 @@ export class Keystone {
    * @param now ms since 1970.
    * @throws {Failure} InvalidInput for what is no URL of http or https.
    */
-  constructor({ url, credentials }: KeystoneOptions, now: () => number = Date.now) {
+  constructor({ url, credentials, patience }: KeystoneOptions, now: () => number = Date.now) {
     this.url = apiUrl(url);
     this.#credentials = credentials;
+    this.#patience = patience;
     this.#now = now;
   }
 
@@ -181,7 +183,7 @@ export class Keystone {
       const response = await fetch(`${this.url}${path}`, {
         ...init,
         redirect: 'error',
-        signal: AbortSignal.timeout(PATIENCE),
+        signal: AbortSignal.timeout(this.#patience),
       });
       const text = await response.text();
       return { status: response.status, headers: response.headers, body: parsed(text) };

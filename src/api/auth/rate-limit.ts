@@ -27,6 +27,11 @@ export class RateLimit {
     this.#now = now;
   }
 
+  /** Callers remembered. */
+  get size(): number {
+    return this.#due.size;
+  }
+
   /** ms until `key` may ask again; 0: now. */
   wait(key: string): number {
     const due = this.#due.get(key);

@@ -206,6 +206,7 @@ class Agent implements RunningAgent {
       vtep: this.local.identity.vtep,
       revision: this.#received,
       store: this.#store,
+      datapath: this.#datapath.describe(),
     };
   }
 

@@ -6,6 +6,7 @@ import { BRIDGES } from '../pipeline/compiler.ts';
 import type { BridgeName } from '../pipeline/compiler.ts';
 import type { BridgeDelta } from '../pipeline/feature.ts';
 import type { NodeIdentity } from '../pipeline/local.ts';
+import type { NodeDatapath } from '../model/objects.ts';
 import type { AgentDump, AgentQuery } from '../model/stream.ts';
 
 export type { Before, BridgeName };
@@ -68,6 +69,8 @@ export type Connection = TrackedConnection;
 export interface Datapath {
   /** Makes bridges, tunnel port and uplinks where they are missing; changes nothing that fits. */
   open(): Promise<Omit<NodeIdentity, 'epoch'>>;
+  /** What the switch is; known once it is open. */
+  describe(): NodeDatapath;
   /** @param ports The only ports whose interfaces are asked for; null: all. */
   interfaces(ports: ReadonlySet<string> | null): Promise<readonly Interface[]>;
   /** Plugs an interface for exactly these ports; only a simulated datapath does it by itself. */

@@ -3,6 +3,7 @@
  * again on it finds its flows, interfaces and numbers as it would with a real switch.
  */
 import { formatIp, formatMac, parseIp } from '../address/index.ts';
+import type { NodeDatapath } from '../model/objects.ts';
 import type { AgentDump, AgentQuery } from '../model/stream.ts';
 import { PORT } from '../openflow/flow.ts';
 import type { BridgeProgram } from '../openflow/flow.ts';
@@ -87,6 +88,10 @@ export class SimulatedDatapath implements Datapath {
       },
       conntrack: new Conntrack(),
     };
+  }
+
+  describe(): NodeDatapath {
+    return { type: 'netdev', vhostuser_socket_dir: null };
   }
 
   open(): Promise<Omit<NodeIdentity, 'epoch'>> {

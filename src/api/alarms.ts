@@ -31,6 +31,36 @@ export const SERVER_ALARMS = {
       'A port is bound, its flows are in, but its status could not be stored; `err` says why. Nova keeps waiting for its VM.',
     action: 'Look at the store: free space, and the lines around this one. Then rebind the port.',
   },
+  network_move_not_written: {
+    level: 'error',
+    message: 'could not take networks to their VPC; trying again',
+    meaning:
+      'A router joined `networks` to others, or left them, and the next step of that could not be stored; `err` says why. What reached each other before goes on doing so, what the router joins does not yet.',
+    action: 'Look at the store: free space, and the lines around this one.',
+  },
+  agent_mark_not_written: {
+    level: 'error',
+    message: 'could not write whether an agent is there',
+    meaning:
+      'An agent came back, or has been away for 75 s, and the node could not be marked so; `err` says why. Ports can be bound to a node that cannot take them, or the other way round.',
+    action: 'Look at the store: free space, and the lines around this one.',
+  },
+  nova_unreachable: {
+    level: 'warn',
+    message: 'Nova does not take events; trying again',
+    meaning:
+      'Nova at `url` does not answer, or refuses the service user; `err` says how. The events are kept in the store and sent in their order once it does. Servers that boot meanwhile wait for theirs, 300 s by default.',
+    action:
+      "See that Nova's API runs and is reached from here, and that the service user of the configuration file has the role service or admin.",
+  },
+  nova_event_refused: {
+    level: 'warn',
+    message: 'Nova knows nothing of a server whose port has changed',
+    meaning:
+      'Nova answered `code` to the event `name` of port `port` for server `server`: it has no such server, or none that could take it. The event is dropped.',
+    action:
+      'Nothing for a server that was being deleted. Else compare device_id of the port with the servers of the Nova that the configuration file names.',
+  },
   credentials_unreadable: {
     level: 'error',
     message: 'cannot read the agent credentials; the last list stands',

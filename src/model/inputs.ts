@@ -261,7 +261,9 @@ export interface NodeInput {
   readonly name: string;
   readonly vtep: string;
   readonly description?: string;
+  /** For the agents' reports only. */
   readonly datapath?: NodeDatapath;
+  readonly agent_alive?: boolean;
 }
 
 export interface NodePatch {

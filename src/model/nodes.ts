@@ -43,6 +43,8 @@ export function createNode(topology: Topology, input: NodeInput, context: PlanCo
   const node: Node = {
     id: name,
     vtep: vtepOf(topology, name, input.vtep),
+    ...(input.datapath === undefined ? {} : { datapath: input.datapath }),
+    ...(input.agent_alive === undefined ? {} : { agent_alive: input.agent_alive }),
     description: input.description ?? '',
     created_at: context.now,
     updated_at: context.now,

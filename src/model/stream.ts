@@ -3,7 +3,7 @@
  * snapshot or what changed since the revision that the agent still holds, only for the VPCs with a
  * port on that node; the agent reports what it has plugged and which revision its switch holds.
  */
-import type { Change } from './objects.ts';
+import type { Change, NodeDatapath } from './objects.ts';
 
 /** What a node's own allocator gave a plugged port. */
 export interface Plugged {
@@ -23,6 +23,8 @@ export type AgentMessage =
       readonly revision: number | null;
       /** The `store` of the welcome that `revision` belongs to, null when it has none. */
       readonly store: string | null;
+      /** What its switch is; left out by agents that do not tell. */
+      readonly datapath?: NodeDatapath;
     }
   /**
    * The switch holds all of `revision`. `plugged` are the ports that are plugged anew or differently

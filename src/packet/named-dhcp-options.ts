@@ -167,7 +167,9 @@ function routes(value: string): Uint8Array {
         throw bad(FIELD, value, 'is not a list of IPv4 routes', 'give IPv4 prefixes and next hops');
       }
       const octets = [24n, 16n, 8n, 0n].map((shift) => Number((prefix.value >> shift) & 0xffn));
-      writer.u8(prefix.length).bytes(Uint8Array.from(octets.slice(0, Math.ceil(prefix.length / 8))));
+      writer
+        .u8(prefix.length)
+        .bytes(Uint8Array.from(octets.slice(0, Math.ceil(prefix.length / 8))));
       writer.uint(nexthop.value, 32);
     }
   });

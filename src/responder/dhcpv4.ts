@@ -14,7 +14,14 @@ import {
 import type { Dhcpv4 } from '../packet/index.ts';
 import { malformed, reply, silence, type Answer, type Sent } from './answer.ts';
 import { addressesIn, mayUseMac, type Client } from './client.ts';
-import { echoed, ipOption, leaseTimes, nextServer, parameters, type Lease } from './dhcpv4-options.ts';
+import {
+  echoed,
+  ipOption,
+  leaseTimes,
+  nextServer,
+  parameters,
+  type Lease,
+} from './dhcpv4-options.ts';
 import { ends4, openIpv4, openUdp, sealUdp4 } from './envelope.ts';
 
 const BROADCAST = { ip: 0xffff_ffffn, mac: 0xffff_ffff_ffffn } as const;

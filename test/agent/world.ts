@@ -68,6 +68,7 @@ export class RecordedDatapath implements Datapath {
     this.inner = simulatedDatapath({ node, vtep });
   }
 
+  describe: Datapath['describe'] = () => this.inner.describe();
   open: Datapath['open'] = () => this.inner.open();
   interfaces: Datapath['interfaces'] = (ports) => this.inner.interfaces(ports);
   ensurePlugged: Datapath['ensurePlugged'] = (ids) => this.inner.ensurePlugged(ids);

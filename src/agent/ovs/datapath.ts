@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BaseLogger } from 'pino';
 import { formatIp, parseIp } from '../../address/index.ts';
 import { Failure } from '../../base/failure.ts';
+import type { NodeDatapath } from '../../model/objects.ts';
 import type { AgentDump, AgentQuery } from '../../model/stream.ts';
 import { OpenFlowChannel } from '../../net/openflow/index.ts';
 import { OvsdbClient } from '../../net/ovsdb/index.ts';
@@ -157,6 +158,13 @@ export class OvsDatapath implements Datapath {
     } finally {
       this.#opening = false;
     }
+  }
+
+  describe(): NodeDatapath {
+    const type = this.#tables.bridge('br-int')?.datapathType === 'netdev' ? 'netdev' : 'system';
+    // The type is there only where ovs-vswitchd was started with DPDK.
+    const sockets = this.#tables.interfaceTypes.has('dpdkvhostuserclient');
+    return { type, vhostuser_socket_dir: sockets ? this.#rundir : null };
   }
 
   interfaces(ports: ReadonlySet<string> | null): Promise<readonly Interface[]> {

@@ -5,7 +5,7 @@ import type { Change, Row } from '../../ovsdb/index.ts';
 
 /** What is monitored. Columns that change by themselves (statistics, link state) are left out. */
 export const MONITORED = {
-  Open_vSwitch: ['bridges'],
+  Open_vSwitch: ['bridges', 'iface_types'],
   Bridge: ['name', 'ports', 'datapath_type', 'fail_mode', 'protocols', 'external_ids'],
   Port: ['name', 'interfaces'],
   Interface: [
@@ -119,6 +119,12 @@ export class SwitchTables {
   /** The one row of Open_vSwitch; null before `ovs-vsctl init` made it. */
   get root(): string | null {
     return this.#table('Open_vSwitch').keys().next().value ?? null;
+  }
+
+  /** The types of interfaces that ovs-vswitchd can open. */
+  get interfaceTypes(): ReadonlySet<string> {
+    const [row] = this.#table('Open_vSwitch').values();
+    return row === undefined ? new Set() : texts(row, 'iface_types');
   }
 
   *bridges(): Generator<BridgeRow> {

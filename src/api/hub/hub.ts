@@ -13,6 +13,8 @@ import { Interest } from './interest.ts';
 import type { Scope } from './interest.ts';
 import { CLOSE, joinInMemory } from './link.ts';
 import type { Accept, Connect } from './link.ts';
+import { Liveness } from './liveness.ts';
+import { NetworkMoves } from './moves.ts';
 import { hubPlugin } from './plugin.ts';
 import { Session } from './session.ts';
 import type { SessionOwner } from './session.ts';
@@ -31,6 +33,8 @@ export class AgentHub implements SessionOwner {
   readonly #credentials: (() => CredentialList) | null;
   readonly #interest: Interest;
   readonly #status: PortStatus;
+  readonly #moves: NetworkMoves;
+  readonly #liveness: Liveness;
   /** By node, those that have been welcomed. */
   readonly #sessions = new Map<string, Session>();
   readonly #greeting = new Set<Session>();
@@ -50,12 +54,17 @@ export class AgentHub implements SessionOwner {
     this.#runtime = runtime;
     this.#log = log;
     this.#interest = new Interest(runtime.topology, runtime.revision);
-    this.#status = new PortStatus(runtime, this.#connectedNodes(), log, () => this.#settle());
+    const nodes = this.#connectedNodes();
+    this.#status = new PortStatus(runtime, nodes, log, () => this.#settle());
+    this.#moves = new NetworkMoves(runtime, nodes.holds, log, () => this.#settle());
+    this.#liveness = new Liveness(runtime, (node) => this.#sessions.has(node), log);
     this.#unsubscribe = runtime.subscribe((revision, changes) => {
       for (const delta of this.#interest.update(revision, changes)) {
         this.#sessions.get(delta.scope.node)?.follow(revision, delta.changes);
       }
       this.#status.commit(revision, changes);
+      this.#moves.commit(revision, changes);
+      this.#liveness.commit(changes);
     });
   }
 
@@ -146,7 +155,8 @@ export class AgentHub implements SessionOwner {
   }
 
   /**
-   * Resolves once every connected agent's switch holds all that it was sent and no status of a port
+   * Resolves once every connected agent's switch holds all that it was sent, networks send in the
+   * VPCs that they belong to, and no status of a port
    * is about to change: what is asked after that is the answer to all writes so far.
    */
   settled(): Promise<void> {
@@ -159,6 +169,8 @@ export class AgentHub implements SessionOwner {
   close(): void {
     this.#unsubscribe();
     this.#status.close();
+    this.#moves.close();
+    this.#liveness.close();
     for (const session of [...this.#sessions.values(), ...this.#greeting]) {
       session.close(CLOSE.goingAway, 'the server is closing');
     }
@@ -181,6 +193,7 @@ export class AgentHub implements SessionOwner {
     session.epoch = message.epoch;
     if (message.networkIds !== undefined) session.networkIds = message.networkIds;
     this.#status.applied(session.node, this.#replug(session, message));
+    this.#moves.applied(session.node);
     this.#settle();
   }
 
@@ -190,6 +203,7 @@ export class AgentHub implements SessionOwner {
     this.#sessions.delete(session.node);
     this.#log.info({ node: session.node }, 'agent gone');
     this.#status.left(session.node);
+    this.#liveness.left(session.node);
     this.#settle();
   }
 
@@ -207,7 +221,7 @@ export class AgentHub implements SessionOwner {
   }
 
   /** Makes the node's object say what its agent says. */
-  async #register({ node, vtep }: Hello): Promise<void> {
+  async #register({ node, vtep, datapath }: Hello): Promise<void> {
     const connected = this.#sessions.get(node);
     if (connected !== undefined && connected.vtep !== vtep) {
       throw new Failure(
@@ -217,12 +231,11 @@ export class AgentHub implements SessionOwner {
         { field: 'vtep', value: vtep },
       );
     }
-    const known = this.#runtime.topology.get('node', node);
-    if (known?.vtep === vtep) return;
+    const said = { vtep, agent_alive: true, ...(datapath === undefined ? {} : { datapath }) };
     await this.#runtime.execute((topology, context) =>
       topology.get('node', node) === undefined
-        ? PLANNERS.node.create(topology, { name: node, vtep }, context)
-        : PLANNERS.node.update(topology, node, { vtep }, context),
+        ? PLANNERS.node.create(topology, { name: node, ...said }, context)
+        : PLANNERS.node.update(topology, node, said, context),
     );
   }
 
@@ -242,6 +255,7 @@ export class AgentHub implements SessionOwner {
     );
     this.#log.info({ node: hello.node, revision, resumed: missed !== null }, 'agent connected');
     this.#status.joined(hello.node);
+    this.#liveness.joined(hello.node);
   }
 
   #missed(scope: Scope, { store, revision }: Hello) {
@@ -279,7 +293,7 @@ export class AgentHub implements SessionOwner {
   }
 
   #settle(): void {
-    if (this.#settling.length === 0 || !this.#status.idle) return;
+    if (this.#settling.length === 0 || !this.#status.idle || !this.#moves.idle) return;
     for (const session of this.#sessions.values()) if (session.revision < session.sent) return;
     const settling = this.#settling;
     this.#settling = [];

@@ -12,6 +12,9 @@ function put<K extends Kind>(kind: K, id: string, attributes: Partial<Objects[K]
 const network = (id: string, vpc: string, router: string | null = null, external = false) =>
   put('network', id, {
     vpc: { id: vpc, vni: 7 },
+    next_vpc: null,
+    last_vpc: null,
+    vni: null,
     router_id: router,
     'router:external': external,
   });
@@ -22,10 +25,18 @@ const router = (id: string, of: string | null, gateway: string | null = null) =>
     external_gateway_info:
       gateway === null ? null : { network_id: gateway, enable_snat: true, external_fixed_ips: [] },
   });
-const port = (id: string, of: string, host: string, groups: string[] = [], owner?: string) =>
+const port = (
+  id: string,
+  of: string,
+  host: string,
+  groups: string[] = [],
+  owner?: string,
+  prepared: readonly string[] = [],
+) =>
   put('port', id, {
     network_id: of,
     'binding:host_id': host,
+    standby_bindings: prepared.map((each) => ({ host: each })),
     security_groups: groups,
     fixed_ips: [],
     allowed_address_pairs: [],
@@ -48,7 +59,9 @@ const gone = (kind: Kind, id: string) => ({ kind, id, object: null }) as Change;
 /** A scope, worked out from nothing by the words of its definition. */
 function scopeOf(topology: Topology, name: string): Set<string> {
   const all = <K extends Kind>(kind: K) => [...topology.all(kind)];
-  const here = all('port').filter((it) => it['binding:host_id'] === name);
+  const here = all('port').filter(
+    (it) => it['binding:host_id'] === name || it.standby_bindings.some(({ host }) => host === name),
+  );
   const vpcOf = (id: string) => topology.get('network', id)?.vpc.id;
   const vpcs = new Set(here.map((it) => vpcOf(it.network_id)));
   const inside = all('network').filter((it) => vpcs.has(it.vpc.id));
@@ -156,6 +169,24 @@ describe('scopes', () => {
     expect(keysIn(left.get('b'))).toEqual(['+port q']);
   });
 
+  test('a node that a port is prepared on holds all that the port needs', () => {
+    const world = new World();
+    world.interest.scope('b');
+    world.commit(network('n', 'n'), subnet('s', 'n'), group('g'), port('q', 'n', 'c'));
+    world.commit(port('p', 'n', 'a', ['g']));
+    const came = world.commit(port('p', 'n', 'a', ['g'], undefined, ['b']));
+    expect(keysIn(came.get('b'))).toEqual([
+      '+network n',
+      '+subnet s',
+      '+security_group g',
+      '+port p',
+      '+port q',
+    ]);
+    expect(keysIn(world.commit(port('p', 'n', 'b', ['g'], undefined, ['a'])).get('b'))).toEqual([
+      '+port p',
+    ]);
+  });
+
   test("a VPC's changes do not reach a node without it", () => {
     const world = new World();
     for (const name of ['a', 'b']) world.interest.scope(name);
@@ -236,6 +267,7 @@ function anyChange(): fc.Arbitrary<Change> {
         fc.oneof(fc.constant(''), nodes),
         fc.uniqueArray(groups),
         fc.option(routers, { nil: undefined, freq: 4 }),
+        fc.oneof({ arbitrary: fc.constant([]), weight: 4 }, fc.uniqueArray(nodes)),
       )
       .map((it) => port(...it)),
     groups.map(group),

@@ -7,6 +7,8 @@ import { parseTyped } from './envelope.ts';
 
 const Revision = Type.Integer({ minimum: 0 });
 const Name = Type.String({ minLength: 1, maxLength: 255 });
+/** A socket's path has 107 bytes in all. */
+const SocketDir = Type.String({ pattern: '^/[ -~]{0,89}$' });
 /** Ports of a node: as many as there are vids. */
 const MAX_PORTS = 65_535;
 const strict = { additionalProperties: false } as const;
@@ -30,6 +32,15 @@ const SCHEMAS = {
         vtep: Type.String({ minLength: 2, maxLength: 45 }),
         revision: Type.Union([Revision, Type.Null()]),
         store: Type.Union([Name, Type.Null()]),
+        datapath: Type.Optional(
+          Type.Object(
+            {
+              type: Type.Union([Type.Literal('system'), Type.Literal('netdev')]),
+              vhostuser_socket_dir: Type.Union([SocketDir, Type.Null()]),
+            },
+            strict,
+          ),
+        ),
       },
       strict,
     ),

@@ -1,5 +1,5 @@
 import { dnsAssignments } from '../../model/dns-names.ts';
-import type { FixedIp, Node, Port, VifType } from '../../model/objects.ts';
+import type { FixedIp, Port } from '../../model/objects.ts';
 import { derived, fixed, ID, resource, settable, shown, STANDARD } from '../rest/resource.ts';
 import {
   address,
@@ -15,30 +15,7 @@ import {
   text,
   uuid,
 } from '../rest/schemas.ts';
-
-/** Characters of a port's id in its socket's name: as Neutron, and short enough for an interface. */
-const SOCKET_ID = 11;
-
-/** What Nova needs to plug a port of ours into br-int. */
-function vifDetails(port: Port['id'], vif: VifType, node: Node | undefined) {
-  const common = {
-    connectivity: 'l2',
-    port_filter: true,
-    ovs_hybrid_plug: false,
-    datapath_type: node?.datapath?.type ?? 'netdev',
-    bridge_name: 'br-int',
-  };
-  const sockets = node?.datapath?.vhostuser_socket_dir;
-  if (vif === 'ovs') return common;
-  if (vif !== 'vhostuser' || !sockets) return {};
-  return {
-    ...common,
-    // QEMU makes the socket and the switch connects to it, so that either may be restarted.
-    vhostuser_mode: 'server',
-    vhostuser_ovs_plug: true,
-    vhostuser_socket: `${sockets}/vhu${port.slice(0, SOCKET_ID)}`,
-  };
-}
+import { portBindings, VIF_TYPES, vifDetails } from './port-bindings.ts';
 
 /** The tests of `fixed_ips=<test>=<value>`. */
 const FIXED_IP_TESTS = new Map<string, (fixed: FixedIp, value: string) => boolean>([
@@ -52,8 +29,6 @@ function matchesFixedIps(shown: unknown, wanted: string): boolean {
   const test = FIXED_IP_TESTS.get(name);
   return test !== undefined && (shown as readonly FixedIp[]).some((fixed) => test(fixed, value));
 }
-
-const VIF_TYPES = choice('ovs', 'vhostuser', 'unbound', 'binding_failed');
 
 export const ports = resource({
   kind: 'port',
@@ -116,4 +91,5 @@ export const ports = resource({
     ),
     ...STANDARD,
   },
+  children: [portBindings],
 });

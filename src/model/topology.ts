@@ -187,6 +187,7 @@ const FOLLOWERS = [
 export class Topology implements TopologyReader {
   readonly #objects = new Map<Kind, Map<string, Objects[Kind]>>();
   readonly #filed = new Map<string, readonly Place[]>();
+  readonly #owned = new Map<string, Set<string>>();
   readonly #indexes = new Map<IndexName, Map<string, Set<string>>>();
   /** Which addresses of each network are taken. */
   readonly addresses = new AddressBook();
@@ -205,6 +206,11 @@ export class Topology implements TopologyReader {
 
   find(name: IndexName, key: string): ReadonlySet<string> {
     return this.#indexes.get(name)?.get(key) ?? NONE;
+  }
+
+  /** The ids of a project's objects of a kind; live, so not to be kept. */
+  owned(kind: Kind, project: string): ReadonlySet<string> {
+    return this.#owned.get(`${kind} ${project}`) ?? NONE;
   }
 
   /** All objects of a kind, in the order of their creation here. */
@@ -234,6 +240,7 @@ export class Topology implements TopologyReader {
     else objects.set(change.id, change.object);
     this.addresses.follow({ kind: change.kind, id: change.id }, before, change.object);
     this.usage.follow(change.kind, before, change.object);
+    this.#own(change.kind, change.id, before, change.object);
     this.#file(change.kind, change.id, touched);
     if (change.kind === 'network' && this.#movedVpc(before, change.object)) {
       for (const [kind, by] of FOLLOWERS) {
@@ -241,6 +248,26 @@ export class Topology implements TopologyReader {
       }
     }
     return touched;
+  }
+
+  /** Notes whose an object is; that never changes. */
+  #own(
+    kind: Kind,
+    id: string,
+    before: Objects[Kind] | undefined,
+    after: Objects[Kind] | null,
+  ): void {
+    const object = after ?? before;
+    if (object === undefined || !('project_id' in object)) return;
+    const key = `${kind} ${object.project_id}`;
+    const ids = this.#owned.get(key);
+    if (after !== null) {
+      if (ids === undefined) this.#owned.set(key, new Set([id]));
+      else ids.add(id);
+      return;
+    }
+    ids?.delete(id);
+    if (ids?.size === 0) this.#owned.delete(key);
   }
 
   #movedVpc(before: Objects[Kind] | undefined, after: Objects[Kind] | null): boolean {

@@ -21,6 +21,17 @@ export function permit(
   if (!allows(rule, caller, target, topology)) throw notAuthorized(what);
 }
 
+/** @throws {Failure} HTTPBadRequest for who makes things for a project that is not his. */
+export function permitForOthers(caller: Caller, project: unknown): void {
+  if (caller.admin || caller.roles.has('advsvc')) return;
+  throw new Failure(
+    'invalid',
+    'HTTPBadRequest',
+    `Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin privileges`,
+    { field: 'project_id', value: project, remedy: 'leave it out' },
+  );
+}
+
 /**
  * Holds what is given against the rules of its attributes.
  * @param target The object as it would be made, or as it is before the change.

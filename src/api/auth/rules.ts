@@ -1,40 +1,98 @@
+/** The rules that policies are written in: who may do something to an object, and who sees which. */
+import type { Kind, SharedKind } from '../../model/objects.ts';
+import { isShared, sharedWith } from '../../model/sharing.ts';
 import type { Topology } from '../../model/topology.ts';
 import type { Caller } from './caller.ts';
 
 /** What a rule looks at: an object as it is stored, or as it would be. */
 export type Target = Readonly<Record<string, unknown>>;
 
-type Test = (caller: Caller, target: Target, topology: Topology) => boolean;
+interface Test {
+  /** Whether the rule lets `caller` do it to `target`. */
+  allows(caller: Caller, target: Target, topology: Topology): boolean;
+  /** The ids of the objects that it lets `caller` see, found without looking at others; null: all. */
+  finds(caller: Caller, kind: Kind, topology: Topology): Iterable<string> | null;
+}
 
-const owns: Test = (caller, target) => target['project_id'] === caller.projectId;
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-const as =
-  (role: string): Test =>
-  (caller, target, topology) =>
-    caller.roles.has(role) && owns(caller, target, topology);
+const ownedAs = (role: string): Test => ({
+  allows: (caller, target) => caller.roles.has(role) && target['project_id'] === caller.projectId,
+  finds: (caller, kind, topology) =>
+    caller.roles.has(role) ? topology.owned(kind, caller.projectId) : [],
+});
 
-const networkOf = (target: Target, topology: Topology) => {
-  const id = target['network_id'];
-  return typeof id === 'string' ? topology.get('network', id) : undefined;
-};
+const onNetworkOwnedAs = (role: string): Test => ({
+  allows: (caller, target, topology) => {
+    const network = topology.get('network', text(target['network_id']));
+    return caller.roles.has(role) && network?.project_id === caller.projectId;
+  },
+  finds: function* (caller, kind, topology) {
+    if (!caller.roles.has(role)) return;
+    for (const network of topology.owned('network', caller.projectId)) {
+      yield* onNetwork(kind, network, topology);
+    }
+  },
+});
 
-/** The names that policies are written in; an administrator passes them all. */
+const inGroupOwnedAs = (role: string): Test => ({
+  allows: (caller, target, topology) => {
+    const group = topology.get('security_group', text(target['security_group_id']));
+    return caller.roles.has(role) && group?.project_id === caller.projectId;
+  },
+  finds: function* (caller, _kind, topology) {
+    if (!caller.roles.has(role)) return;
+    for (const group of topology.owned('security_group', caller.projectId)) {
+      yield* topology.find('rule.by_group', group);
+    }
+  },
+});
+
+const onNetwork = (kind: Kind, network: string, topology: Topology): Iterable<string> =>
+  topology.find(kind === 'subnet' ? 'subnet.by_network' : 'port.by_network', network);
+
 const RULES = {
-  admin: () => false,
-  anyone: () => true,
+  admin: { allows: () => false, finds: () => [] },
+  anyone: { allows: () => true, finds: () => null },
   /** Of the target's own project, with the role that may change things. */
-  member: as('member'),
+  member: ownedAs('member'),
   /** Of the target's own project, with the role that may look. */
-  reader: as('reader'),
-  owner: owns,
+  reader: ownedAs('reader'),
+  /** Of the target's own project, whatever the role. */
+  owner: {
+    allows: (caller, target) => target['project_id'] === caller.projectId,
+    finds: (caller, kind, topology) => topology.owned(kind, caller.projectId),
+  },
   /** Services that act in any project, such as a load balancer's. */
-  advsvc: (caller) => caller.roles.has('advsvc'),
-  'network owner': (caller, target, topology) =>
-    networkOf(target, topology)?.project_id === caller.projectId,
-  'group owner': (caller, target, topology) => {
-    const id = target['security_group_id'];
-    const group = typeof id === 'string' ? topology.get('security_group', id) : undefined;
-    return group?.project_id === caller.projectId;
+  advsvc: {
+    allows: (caller) => caller.roles.has('advsvc'),
+    finds: (caller) => (caller.roles.has('advsvc') ? null : []),
+  },
+  'network member': onNetworkOwnedAs('member'),
+  'network reader': onNetworkOwnedAs('reader'),
+  'group member': inGroupOwnedAs('member'),
+  'group reader': inGroupOwnedAs('reader'),
+  /** A policy shares it. */
+  shared: {
+    allows: (caller, target, topology) => isShared(topology, text(target['id']), caller.projectId),
+    finds: (caller, kind, topology) => sharedWith(topology, kind as SharedKind, caller.projectId),
+  },
+  /** A policy lets gateways and floating ips be on it. */
+  external: {
+    allows: (caller, target, topology) =>
+      isShared(topology, text(target['id']), caller.projectId, 'access_as_external'),
+    finds: (caller, _kind, topology) =>
+      sharedWith(topology, 'network', caller.projectId, 'access_as_external'),
+  },
+  /** A policy shares the network that it is on. */
+  'network shared': {
+    allows: (caller, target, topology) =>
+      isShared(topology, text(target['network_id']), caller.projectId),
+    finds: function* (caller, kind, topology) {
+      for (const network of sharedWith(topology, 'network', caller.projectId)) {
+        yield* onNetwork(kind, network, topology);
+      }
+    },
   },
 } as const satisfies Readonly<Record<string, Test>>;
 
@@ -42,7 +100,35 @@ export type RuleName = keyof typeof RULES;
 /** Several names: one of them is enough. */
 export type Rule = RuleName | readonly RuleName[];
 
-/** Who may give an attribute; where neither rule is given, whoever may create or update. */
+const namesOf = (rule: Rule): readonly RuleName[] => (typeof rule === 'string' ? [rule] : rule);
+
+/** Whether `rule` lets `caller` do it to `target`; an administrator passes every rule. */
+export function allows(rule: Rule, caller: Caller, target: Target, topology: Topology): boolean {
+  if (caller.admin) return true;
+  return namesOf(rule).some((name) => RULES[name].allows(caller, target, topology));
+}
+
+/**
+ * The ids of the objects of a kind that `rule` lets `caller` see, each once, at a cost of their
+ * number whatever else there is; null: all.
+ */
+export function found(
+  rule: Rule,
+  caller: Caller,
+  kind: Kind,
+  topology: Topology,
+): ReadonlySet<string> | null {
+  if (caller.admin) return null;
+  const ids = new Set<string>();
+  for (const name of namesOf(rule)) {
+    const some = RULES[name].finds(caller, kind, topology);
+    if (some === null) return null;
+    for (const id of some) ids.add(id);
+  }
+  return ids;
+}
+
+/** Who may give an attribute; where no rule is given, whoever may create or update. */
 interface Giving {
   readonly rule?: Rule;
   /** In place of `rule`. */
@@ -56,13 +142,6 @@ interface Giving {
 
 export type GiveRule = Rule | Giving;
 
-/** Whether `rule` lets `caller` do it to `target`. */
-export function allows(rule: Rule, caller: Caller, target: Target, topology: Topology): boolean {
-  if (caller.admin) return true;
-  const names = typeof rule === 'string' ? [rule] : rule;
-  return names.some((name) => RULES[name](caller, target, topology));
-}
-
 /** Who may do what to the objects of one resource, after Neutron's default policy. */
 export interface Access {
   readonly create: Rule;
@@ -70,7 +149,7 @@ export interface Access {
   readonly get: Rule;
   readonly update: Rule;
   readonly delete: Rule;
-  /** Attributes that not everybody may give who may create or update, `fixed_ips.ip_address` among them. */
+  /** Attributes, such as `fixed_ips.ip_address`, that not all may give who create or update. */
   readonly give?: Readonly<Record<string, GiveRule>>;
   /** Attributes that administrators alone are shown. */
   readonly hidden?: readonly string[];
@@ -83,6 +162,9 @@ export const OWNED: Access = {
   update: 'member',
   delete: 'member',
 };
+
+/** As `OWNED`, and seen by those that a policy shares it with. */
+export const SHAREABLE: Access = { ...OWNED, get: ['reader', 'shared'] };
 
 /** The operator's own. */
 export const OPERATOR: Access = { create: 'admin', get: 'admin', update: 'admin', delete: 'admin' };

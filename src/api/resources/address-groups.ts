@@ -1,6 +1,8 @@
 import { addAddresses, removeAddresses } from '../../model/address-groups.ts';
-import { action, fixed, ID, NAME, resource, STANDARD, type Call } from '../rest/resource.ts';
-import { list, prefix, record } from '../rest/schemas.ts';
+import { SHAREABLE } from '../auth/rules.ts';
+import { action, fixed, ID, NAME, resource, shown, STANDARD, type Call } from '../rest/resource.ts';
+import { bool, list, prefix, record } from '../rest/schemas.ts';
+import { sharing } from './shared.ts';
 
 interface Addresses {
   readonly addresses: readonly string[];
@@ -17,8 +19,10 @@ export const addressGroups = resource({
     ...ID,
     ...NAME,
     addresses: fixed(list(prefix())),
+    shared: sharing(shown(bool())),
     ...STANDARD,
   },
+  access: SHAREABLE,
   actions: [
     action({
       method: 'PUT',

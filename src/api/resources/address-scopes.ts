@@ -1,6 +1,7 @@
-import { OWNED } from '../auth/rules.ts';
+import { SHAREABLE } from '../auth/rules.ts';
 import { asNumber, fixed, ID, NAME, resource, settable, STANDARD } from '../rest/resource.ts';
 import { bool, choice } from '../rest/schemas.ts';
+import { sharing } from './shared.ts';
 
 const { project_id, tenant_id } = STANDARD;
 
@@ -13,9 +14,9 @@ export const addressScopes = resource({
     ...ID,
     ...NAME,
     ip_version: fixed(choice(4, 6, '4', '6'), { required: true, convert: asNumber }),
-    shared: settable(bool()),
+    shared: sharing(settable(bool())),
     project_id,
     tenant_id,
   },
-  access: { ...OWNED, give: { shared: 'admin' } },
+  access: { ...SHAREABLE, give: { shared: { rule: 'admin', unset: false } } },
 });

@@ -1,7 +1,5 @@
 import type { Network } from '../../model/objects.ts';
-import { isShared } from '../../model/sharing.ts';
-import type { Topology } from '../../model/topology.ts';
-import type { Caller } from '../auth/caller.ts';
+import { type Access, OWNED } from '../auth/rules.ts';
 import {
   constant,
   derived,
@@ -12,13 +10,34 @@ import {
   fixed,
   STANDARD,
 } from '../rest/resource.ts';
-import { bool, choice, integer, nullable, prefix, shownList, text, uuid } from '../rest/schemas.ts';
+import {
+  bool,
+  choice,
+  idOf,
+  integer,
+  nullable,
+  prefix,
+  shownList,
+  text,
+  uuid,
+} from '../rest/schemas.ts';
+import { sharing } from './shared.ts';
 
-/** Whether policies share it with the caller; to change it is to change the policy for all. */
-const SHARED = {
-  ...settable(bool()),
-  show: (network: Network, topology: Topology, caller: Caller) =>
-    isShared(topology, network.id, caller.projectId),
+const PROVIDER = [
+  'provider:network_type',
+  'provider:physical_network',
+  'provider:segmentation_id',
+] as const;
+
+/** Neutron 21's policies of networks. */
+const ACCESS: Access = {
+  ...OWNED,
+  get: ['reader', 'shared', 'external', 'advsvc'],
+  give: {
+    shared: { rule: 'admin', unset: false },
+    'router:external': { rule: 'admin', unset: false },
+  },
+  hidden: PROVIDER,
 };
 
 export const networks = resource({
@@ -31,7 +50,7 @@ export const networks = resource({
     ...NAME,
     admin_state_up: settable(bool()),
     status: constant(choice('ACTIVE'), 'ACTIVE'),
-    shared: SHARED,
+    shared: sharing(settable(bool())),
     mtu: settable(integer(0, 65_535)),
     subnets: derived(shownList(uuid()), (network: Network, topology) => [
       ...topology.find('subnet.by_network', network.id),
@@ -46,7 +65,8 @@ export const networks = resource({
       (network: Network) => network.vpc.vni,
     ),
     cidr: fixed(nullable(prefix())),
-    router_id: fixed(nullable(uuid()), { index: 'network.by_router' }),
+    router_id: fixed(nullable(idOf('router')), { index: 'network.by_router' }),
     ...STANDARD,
   },
+  access: ACCESS,
 });

@@ -1,4 +1,5 @@
 import type { Node } from '../../model/objects.ts';
+import { OPERATOR } from '../auth/rules.ts';
 import { derived, fixed, resource, settable, shown, STANDARD } from '../rest/resource.ts';
 import { address, bool, freeForm, nullable, text } from '../rest/schemas.ts';
 
@@ -22,4 +23,5 @@ export const nodes = resource({
     updated_at: STANDARD.updated_at,
     revision_number: STANDARD.revision_number,
   },
+  access: OPERATOR,
 });

@@ -1,11 +1,13 @@
 import { dnsAssignments } from '../../model/dns-names.ts';
 import type { FixedIp, Port } from '../../model/objects.ts';
+import type { Access, RuleName } from '../auth/rules.ts';
 import { derived, fixed, ID, resource, settable, shown, STANDARD } from '../rest/resource.ts';
 import {
   address,
   bool,
   choice,
   freeForm,
+  idOf,
   list,
   mac,
   nullable,
@@ -13,7 +15,6 @@ import {
   record,
   shownList,
   text,
-  uuid,
 } from '../rest/schemas.ts';
 import { portBindings, VIF_TYPES, vifDetails } from './port-bindings.ts';
 
@@ -30,6 +31,28 @@ function matchesFixedIps(shown: unknown, wanted: string): boolean {
   return test !== undefined && (shown as readonly FixedIp[]).some((fixed) => test(fixed, value));
 }
 
+const ADDRESSING: readonly RuleName[] = ['advsvc', 'network member'];
+
+/** Neutron 21's policies of ports; the owner of a network sees and deletes those of others on it. */
+const ACCESS: Access = {
+  create: 'member',
+  get: ['reader', 'advsvc', 'network reader'],
+  update: ['member', 'advsvc'],
+  delete: ['member', 'advsvc', 'network member'],
+  give: {
+    device_owner: { rule: ADDRESSING, when: (owner) => String(owner).startsWith('network:') },
+    mac_address: { create: ADDRESSING, update: 'advsvc' },
+    fixed_ips: { create: [...ADDRESSING, 'network shared'], update: ADDRESSING },
+    'fixed_ips.ip_address': ADDRESSING,
+    'fixed_ips.subnet_id': [...ADDRESSING, 'network shared'],
+    port_security_enabled: ADDRESSING,
+    'binding:host_id': 'admin',
+    'binding:profile': 'admin',
+    allowed_address_pairs: 'network member',
+  },
+  hidden: ['binding:host_id', 'binding:profile', 'binding:vif_type', 'binding:vif_details'],
+};
+
 export const ports = resource({
   kind: 'port',
   collection: 'ports',
@@ -38,17 +61,17 @@ export const ports = resource({
   attributes: {
     ...ID,
     name: settable(text(), { index: 'port.by_name' }),
-    network_id: fixed(uuid(), { required: true, index: 'port.by_network' }),
+    network_id: fixed(idOf('network'), { required: true, index: 'port.by_network' }),
     mac_address: settable(nullable(mac()), { index: 'port.by_mac' }),
     fixed_ips: settable(
-      list(record({ subnet_id: optional(uuid()), ip_address: optional(address()) })),
+      list(record({ subnet_id: optional(idOf('subnet')), ip_address: optional(address()) })),
       { filter: matchesFixedIps },
     ),
     status: shown(choice('ACTIVE', 'DOWN', 'BUILD', 'ERROR')),
     admin_state_up: settable(bool()),
     device_id: settable(text(), { index: 'port.by_device' }),
     device_owner: settable(text()),
-    security_groups: settable(list(uuid()), { index: 'port.by_group' }),
+    security_groups: settable(list(idOf('security_group')), { index: 'port.by_group' }),
     allowed_address_pairs: settable(
       list(record({ ip_address: address(), mac_address: optional(mac()) })),
     ),
@@ -91,5 +114,6 @@ export const ports = resource({
     ),
     ...STANDARD,
   },
+  access: ACCESS,
   children: [portBindings],
 });

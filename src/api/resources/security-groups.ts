@@ -1,7 +1,18 @@
 import type { SecurityGroup, SecurityGroupRule } from '../../model/objects.ts';
 import type { Topology } from '../../model/topology.ts';
-import { derived, ID, NAME, present, resource, settable, STANDARD } from '../rest/resource.ts';
+import { SHAREABLE } from '../auth/rules.ts';
+import {
+  derived,
+  ID,
+  NAME,
+  present,
+  resource,
+  settable,
+  shown,
+  STANDARD,
+} from '../rest/resource.ts';
 import { bool, freeForm, shownList } from '../rest/schemas.ts';
+import { sharing } from './shared.ts';
 import { securityGroupRules } from './security-group-rules.ts';
 
 function rulesOf(groupId: string, topology: Topology): SecurityGroupRule[] {
@@ -27,6 +38,8 @@ export const securityGroups = resource({
         ),
       { filter: false },
     ),
+    shared: sharing(shown(bool())),
     ...STANDARD,
   },
+  access: SHAREABLE,
 });

@@ -5,7 +5,7 @@ import {
   removePrefixes,
   type OnboardedSubnet,
 } from '../../model/subnetpools.ts';
-import { OWNED } from '../auth/rules.ts';
+import { SHAREABLE } from '../auth/rules.ts';
 import {
   action,
   asNumber,
@@ -21,14 +21,15 @@ import {
 import {
   bool,
   choice,
+  idOf,
   list,
   nullable,
   numeric,
   prefix,
   record,
   text,
-  uuid,
 } from '../rest/schemas.ts';
+import { sharing } from './shared.ts';
 
 interface Prefixes {
   readonly prefixes: readonly string[];
@@ -59,11 +60,17 @@ export const subnetpools = resource({
     max_prefixlen: length('max_prefixlen'),
     default_quota: settable(nullable(numeric(0, 2 ** 31 - 1)), { convert: asNumber }),
     is_default: settable(bool()),
-    shared: fixed(bool()),
-    address_scope_id: settable(nullable(uuid()), { index: 'pool.by_scope' }),
+    shared: sharing(fixed(bool())),
+    address_scope_id: settable(nullable(idOf('address_scope')), { index: 'pool.by_scope' }),
     ...STANDARD,
   },
-  access: { ...OWNED, give: { shared: 'admin', is_default: 'admin' } },
+  access: {
+    ...SHAREABLE,
+    give: {
+      shared: { rule: 'admin', unset: false },
+      is_default: { rule: 'admin', unset: false },
+    },
+  },
   actions: [
     action({
       method: 'PUT',
@@ -87,7 +94,7 @@ export const subnetpools = resource({
       method: 'PUT',
       name: 'onboard_network_subnets',
       access: 'member',
-      body: record({ network_id: uuid() }),
+      body: record({ network_id: idOf('network') }),
       plan: (topology, { id, body }: Call<{ readonly network_id: string }>, context) =>
         onboardNetworkSubnets(topology, id, body.network_id, context),
       answer: (subnets: readonly OnboardedSubnet[]) => subnets,

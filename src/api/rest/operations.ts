@@ -1,12 +1,31 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { TSchema } from 'typebox';
+import type { Kind } from '../../model/objects.ts';
 import type { Plan } from '../../model/plan.ts';
-import { permit, permitGiven } from '../auth/access.ts';
+import { missing } from '../../model/values.ts';
+import { permit, permitForOthers, permitGiven } from '../auth/access.ts';
+import type { Caller } from '../auth/caller.ts';
+import type { Target } from '../auth/rules.ts';
 import type { Runtime, Write } from '../runtime.ts';
 import { type Json, parseActionBody, parseBody } from './body.ts';
 import { type Page, parseListQuery, runListQuery } from './query.ts';
-import { type AnyAction, type AnyResource, type Call, collectionKey } from './resource.ts';
+import { referencesIn } from './references.ts';
+import {
+  type AnyAction,
+  type AnyResource,
+  attributeOf,
+  type Call,
+  collectionKey,
+} from './resource.ts';
 import { Sight } from './sight.ts';
 import { originOf, pathOf, queryOf } from './url.ts';
+
+/** What all operations share. */
+export interface Api {
+  readonly runtime: Runtime;
+  /** The resource of each stored kind, by which what others refer to is seen or not. */
+  readonly byKind: ReadonlyMap<Kind | null, AnyResource>;
+}
 
 /** Ids in a request's path. */
 interface Ids {
@@ -20,13 +39,15 @@ const idOf = (request: FastifyRequest): string => idsOf(request).id ?? '';
 /** What can be done with one resource, as handlers of requests. */
 export class Operations {
   readonly #runtime: Runtime;
+  readonly #byKind: Api['byKind'];
   readonly #of: AnyResource;
   readonly #above: AnyResource | null;
   readonly #many: string;
 
   /** @param above The resource whose objects `of` lies below; null: it stands by itself. */
-  constructor(runtime: Runtime, of: AnyResource, above: AnyResource | null) {
+  constructor({ runtime, byKind }: Api, of: AnyResource, above: AnyResource | null) {
     this.#runtime = runtime;
+    this.#byKind = byKind;
     this.#of = of;
     this.#above = above;
     this.#many = collectionKey(of);
@@ -69,8 +90,9 @@ export class Operations {
     const id = idOf(request);
     const sight = this.#sight(request);
     const { access, member, plans } = this.#of;
-    const target = { ...sight.existing(id) };
+    const target = sight.existing(id) as Target;
     const [patch = {}] = parseBody(this.#of, 'put', request.body).items;
+    this.#checkReferences(caller, patch);
     permit(`update_${member}`, access.update, caller, target, sight.topology);
     permitGiven(this.#of, 'update', patch, caller, target, sight.topology);
     const object = await this.#runtime.execute<object>(
@@ -86,7 +108,7 @@ export class Operations {
     const id = idOf(request);
     const sight = this.#sight(request);
     const { access, member, plans } = this.#of;
-    const target = { ...sight.existing(id) };
+    const target = sight.existing(id) as Target;
     permit(`delete_${member}`, access.delete, caller, target, sight.topology);
     await this.#runtime.execute(
       (topology, context) => planned(plans.delete?.(topology, id, context, sight.scope.parent)),
@@ -100,13 +122,14 @@ export class Operations {
     const id = idOf(request);
     const sight = this.#sight(request);
     const object = sight.existing(id);
-    permit(action.name, action.access, caller, { ...object }, sight.topology);
+    permit(action.name, action.access, caller, object as Target, sight.topology);
     const call: Call = {
       ...sight.scope,
       id,
       body: parseActionBody(action, request.body),
       query: queryOf(request),
     };
+    if (action.body !== undefined) this.#checkReferencesIn(caller, action.body, call.body, 'body');
     const { plan, answer } = action;
     const result =
       plan === undefined
@@ -124,8 +147,29 @@ export class Operations {
     const { caller } = sight.scope;
     const target = { project_id: caller.projectId, ...item };
     const { access, member } = this.#of;
+    if (target.project_id !== caller.projectId) permitForOthers(caller, target.project_id);
+    this.#checkReferences(caller, item);
     permit(`create_${member}`, access.create, caller, target, sight.topology);
     permitGiven(this.#of, 'create', item, caller, target, sight.topology);
+  }
+
+  /** To refer to what one does not see is to refer to nothing. */
+  #checkReferences(caller: Caller, given: Json): void {
+    if (caller.admin) return;
+    for (const [name, value] of Object.entries(given)) {
+      const schema = attributeOf(this.#of, name)?.schema;
+      if (schema !== undefined) this.#checkReferencesIn(caller, schema, value, name);
+    }
+  }
+
+  #checkReferencesIn(caller: Caller, schema: TSchema, value: unknown, field: string): void {
+    if (caller.admin) return;
+    for (const { kind, id, field: at } of referencesIn(schema, value, field)) {
+      const of = this.#byKind.get(kind);
+      if (of === undefined) continue;
+      const sight = new Sight(of, this.#runtime.topology, { caller, parent: '' });
+      if (sight.get(id) === undefined) throw missing(kind, id, at.replace(/^body\./, ''));
+    }
   }
 
   #sight(request: FastifyRequest): Sight {

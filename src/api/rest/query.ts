@@ -130,6 +130,9 @@ function lookUpOf(sight: Sight, name: string): ((value: string) => Iterable<obje
   if (name === sight.of.idAttribute) {
     return (value) => [sight.get(value)].filter((object) => object !== undefined);
   }
+  if (sight.of.kind !== null && (attributeOf(sight.of, name)?.alias ?? name) === 'project_id') {
+    return (value) => sight.ownedBy(value);
+  }
   const index = attributeOf(sight.of, name)?.index;
   return index === undefined ? null : (value) => sight.find(index, value);
 }

@@ -7,7 +7,7 @@ import type {
 import { Failure } from '../../base/failure.ts';
 import type { Runtime } from '../runtime.ts';
 import { shorten } from './check.ts';
-import { Operations } from './operations.ts';
+import { type Api, Operations } from './operations.ts';
 import type { AnyResource } from './resource.ts';
 import { pathOf } from './url.ts';
 
@@ -21,8 +21,9 @@ export function resourceRoutes(
   resources: readonly AnyResource[],
 ): FastifyPluginCallback {
   return (app, _options, done) => {
+    const byKind = new Map(resources.map((of) => [of.kind, of]));
     for (const of of resources) {
-      for (const [path, handlers] of pathsOf(runtime, of, null)) {
+      for (const [path, handlers] of pathsOf({ runtime, byKind }, of, null)) {
         for (const method of METHODS) {
           app.route({ method, url: path, handler: handlers[method] ?? refuseMethod(handlers) });
         }
@@ -34,11 +35,11 @@ export function resourceRoutes(
 
 /** The paths of a resource and of those below it, and what each takes. */
 function pathsOf(
-  runtime: Runtime,
+  api: Api,
   of: AnyResource,
   above: AnyResource | null,
 ): ReadonlyMap<string, Handlers> {
-  const operations = new Operations(runtime, of, above);
+  const operations = new Operations(api, of, above);
   const collection = `${above === null ? '' : `/${above.collection}/:parent`}/${of.collection}`;
   const member = `${collection}/:id`;
   const paths = new Map<string, Handlers>();
@@ -55,7 +56,7 @@ function pathsOf(
     add(path, action.method, (request, reply) => operations.act(action, request, reply));
   }
   for (const child of of.children) {
-    for (const [path, handlers] of pathsOf(runtime, child, of)) paths.set(path, handlers);
+    for (const [path, handlers] of pathsOf(api, child, of)) paths.set(path, handlers);
   }
   return paths;
 }

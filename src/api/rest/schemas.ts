@@ -13,6 +13,7 @@ import {
   type TUnion,
   Type,
 } from 'typebox';
+import type { Kind } from '../../model/objects.ts';
 
 /** Neutron's limit for names, descriptions and most other text. */
 const TEXT_LENGTH = 255;
@@ -57,6 +58,28 @@ export const bool = (): TBoolean => Type.Boolean({ description: 'true or false, 
 
 export const uuid = (): TString =>
   Type.String({ pattern: UUID, description: 'a uuid in lower case' });
+
+/** What the ids that callers give are of. */
+export type NamedKind = Extract<
+  Kind,
+  | 'network'
+  | 'subnet'
+  | 'port'
+  | 'router'
+  | 'security_group'
+  | 'subnetpool'
+  | 'address_scope'
+  | 'address_group'
+>;
+
+/**
+ * The id of an object that the caller must see.
+ * @param schema Its type, where that is not a uuid's alone.
+ */
+export const idOf = (kind: NamedKind, schema: TSchema = uuid()): TSchema => ({
+  ...schema,
+  references: kind,
+});
 
 const ADDRESS = characters(UNPRINTABLE, 0, ADDRESS_LENGTH);
 

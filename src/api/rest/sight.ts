@@ -1,6 +1,6 @@
 import { Failure } from '../../base/failure.ts';
 import type { IndexName, Topology } from '../../model/topology.ts';
-import { allows } from '../auth/rules.ts';
+import { allows, found, type Target } from '../auth/rules.ts';
 import { shorten } from './check.ts';
 import { type AnyResource, present, type Scope, valueOf } from './resource.ts';
 
@@ -17,8 +17,17 @@ export class Sight {
   }
 
   *all(): Iterable<object> {
-    for (const object of this.of.source.all(this.topology, this.scope)) {
-      if (this.#shows(object)) yield object;
+    const { kind, source, access } = this.of;
+    const ids = kind === null ? null : found(access.get, this.scope.caller, kind, this.topology);
+    if (ids === null) {
+      for (const object of source.all(this.topology, this.scope)) {
+        if (this.#shows(object)) yield object;
+      }
+      return;
+    }
+    for (const id of ids) {
+      const object = source.get(id, this.topology, this.scope);
+      if (object !== undefined) yield object;
     }
   }
 
@@ -38,6 +47,15 @@ export class Sight {
       `${typeName} ${shorten(id).slice(1, -1)} could not be found`,
       { field: 'id', value: id, remedy: `GET /v2.0/${collection} lists all` },
     );
+  }
+
+  /** The objects that belong to a project. */
+  *ownedBy(project: string): Iterable<object> {
+    if (this.of.kind === null) return;
+    for (const id of this.topology.owned(this.of.kind, project)) {
+      const object = this.get(id);
+      if (object !== undefined) yield object;
+    }
   }
 
   /** The objects that an index files under `key`. */
@@ -61,6 +79,6 @@ export class Sight {
   }
 
   #shows(object: object): boolean {
-    return allows(this.of.access.get, this.scope.caller, { ...object }, this.topology);
+    return allows(this.of.access.get, this.scope.caller, object as Target, this.topology);
   }
 }

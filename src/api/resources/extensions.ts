@@ -16,6 +16,7 @@ export const EXTENSIONS: ReadonlyMap<string, string> = new Map([
   ['rbac-policies', 'What is shared with other projects'],
   ['rbac-security-groups', 'Security groups among it'],
   ['security-group', 'Rules for the packets of ports'],
+  ['service-type', 'Who serves routers'],
   ['sorting', 'Lists in the order asked for'],
   ['standard-attr-description', 'Descriptions'],
   ['standard-attr-revisions', 'How often an object has changed'],

@@ -1,6 +1,8 @@
 import type { AnyResource } from '../rest/resource.ts';
 import { addressGroups } from './address-groups.ts';
 import { addressScopes } from './address-scopes.ts';
+import { agents } from './agents.ts';
+import { availabilityZones } from './availability-zones.ts';
 import { floatingips } from './floatingips.ts';
 import { networkIpAvailabilities } from './network-ip-availabilities.ts';
 import { networks } from './networks.ts';
@@ -11,6 +13,7 @@ import { rbacPolicies } from './rbac-policies.ts';
 import { routers } from './routers.ts';
 import { securityGroupRules } from './security-group-rules.ts';
 import { securityGroups } from './security-groups.ts';
+import { serviceProviders } from './service-providers.ts';
 import { subnetpools } from './subnetpools.ts';
 import { subnets } from './subnets.ts';
 
@@ -29,5 +32,8 @@ export const RESOURCES: readonly AnyResource[] = [
   quotas,
   networkIpAvailabilities,
   rbacPolicies,
+  availabilityZones,
+  serviceProviders,
+  agents,
   nodes,
 ];

@@ -8,6 +8,7 @@
 import type { BaseLogger } from 'pino';
 import type { Change, Port, Status } from '../../model/objects.ts';
 import { PLANNERS } from '../../model/plan.ts';
+import { INTERFACE_OWNER } from '../../model/topology.ts';
 import { sound } from '../alarms.ts';
 import type { Runtime, Write } from '../runtime.ts';
 
@@ -105,7 +106,8 @@ export class PortStatus {
     const node = port === null ? '' : wanted(port);
     const entry = this.#awaiting.get(id);
     if (entry !== undefined && (entry.node !== node || port?.status === 'ACTIVE')) this.#forget(id);
-    if (port === null) return;
+    // Of what a router is in networks by, no node has a part.
+    if (port === null || port.device_owner === INTERFACE_OWNER) return;
     if (node === '') {
       if (port.status === 'ACTIVE') this.#write(id, 'DOWN');
       return;

@@ -13,6 +13,7 @@
  */
 import type { Kind, Objects } from '../../model/objects.ts';
 import { hostsOf, type Topology } from '../../model/topology.ts';
+import { vpcsOf } from '../../model/vpc.ts';
 
 export type Topic = string;
 type Pull = readonly [from: Topic, to: Topic];
@@ -47,8 +48,10 @@ const PUBLISH: { [K in Kind]: (object: Objects[K], topology: Topology) => Public
   network: (it) => ({
     topics: [networkTopic(it.id), external(it.id)],
     pulls: [
-      [present(it.id), vpc(it.vpc.id)],
-      [vpc(it.vpc.id), networkTopic(it.id)],
+      ...vpcsOf(it).flatMap(({ id }): Pull[] => [
+        [present(it.id), vpc(id)],
+        [vpc(id), networkTopic(it.id)],
+      ]),
       ...pull(networkTopic(it.id), router, it.router_id),
     ],
   }),

@@ -55,11 +55,11 @@ export const SERVER_ALARMS = {
   },
   nova_event_refused: {
     level: 'warn',
-    message: 'Nova knows nothing of a server whose port has changed',
+    message: 'Nova refuses an event',
     meaning:
-      'Nova answered `code` to the event `name` of port `port` for server `server`: it has no such server, or none that could take it. The event is dropped.',
+      'Nova answered `code` to the event `name` of port `port` for server `server`, which it would do again. The event is dropped; a server that boots and waits for it fails after 300 s.',
     action:
-      'Nothing for a server that was being deleted. Else compare device_id of the port with the servers of the Nova that the configuration file names.',
+      "Look at Nova's log for the request. Server and Nova may be of versions that do not fit.",
   },
   credentials_unreadable: {
     level: 'error',

@@ -64,6 +64,8 @@ export interface RuntimeOptions {
   readonly quotas?: DefaultQuotas;
   /** Bytes, of the network that carries the tunnels. */
   readonly underlayMtu: number;
+  /** Whether Nova is told of its servers' ports. */
+  readonly nova?: boolean;
   /** Told of a listener that threw; the others are still called. */
   readonly onListenerError: (error: unknown) => void;
   /** Where time, uuids and chance come from, for a history that must repeat; by default the machine's. */
@@ -86,6 +88,9 @@ class StoreRuntime implements Runtime {
   readonly #listeners = new Set<Listener>();
   /** Paths that are about to change, by writes of ours or of others, until they have. */
   readonly #claims = new Map<string, Promise<void>>();
+  /** In µs since 1970, so that what is made after a restart comes later. */
+  readonly #novaOrder = (): number => (this.#order = Math.max(this.#order + 1, Date.now() * 1000));
+  #order = 0;
   readonly #log: Commit[] = [];
   #logged = 0;
   /** The log reaches back to the commits after this revision. */
@@ -204,6 +209,7 @@ class StoreRuntime implements Runtime {
       version: (path) => this.#replica.version(path),
       defaultSecurityGroup,
       underlayMtu,
+      novaOrder: this.#options.nova === true ? this.#novaOrder : undefined,
     };
   }
 

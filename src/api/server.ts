@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { Failure } from '../base/failure.ts';
 import { NEUTRON_QUOTAS } from '../model/default-quotas.ts';
@@ -8,6 +9,7 @@ import { type KeystoneAuth, openGate } from './auth/open.ts';
 import { consolePlugin } from './console.ts';
 import { AgentHub, CredentialFile } from './hub/index.ts';
 import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint, taken } from './listen.ts';
+import { type NovaOptions, NovaSender, novaService } from './nova/index.ts';
 import { openRuntime, type Runtime } from './runtime.ts';
 import { Tracing } from './tracing/index.ts';
 
@@ -28,6 +30,8 @@ export interface ServerOptions {
   readonly defaultSecurityGroup: boolean;
   /** Bytes, of the network that carries the tunnels; 1500 when left out. */
   readonly underlayMtu?: number;
+  /** Left out: Nova is told nothing. */
+  readonly nova?: NovaOptions;
   readonly log: Logger;
 }
 
@@ -51,6 +55,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const endpoint = parseEndpoint(options.listen);
   const local = isLoopback(endpoint.host);
   const gate = options.auth === 'none' ? null : openGate(options.auth, log);
+  const nova =
+    options.nova && novaService(options.nova, options.auth === 'none' ? null : options.auth);
   if (!local && gate === null && options.allowRemote !== true) throw exposed(endpoint);
   if (!local && options.agentCredentials === undefined) throw unproven(endpoint);
   const credentials =
@@ -63,8 +69,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     underlayMtu,
     // Where nobody says who they are, there are no projects to keep from each other.
     ...(gate === null ? {} : { quotas: NEUTRON_QUOTAS }),
+    nova: nova !== undefined,
     onListenerError: (error) => sound(log, 'listener_failed', { err: error }),
   });
+  const server = `${hostname()} ${formatEndpoint(endpoint)}`;
+  const sender = nova && (await NovaSender.start({ store, nova, log, server }));
   const open = gate === null && credentials === null;
   const hub = new AgentHub(runtime, log, open ? null : () => credentials?.list ?? NO_AGENTS);
   credentials?.follow({
@@ -85,6 +94,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     credentials?.close();
     hub.close();
     await app.close();
+    await sender?.close();
     runtime.close();
   };
   try {

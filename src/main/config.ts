@@ -5,6 +5,7 @@ import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { ServiceCredentials } from '../api/auth/keystone.ts';
 import type { Rate } from '../api/auth/rate-limit.ts';
+import type { NovaOptions } from '../api/nova/index.ts';
 import { Failure } from '../base/failure.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -28,6 +29,9 @@ const FileSchema = Type.Object(
         },
         strict,
       ),
+    ),
+    nova: Type.Optional(
+      Type.Object({ endpoint: Type.Optional(Filled), region: Type.Optional(Filled) }, strict),
     ),
     limits: Type.Optional(
       Type.Object(
@@ -69,6 +73,8 @@ export interface Config {
     /** ms */
     readonly patience: number;
   };
+  /** null: there is no [nova], so Nova is told nothing. */
+  readonly nova: NovaOptions | null;
   readonly rate: Rate;
 }
 
@@ -78,7 +84,7 @@ export interface Config {
  * @throws {Failure} not_found: unreadable; invalid: the line or the setting that is wrong.
  */
 export async function readConfig(path: string | undefined): Promise<Config> {
-  const { keystone = {}, limits = {} } = path === undefined ? {} : await readToml(path);
+  const { keystone = {}, nova, limits = {} } = path === undefined ? {} : await readToml(path);
   const password = keystone.password ?? (await firstLine(keystone.password_file));
   const named = { ...SERVICE, ...keystone };
   const perSecond = limits.requests_per_second ?? REQUESTS_PER_SECOND;
@@ -99,6 +105,8 @@ export async function readConfig(path: string | undefined): Promise<Config> {
       recheck: (keystone.recheck_seconds ?? RECHECK_SECONDS) * 1000,
       patience: (keystone.timeout_seconds ?? TIMEOUT_SECONDS) * 1000,
     },
+    nova:
+      nova === undefined ? null : { endpoint: nova.endpoint ?? null, region: nova.region ?? null },
     rate: { perSecond, burst: limits.burst ?? Math.max(1, 2 * perSecond) },
   };
 }

@@ -50,6 +50,12 @@ export async function authOf(
   return { ...checks, url, rate, ...(publicUrl === null ? {} : { publicUrl }) };
 }
 
+/** Whether Nova is told of its servers' ports, and where it is: `[nova]` of the configuration file. */
+export async function novaOf(config?: string): Promise<Pick<ServerOptions, 'nova'>> {
+  const { nova } = await readConfig(config);
+  return nova === null ? {} : { nova };
+}
+
 /** A server on the embedded store of a folder, which it closes with itself; logs go to stderr. */
 export async function runServer(
   options: ServeOptions,

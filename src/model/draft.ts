@@ -1,6 +1,7 @@
 import type { TreeOp } from '../base/tree.ts';
 import { claimsOf, nodesOf, ownNode, type Claim } from './claims.ts';
 import type { Kind, Network, Objects } from './objects.ts';
+import { novaEvents, queueing, type NovaEvent } from './nova-events.ts';
 import { withSlot } from './quota-slots.ts';
 import type { Topology } from './topology.ts';
 import { pathOf, prefixesPath } from './tree.ts';
@@ -30,6 +31,8 @@ export interface PlanContext {
   readonly defaultSecurityGroup: boolean;
   /** Bytes; a network's mtu is 50 less. */
   readonly underlayMtu: number;
+  /** The next place among the events for Nova, greater than all before; absent: it is told nothing. */
+  readonly novaOrder?: (() => number) | undefined;
 }
 
 /** An atomic write, and the object as it will be (for a delete: as it was). */
@@ -53,6 +56,8 @@ export class Draft {
   readonly #locked = new Set<string>();
   readonly #prefixes = new Map<string, { add: Set<string>; remove: Set<string> }>();
 
+  readonly #events: NovaEvent[] = [];
+
   constructor(topology: Topology, context: PlanContext) {
     this.topology = topology;
     this.context = context;
@@ -62,6 +67,7 @@ export class Draft {
   create<K extends Kind>(kind: K, object: Objects[K]): void {
     const counted = withSlot(this, kind, object);
     for (const node of nodesOf(kind, counted, this.topology)) this.#create(node);
+    this.#tellNova(kind, null, object);
   }
 
   /** @param before The object as it stands in the topology; nothing happens if it is `after`. */
@@ -76,6 +82,7 @@ export class Draft {
     for (const claim of added) this.#create(claim);
     const { path, value } = ownNode(kind, after, this.topology);
     this.#ops.push({ op: 'set', path, value, ...this.#version(path) });
+    this.#tellNova(kind, before, after);
   }
 
   /** Deletes an object, and the policies that share it. */
@@ -87,6 +94,7 @@ export class Draft {
     const [own, ...claims] = nodesOf(kind, object, this.topology);
     for (const claim of claims.toReversed()) this.#ops.push({ op: 'delete', path: claim.path });
     if (own) this.#ops.push({ op: 'delete', path: own.path, ...this.#version(own.path) });
+    this.#tellNova(kind, object, null);
   }
 
   /** Fails the write when `object` is no longer as the topology has it. */
@@ -142,7 +150,14 @@ export class Draft {
       if (this.#created.has(path)) continue;
       checks.push({ op: 'check', path, ...(version === undefined ? {} : { version }) });
     }
-    return { ops: [...checks, ...prefixes, ...this.#ops], object };
+    const { newId, novaOrder } = this.context;
+    const events = novaOrder === undefined ? [] : queueing(this.#events, newId, novaOrder);
+    return { ops: [...checks, ...prefixes, ...this.#ops, ...events], object };
+  }
+
+  #tellNova<K extends Kind>(kind: K, before: Objects[K] | null, after: Objects[K] | null): void {
+    if (this.context.novaOrder === undefined) return;
+    this.#events.push(...novaEvents(kind, before, after, this.topology));
   }
 
   #create({ path, value, on }: Claim): void {

@@ -109,7 +109,7 @@ export class Keystone {
       if (answer.status !== 401 || !refused) throw this.#unexpected('to check a token', answer);
       if (this.#credentials === null) return null;
       if (renewed) throw this.#unexpected('to check a token', answer);
-      this.#forget(own);
+      this.forget(own);
     }
   }
 
@@ -135,7 +135,20 @@ export class Keystone {
     if (answer.status !== 200) throw this.#unexpected('for its version', answer);
   }
 
-  #forget(token: string): void {
+  /**
+   * What services there are, and where.
+   * @returns the body as it came.
+   * @throws {Failure} KeystoneUnavailable.
+   */
+  async catalog(): Promise<unknown> {
+    const headers = { 'x-auth-token': await this.serviceToken() };
+    const answer = await this.#ask('/auth/catalog', { headers });
+    if (answer.status === 200) return answer.body;
+    throw this.#unexpected('for its catalogue', answer);
+  }
+
+  /** Gives a service token up that somebody did not take. */
+  forget(token: string): void {
     if (this.#held?.token === token) this.#held = null;
   }
 

@@ -36,7 +36,12 @@ const port = (
   put('port', id, {
     network_id: of,
     'binding:host_id': host,
-    standby_bindings: prepared.map((each) => ({ host: each })),
+    standby_bindings: prepared.map((each) => ({
+      host: each,
+      vif_type: 'ovs',
+      vnic_type: 'normal',
+      profile: {},
+    })),
     security_groups: groups,
     fixed_ips: [],
     allowed_address_pairs: [],

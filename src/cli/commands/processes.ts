@@ -78,11 +78,12 @@ export function processCommands(program: Command, io: Io, _client: Client): void
         throw notBuilt('the ZooKeeper store', 'give --store a folder for the embedded one');
       }
       const stopped = io.stopped();
-      const { authOf, runServer } = await import('../../main/serve.ts');
+      const { authOf, novaOf, runServer } = await import('../../main/serve.ts');
       const server = await runServer({
         listen: options.listen,
         store: options.store,
         auth: await authOf(options.auth, options.keystoneUrl, options.config),
+        ...(await novaOf(options.config)),
         defaultSecurityGroup: options.defaultSecurityGroup === 'on',
         allowRemote: options.allowRemote === true,
         ...(options.agentCredentials === undefined

@@ -1,0 +1,2 @@
+export { NovaSender } from './sender.ts';
+export { novaService, type NovaOptions } from './service.ts';

@@ -316,7 +316,9 @@ export const readKnownTerm = (r: Reader): Term => known(readTerm(r));
 /** What {@link writeSetField} wrote; `whole` when it has no mask. */
 export function readSetField(r: Reader): Term & { readonly whole: boolean } {
   const header = r.u32();
-  return { ...known(readEntry(r, header, false)), whole: (header & MASK_BIT) === 0 };
+  const { field, ...masked } = known(readEntry(r, header, false));
+  const whole = (header & MASK_BIT) === 0;
+  return { field: header === widePort.header ? widePort.field : field, ...masked, whole };
 }
 
 /**

@@ -20,8 +20,15 @@ export function parseMac(text: string, field = 'mac_address'): bigint {
 
 /** The lower-case colon form of the low 48 bits of `mac`. */
 export function formatMac(mac: bigint): string {
-  const hex = BigInt.asUintN(48, mac).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 2)}:${hex.slice(2, 4)}:${hex.slice(4, 6)}:${hex.slice(6, 8)}:${hex.slice(8, 10)}:${hex.slice(10)}`;
+  const low = Number(mac & 0xffffffn);
+  const high = Number((mac >> 24n) & 0xffffffn);
+  return `${threeBytes(high)}:${threeBytes(low)}`;
+}
+
+const BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+function threeBytes(bits: number): string {
+  return `${BYTES[bits >>> 16]}:${BYTES[(bits >>> 8) & 255]}:${BYTES[bits & 255]}`;
 }
 
 /** The link-local IPv6 address that a host derives from its MAC (modified EUI-64, RFC 4291 appendix A). */

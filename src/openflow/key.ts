@@ -57,6 +57,17 @@ export function readField(key: FlowKey, field: Field): bigint {
   return value & fieldMask(field);
 }
 
+/** Whether two keys have the same value in `field`. */
+export function sameField(a: FlowKey, b: FlowKey, field: Field): boolean {
+  const { at, bits } = field;
+  const last = (at + bits - 1) >>> 5;
+  const first = at >>> 5;
+  if (first === last) return readNumber(a, field) === readNumber(b, field);
+  // Fields of several words all end on a word boundary.
+  for (let word = last; word > first; word -= 1) if (a[word] !== b[word]) return false;
+  return (((a[first] ?? 0) ^ (b[first] ?? 0)) & ones(bits - 32 * (last - first))) === 0;
+}
+
 /** Puts the bits of `value` under `mask` (all of the field when absent) into `key`. */
 export function writeField(key: FlowKey, field: Field, value: bigint, mask?: bigint): void {
   const { at, bits } = field;

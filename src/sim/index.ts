@@ -1,4 +1,4 @@
-export { KeyPool, type Keys } from './arena.ts';
+export { KeyArena, KeyPool, type Keys } from './arena.ts';
 export * from './bridge.ts';
 export * from './conntrack.ts';
 export * from './dump.ts';

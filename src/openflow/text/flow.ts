@@ -334,9 +334,14 @@ export function formatActions(actions: readonly Action[], options: FormatOptions
 /**
  * A packet in the words of a match, as `ovs-appctl ofproto/trace` takes it: `in_port=1,icmp,dl_src=…`.
  * What is not named is zero.
+ * @param copy Copies the key, which is good until the next packet is read.
  * @throws {Failure} `invalid`, with the column in the message.
  */
-export function parsePacket(text: string, options: PortOptions = {}): FlowKey {
+export function parsePacket(
+  text: string,
+  options: PortOptions = {},
+  copy: (key: FlowKey) => FlowKey = (key) => key.slice(),
+): FlowKey {
   return asFailure('packet', text, () => {
     const bits = clearedBits(true);
     const masks = text.includes('/');
@@ -349,6 +354,6 @@ export function parsePacket(text: string, options: PortOptions = {}): FlowKey {
         throw new TextError(item.key.at, `expected a field or a protocol, found "${item.name}"`);
       }
     }
-    return bits.value.slice();
+    return copy(bits.value);
   });
 }

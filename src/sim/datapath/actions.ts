@@ -3,6 +3,7 @@
  * (format_odp_actions() in lib/odp-util.c), composed from the steps of the simulated switch.
  */
 import type { FlowKey } from '../../openflow/fields.ts';
+import type { Keys } from '../arena.ts';
 import type { Execution, Step } from '../types.ts';
 import { commit, isCommitted } from './commit.ts';
 import type { Masks } from './masks.ts';
@@ -27,6 +28,8 @@ export interface DatapathView {
   /** The datapath's number of an OpenFlow meter. */
   meter(id: number): number;
   readonly options: readonly TunnelOption[];
+  /** Where copies of the packet's key are put. */
+  readonly keys: Keys;
   /** Whether what goes to a controller is sent: `ofproto/trace` has a packet to send where it is given one as bytes. */
   readonly sends: boolean;
   /** Bits under which a field is written when `step` is reached. */
@@ -109,7 +112,7 @@ class Composer {
 
   commit(key: FlowKey, index: number): void {
     if (isCommitted(this.#base, key, this.#pending)) return;
-    if (this.#shared) this.#base = this.#base.slice();
+    if (this.#shared) this.#base = this.#view.keys.copy(this.#base);
     this.#shared = false;
     const written: string[] = [];
     const masks = this.#view.masks(index);
@@ -183,7 +186,7 @@ class Composer {
   encap({ action, key }: StepOf<'encap'>, index: number): void {
     this.commit(key, index);
     if (forgetsLabels(action, key)) {
-      this.#base = this.#base.slice();
+      this.#base = this.#view.keys.copy(this.#base);
       for (const word of LABEL_WORDS) this.#base[word] = 0;
       this.#shared = false;
     }

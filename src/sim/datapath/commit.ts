@@ -5,7 +5,7 @@
 import { formatIpv4, formatMac } from '../../address/index.ts';
 import { ETH_TYPE, IP_PROTO } from '../../openflow/build.ts';
 import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
-import { fieldMask, readField, writeField } from '../../openflow/key.ts';
+import { fieldMask, readField, sameField, writeField } from '../../openflow/key.ts';
 import { formatV6 } from '../../openflow/text/values.ts';
 import { AT, ethernetType, ipProtocol } from '../words.ts';
 import { hexOfBig } from './digits.ts';
@@ -99,27 +99,28 @@ function writePart(
   key: FlowKey,
   masks: Masks,
 ): string {
-  // What changed was written, whoever wrote it.
-  const mask = masks(target) | (readField(base, target) ^ readField(key, target));
   const full = fieldMask(target);
-  const value = readField(key, target) & mask;
+  const looked = masks(target);
+  const value = readField(key, target);
+  if (looked === full) return `${name}=${write(value)}`;
+  // What changed was written, whoever wrote it.
+  const mask = looked | (readField(base, target) ^ value);
   return mask === full
     ? `${name}=${write(value)}`
-    : `${name}=${write(value)}/${writeMask(mask & full)}`;
+    : `${name}=${write(value & mask)}/${writeMask(mask & full)}`;
 }
 
 const EXACT: Masks = fieldMask;
 
 function setHeader(one: Header, base: FlowKey, key: FlowKey, masks: Masks, into: string[]): void {
   if (same(one, base, key)) return;
-  const changed = one.parts.filter(
-    ({ field: target }) => readField(base, target) !== readField(key, target),
-  );
+  const changed = one.parts.filter(({ field: target }) => !sameField(base, key, target));
   if (changed.length === 0) return;
-  const written = (one.whole ? one.parts : changed).map((next) =>
-    writePart(next, base, key, one.whole ? EXACT : masks),
-  );
-  into.push(`set(${one.name}(${written.join(',')}))`);
+  let written = '';
+  for (const next of one.whole ? one.parts : changed) {
+    written += `${written === '' ? '' : ','}${writePart(next, base, key, one.whole ? EXACT : masks)}`;
+  }
+  into.push(`set(${one.name}(${written}))`);
   for (const word of one.words) base[word] = key[word] ?? 0;
 }
 

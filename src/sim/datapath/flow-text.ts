@@ -135,13 +135,24 @@ const TYPE_WORDS: ReadonlyMap<number, string> = new Map([
   [0x8848, 'mplsm'],
 ]);
 
-const REGISTERS = Array.from({ length: 16 }, (_, index) => `,reg${index}=0x`);
+/** What was written last of each register: those of one trace, and of many, differ little. */
+const REGISTERS = Array.from({ length: 16 }, (_, index) => ({
+  name: `,reg${index}=0x`,
+  value: 0,
+  text: '',
+}));
 
 function registers(key: FlowKey): string {
   let text = '';
   for (let index = 0; index < REGISTERS.length; index += 1) {
     const value = key[AT.registers + index] ?? 0;
-    if (value !== 0) text += (REGISTERS[index] as string) + hexDigits(value);
+    const last = REGISTERS[index];
+    if (value === 0 || last === undefined) continue;
+    if (last.value !== value) {
+      last.value = value;
+      last.text = last.name + hexDigits(value);
+    }
+    text += last.text;
   }
   return text;
 }

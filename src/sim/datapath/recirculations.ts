@@ -17,6 +17,7 @@ interface Waiting {
 
 interface Given extends Waiting {
   readonly id: number;
+  readonly state: string;
   /** Place of the pass until which somebody waits for it. */
   until: number;
 }
@@ -29,19 +30,20 @@ export class Recirculations {
   #last = 0;
   /** Place, in the order of translation, of the pass that is being composed. */
   #now = 0;
-  /** By what waits, the latest of each state. */
-  readonly #given = new Map<string, Given[]>();
-  readonly #places: ReadonlyMap<number, number>;
-  readonly #ofPass = new Map<number, number>();
+  /** The latest of each state. */
+  readonly #given: Given[] = [];
+  /** By pass. */
+  readonly #places: number[] = [];
+  readonly #ofPass: number[] = [];
 
   /** @param order The passes in the order of their translation. */
   constructor(order: readonly number[]) {
-    this.#places = new Map(order.map((pass, place) => [pass, place]));
+    for (let place = 0; place < order.length; place += 1) this.#places[order[place] ?? 0] = place;
   }
 
   /** From here on the actions of `pass` are composed. */
   begin(pass: number): void {
-    this.#now = this.#places.get(pass) ?? this.#now;
+    this.#now = this.#places[pass] ?? this.#now;
   }
 
   /** For what only this pass knows of: a packet in, or a way that is not followed. */
@@ -51,34 +53,33 @@ export class Recirculations {
 
   /** For the packet of `pass`, which comes back into `table`. */
   fork(pass: number, table: number | null, waiting: Waiting): number {
-    const id = this.#give(waiting, `table ${table}`, this.#places.get(pass) ?? this.#now);
-    this.#ofPass.set(pass, id);
+    const id = this.#give(waiting, `table ${table}`, this.#places[pass] ?? this.#now);
+    this.#ofPass[pass] = id;
     return id;
   }
 
   /** What the packet of `pass` came back with; 0: it came in by a port. */
   of(pass: number): number {
-    return this.#ofPass.get(pass) ?? 0;
+    return this.#ofPass[pass] ?? 0;
   }
 
   #give({ key, kept }: Waiting, state: string, until: number): number {
-    let waiting = this.#given.get(state);
-    if (waiting === undefined) this.#given.set(state, (waiting = []));
-    const known = waiting.findIndex(
-      (given) => sameKept(given.kept, kept) && sameFields(given.key, key),
+    const known = this.#given.findIndex(
+      (given) => given.state === state && sameKept(given.kept, kept) && sameFields(given.key, key),
     );
-    const given = waiting[known];
+    const given = this.#given[known];
     if (given !== undefined && given.until >= this.#now) {
       given.until = Math.max(given.until, until);
       return given.id;
     }
     this.#last += 1;
-    waiting.splice(known === -1 ? waiting.length : known, 1, {
+    this.#given[known === -1 ? this.#given.length : known] = {
       id: this.#last,
+      state,
       key,
       kept,
       until,
-    });
+    };
     return this.#last;
   }
 }

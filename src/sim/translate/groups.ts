@@ -42,7 +42,7 @@ function runGroup(walk: Walk, entry: GroupEntry, frame: Frame, last: boolean): v
   const taken = entry.pick(packet.key, bridge);
   if (walk.options.count === true) entry.count(taken, walk.options.length ?? 0);
   const buckets = taken.map(({ bucket }) => bucket.id);
-  walk.step(frame, { kind: 'group', group: entry.group, buckets });
+  walk.steps.push({ depth, pass: pass.number, kind: 'group', group: entry.group, buckets });
   const inner = { ...frame, depth: depth + 1, bucket: true };
   for (const [index, { operations }] of taken.entries()) {
     const restore = remember(packet);

@@ -57,13 +57,14 @@ function flood(walk: Walk, outlet: Outlet): void {
   }
 }
 
-/** MACs that no bridge forwards, but for those told to (eth_addr_is_reserved() in OVS). */
-function isReserved(packet: Packet): boolean {
-  const high = (packet.key[AT.ethernetDestination] ?? 0) & 0xffff;
-  const low = packet.key[AT.ethernetDestination + 1] ?? 0;
-  const mac = high * 0x1_0000_0000 + low;
-  return RESERVED_MACS.some(([from, to]) => mac >= from && mac <= to);
+function destinationMac({ key }: Packet): number {
+  const high = (key[AT.ethernetDestination] ?? 0) & 0xffff;
+  return high * 0x1_0000_0000 + (key[AT.ethernetDestination + 1] ?? 0);
 }
+
+/** MACs that no bridge forwards, but for those told to (eth_addr_is_reserved() in OVS). */
+const isReserved = (mac: number): boolean =>
+  RESERVED_MACS.some(([from, to]) => mac >= from && mac <= to);
 const RESERVED_MACS: readonly (readonly [number, number])[] = [
   [0x0180c2000000, 0x0180c200000f],
   [0x00e02b000000, 0x00e02b000000],
@@ -77,7 +78,7 @@ const RESERVED_MACS: readonly (readonly [number, number])[] = [
 
 const VLAN_TYPES = new Set([0x8100, 0x88a8]);
 
-/** As a switch that has learnt no MAC: to every port but the one it came in by. */
+/** To the port behind which the MAC was learnt; else to every port but the one it came in by. */
 function normal(walk: Walk, outlet: Outlet): void {
   const { frame } = outlet;
   const { packet, bridge } = frame;
@@ -88,7 +89,8 @@ function normal(walk: Walk, outlet: Outlet): void {
   }
   const partial =
     VLAN_TYPES.has(ethernetType(packet.key)) && !(vlanTci(packet.key) & VLAN_PRESENT_BIT);
-  if (partial || isReserved(packet)) {
+  const mac = destinationMac(packet);
+  if (partial || isReserved(mac)) {
     const why = partial ? 'an incomplete VLAN tag' : 'a reserved destination MAC';
     walk.note(frame, 'dropped', `NORMAL drops a packet with ${why}`);
     return;
@@ -98,11 +100,23 @@ function normal(walk: Walk, outlet: Outlet): void {
     walk.note(frame, 'dropped', `NORMAL takes no packet of its VLAN from port ${inPort}`);
     return;
   }
-  const others = normalOrder(bridge.ports.keys()).flatMap((ofport) => {
-    const port = bridge.port(ofport);
-    return port !== undefined && ofport !== inPort && carries(port, vid) ? [port] : [];
-  });
-  if (others.length > 1) {
+  const learnt = bridge.learnt?.(vid, mac);
+  if (learnt === inPort) {
+    walk.note(
+      frame,
+      'dropped',
+      `NORMAL sends no packet back by port ${inPort}, behind which its MAC is`,
+    );
+    return;
+  }
+  const others = normalOrder(learnt === undefined ? bridge.ports.keys() : [learnt]).flatMap(
+    (ofport) => {
+      const port = bridge.port(ofport);
+      const takes = port !== undefined && ofport !== inPort;
+      return takes && (ofport === learnt || carries(port, vid)) ? [port] : [];
+    },
+  );
+  if (others.length > 1 && bridge.learnt === undefined) {
     walk.note(
       frame,
       'unknown',
@@ -141,7 +155,8 @@ function emit(walk: Walk, port: number, outlet: Outlet): void {
   }
   const tunnel = target.tunnel ?? (walk.options.imitate ? directed(target) : null);
   if (tunnel !== null && !tunnelled(walk, frame, target, tunnel)) return;
-  walk.step(frame, { kind: 'output', port, key: snapshot(frame.packet) });
+  const { depth, pass, packet } = frame;
+  walk.steps.push({ depth, pass: pass.number, kind: 'output', port, key: snapshot(packet) });
 }
 
 interface Peer {

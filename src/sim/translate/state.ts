@@ -45,7 +45,7 @@ function departure(walk: Walk, packet: Packet, table: number, frame: Frame): Dep
 
 /** Tracks the packet; with a table, a fork goes on there with what was found. */
 function conntrack(walk: Walk, operation: ConntrackOperation, frame: Frame): void {
-  const { packet, pass } = frame;
+  const { packet, pass, depth } = frame;
   const { action, exec, nat, markMask, labelMask } = operation;
   const zone =
     typeof action.zone === 'number' ? action.zone : Number(readSubfield(packet.key, action.zone));
@@ -56,7 +56,9 @@ function conntrack(walk: Walk, operation: ConntrackOperation, frame: Frame): voi
   const kept = { ...keptOf(frame, true), conntracked: true };
   const follow = walk.options.ctNext === undefined ? lookUp : scripted;
   const fork = follow(walk, { operation, zone, mark, label }, frame);
-  walk.step(frame, {
+  walk.steps.push({
+    depth,
+    pass: pass.number,
     kind: 'conntrack',
     action,
     nat,

@@ -77,7 +77,7 @@ export class Walk implements Execution {
   readonly initial: FlowKey[] = [];
   readonly final: FlowKey[] = [];
   readonly failures: (string | null)[] = [];
-  readonly options: ExecuteOptions & { readonly imitate: boolean };
+  readonly options: ExecuteOptions;
   readonly #handlers: Handlers;
   readonly #queue: Departure[] = [];
   readonly #ambiguity: boolean;
@@ -85,7 +85,7 @@ export class Walk implements Execution {
 
   constructor(handlers: Handlers, options: ExecuteOptions) {
     this.#handlers = handlers;
-    this.options = { ...options, imitate: options.imitate ?? false };
+    this.options = options;
     this.#ambiguity = options.ambiguity ?? options.count !== true;
   }
 
@@ -295,6 +295,7 @@ export class Walk implements Execution {
     this.step(frame, { kind: 'note', code, message, alternatives });
   }
 
+  /** Steps that there are many of are made whole where they happen. */
   step({ depth, pass }: Frame, event: StepEvent): void {
     this.steps.push({ depth, pass: pass.number, ...event });
   }
@@ -336,7 +337,6 @@ export class Walk implements Execution {
     key[AT.inPort] = inPort;
     const rule = fragment(key) === 0 ? bridge.lookup(table, key) : blind(bridge, table, key);
     const flow = rule?.flow ?? null;
-    // Made whole: this is the step that there are most of.
     const { depth, pass } = frame;
     this.steps.push({
       depth,

@@ -2,6 +2,7 @@ export { loadBridge, type BridgeSources, type LoadedBridge, type Source } from '
 export { isFrame, packetOfCapture, parseInPort, readPacket } from './packet.ts';
 export { renderOffline } from './text.ts';
 export {
+  answerLine,
   parseCtState,
   traceLine,
   traceOffline,

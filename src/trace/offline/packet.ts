@@ -8,6 +8,7 @@ import { fieldByName } from '../../openflow/text/names.ts';
 import { tryParsePort } from '../../openflow/text/ports.ts';
 import { decodePcapFile, Malformed } from '../../packet/index.ts';
 import { flowKeyOf } from '../../sim/frame.ts';
+import type { Keys } from '../../sim/index.ts';
 import { AT, ethernetType } from '../../sim/words.ts';
 
 type PortNumbers = ReadonlyMap<string, number>;
@@ -73,12 +74,18 @@ function ofFrame(frame: Uint8Array, inPort: number | null): FlowKey {
 /**
  * A packet as `ofproto/trace` takes it: `in_port=1,tcp,nw_src=…`, or the bytes of a frame in hex.
  * @param inPort For bytes, which do not say where they come in.
+ * @param keys Where the key is put; default: it is the caller's.
  * @throws {Failure} `invalid`, with the column in the message.
  */
-export function readPacket(text: string, options: PortOptions, inPort: number | null): FlowKey {
+export function readPacket(
+  text: string,
+  options: PortOptions,
+  inPort: number | null,
+  keys?: Keys,
+): FlowKey {
   const digits = digitsOf(text);
   if (digits === null) {
-    const key = parsePacket(text, options);
+    const key = parsePacket(text, options, (read) => keys?.copy(read) ?? read.slice());
     checkLayers(text, key);
     if (inPort !== null) writeField(key, IN_PORT, BigInt(inPort));
     return entered(key);

@@ -21,12 +21,14 @@ import {
 import {
   Conntrack,
   execute,
+  KeyArena,
   widened,
   type Execution,
   type Keys,
   type Step,
 } from '../../sim/index.ts';
 import type { LoadedBridge } from './bridge.ts';
+import { isFrame, readPacket } from './packet.ts';
 
 /** A table on the way; all but its number is null where nothing matches. */
 export interface PathStep {
@@ -161,25 +163,28 @@ interface Setting {
   readonly bridge: LoadedBridge;
   /** Whether the packet is given as bytes, which are sent to controllers. */
   readonly sends: boolean;
+  readonly keys: Keys;
 }
 
 /** A bridge as what leaves it is written, step by step of a pass. */
 class PassView implements DatapathView {
   readonly options: readonly TunnelOption[];
   readonly sends: boolean;
+  readonly keys: Keys;
   readonly #bridge: LoadedBridge;
   readonly #examined: Examined;
   readonly #pass: number;
   readonly #steps: readonly number[];
 
   constructor(
-    { bridge, sends }: Setting,
+    { bridge, sends, keys }: Setting,
     examined: Examined,
     pass: number,
     steps: readonly number[],
   ) {
     this.options = bridge.tunnelOptions;
     this.sends = sends;
+    this.keys = keys;
     this.#bridge = bridge;
     this.#examined = examined;
     this.#pass = pass;
@@ -262,14 +267,13 @@ function follow(
   key: FlowKey,
   ctNext: readonly number[],
   { asFrame: sends = false, ambiguity = false }: Following,
-  keys?: Keys,
+  keys: Keys,
 ): OfflineTrace {
-  const given = { conntrack: NOT_ASKED, now: 0, ctNext, imitate: true, ambiguity };
-  const options = keys === undefined ? given : { ...given, keys };
+  const options = { conntrack: NOT_ASKED, now: 0, ctNext, imitate: true, ambiguity, keys };
   // Flows may write tunnel options into a packet that came without any.
   const packet = bridge.tunnelOptions.length === 0 ? key : widened(key);
   const execution = execute(bridge.sim, packet, options);
-  const section = sections(execution, { bridge, sends }, (witness) => {
+  const section = sections(execution, { bridge, sends, keys }, (witness) => {
     execute(bridge.sim, packet, { ...options, witness });
   });
   return { section, execution };
@@ -285,7 +289,7 @@ export function traceOffline(
   ctNext: readonly number[] = [],
   following: Following = {},
 ): OfflineTrace {
-  return follow(bridge, key, ctNext, following);
+  return follow(bridge, key, ctNext, following, new KeyArena());
 }
 
 /** The same as `--json` prints it, in one line. */
@@ -297,6 +301,23 @@ export function traceLine(
 ): string {
   const { keys } = bridge;
   keys.recall();
+  return sectionText(follow(bridge, key, ctNext, following, keys).section);
+}
+
+/**
+ * The same of a packet as {@link readPacket} takes it.
+ * @throws {Failure} `invalid`, with the column in the message.
+ */
+export function answerLine(
+  bridge: LoadedBridge,
+  packet: string,
+  inPort: number | null,
+  ctNext: readonly number[] = [],
+): string {
+  const { keys } = bridge;
+  keys.recall();
+  const key = readPacket(packet, bridge.textOptions, inPort, keys);
+  const following = { asFrame: isFrame(packet) };
   return sectionText(follow(bridge, key, ctNext, following, keys).section);
 }
 

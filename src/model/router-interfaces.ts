@@ -4,6 +4,7 @@ import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
 import type { InterfaceInput } from './inputs.ts';
 import type { FixedIp, Network, Port, Router, Subnet } from './objects.ts';
 import { draftPort, redraftPort } from './ports.ts';
+import { grantTo } from './sharing.ts';
 import { INTERFACE_OWNER, type Topology, type TopologyReader } from './topology.ts';
 import { existing, inUse, invalid, refusal } from './values.ts';
 import { connectedTo, interfacesOf, overlapAmong, unite } from './vpc-moves.ts';
@@ -88,6 +89,17 @@ function touch(draft: Draft, router: Router): Router {
 const hasVersion6 = (port: Port): boolean =>
   port.fixed_ips.some(({ ip_address }) => parseIp(ip_address).version === 6);
 
+/**
+ * Whoever takes the gateway's address of another project's subnet must have been let use its network
+ * by name: what is shared with all belongs to a router of its owner's.
+ */
+function checkOwn({ topology, context }: Draft, subnet: Subnet): void {
+  const { admin, projectId } = context.caller;
+  if (admin || subnet.project_id === projectId) return;
+  if (grantTo(topology, subnet.network_id, 'access_as_shared', projectId) !== undefined) return;
+  throw badRequest('subnet_id', subnet.id, 'is of another project', 'give a port_id');
+}
+
 function addBySubnet(draft: Draft, router: Router, subnetId: string): Port {
   const { topology } = draft;
   const subnet = existing(topology, 'subnet', subnetId, 'subnet_id');
@@ -95,6 +107,7 @@ function addBySubnet(draft: Draft, router: Router, subnetId: string): Port {
     const remedy = 'set its gateway_ip, or give a port_id';
     throw badRequest('subnet_id', subnetId, 'is a subnet without a gateway', remedy);
   }
+  checkOwn(draft, subnet);
   checkSubnets(topology, router, [subnet]);
   const fixed: FixedIp = { subnet_id: subnet.id, ip_address: subnet.gateway_ip };
   checkFree(topology, subnet, fixed.ip_address);

@@ -10,7 +10,7 @@ interface Zone {
 }
 
 /** What Nova calls the one that it has when it is not told of any. */
-const ZONE = 'nova';
+export const ZONE = 'nova';
 
 const EVERYONES: Access = { ...OPERATOR, get: 'anyone' };
 

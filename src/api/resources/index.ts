@@ -4,6 +4,7 @@ import { addressScopes } from './address-scopes.ts';
 import { agents } from './agents.ts';
 import { availabilityZones } from './availability-zones.ts';
 import { floatingips } from './floatingips.ts';
+import { floatingipPools } from './floatingip-pools.ts';
 import { networkIpAvailabilities } from './network-ip-availabilities.ts';
 import { networks } from './networks.ts';
 import { nodes } from './nodes.ts';
@@ -26,6 +27,7 @@ export const RESOURCES: readonly AnyResource[] = [
   securityGroups,
   securityGroupRules,
   floatingips,
+  floatingipPools,
   subnetpools,
   addressScopes,
   addressGroups,

@@ -1,5 +1,22 @@
+import type { InterfaceInput, RoutesInput } from '../../model/inputs.ts';
+import {
+  addRouterInterface,
+  removeRouterInterface,
+  type RouterInterface,
+} from '../../model/router-interfaces.ts';
+import { addExtraRoutes, removeExtraRoutes } from '../../model/routers.ts';
 import { OWNED } from '../auth/rules.ts';
-import { constant, fixed, ID, NAME, resource, settable, STANDARD } from '../rest/resource.ts';
+import {
+  action,
+  type Call,
+  constant,
+  fixed,
+  ID,
+  NAME,
+  resource,
+  settable,
+  STANDARD,
+} from '../rest/resource.ts';
 import {
   address,
   bool,
@@ -8,9 +25,13 @@ import {
   list,
   nullable,
   optional,
+  prefix,
   record,
+  shownList,
+  text,
   uuid,
 } from '../rest/schemas.ts';
+import { ZONE } from './availability-zones.ts';
 
 const gateway = () =>
   record({
@@ -20,6 +41,19 @@ const gateway = () =>
       list(record({ subnet_id: optional(uuid()), ip_address: optional(address()) })),
     ),
   });
+
+const routes = () => list(record({ destination: prefix(), nexthop: address() }));
+
+/** The router's id, and what it is in the subnets by. */
+const interfaceShown = ({ router, port, subnets }: RouterInterface) => ({
+  id: router.id,
+  port_id: port.id,
+  network_id: port.network_id,
+  subnet_id: subnets.at(-1),
+  subnet_ids: subnets,
+  project_id: port.project_id,
+  tenant_id: port.project_id,
+});
 
 export const routers = resource({
   kind: 'router',
@@ -33,6 +67,9 @@ export const routers = resource({
     status: constant(choice('ACTIVE'), 'ACTIVE'),
     network_id: fixed(nullable(idOf('network')), { index: 'router.by_network' }),
     external_gateway_info: settable(nullable(gateway())),
+    routes: settable(nullable(routes())),
+    availability_zones: constant(shownList(text()), [ZONE]),
+    availability_zone_hints: constant(shownList(text()), []),
     ...STANDARD,
   },
   access: {
@@ -42,4 +79,38 @@ export const routers = resource({
       'external_gateway_info.external_fixed_ips': 'admin',
     },
   },
+  actions: [
+    ...(
+      [
+        ['add_router_interface', addRouterInterface],
+        ['remove_router_interface', removeRouterInterface],
+      ] as const
+    ).map(([name, plan]) =>
+      action({
+        method: 'PUT',
+        name,
+        access: 'member',
+        body: record({ subnet_id: optional(idOf('subnet')), port_id: optional(idOf('port')) }),
+        plan: (topology, { id, body }: Call<InterfaceInput>, context) =>
+          plan(topology, id, body, context),
+        answer: interfaceShown,
+      }),
+    ),
+    ...(
+      [
+        ['add_extraroutes', addExtraRoutes],
+        ['remove_extraroutes', removeExtraRoutes],
+      ] as const
+    ).map(([name, plan]) =>
+      action({
+        method: 'PUT',
+        name,
+        access: 'member',
+        key: 'router',
+        body: record({ routes: routes() }),
+        plan: (topology, { id, body }: Call<RoutesInput>, context) =>
+          plan(topology, id, body, context),
+      }),
+    ),
+  ],
 });

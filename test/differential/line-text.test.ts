@@ -27,6 +27,11 @@ const kept = [
   'icmp,actions=ct(commit,nat(src=8.31.93.160:2712327122))',
   'icmp,actions=ct(commit,nat(src=8.31.93.160:65537-5))',
   'icmp,actions=ct(commit,nat(src=8.31.93.160:65536))',
+  'icmp,actions=ct(commit,nat(src=79.244.119.81--79.244.119.80:8772-8985))',
+  'icmp,actions=ct(commit,nat(src=+8.31.-93.260:+5-+70))',
+  'icmp,actions=ct(commit,nat(src=8.31.93.1:-5))',
+  'icmp,actions=ct(commit,nat(src=8.31.93.1-8.31.93))',
+  'icmp,actions=ct(commit,nat(src=8.31.93.1.7))',
 ];
 
 /** Null for a line that is refused, where it says how; `named`: a port by a name, which a switch would know. */

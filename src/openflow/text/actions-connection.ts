@@ -19,19 +19,25 @@ import { formatV6 } from './values.ts';
 
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
-const v4 = String.raw`([0-9.]+)`;
+/** ovs-ofctl takes a sign, and of what comes out the lowest bits. */
+const whole = String.raw`[+-]?\d+`;
+const v4 = String.raw`(${whole}(?:\.${whole}){3})`;
 const v6 = String.raw`([0-9a-f:.]*:[0-9a-f:.]*)`;
 /** Without brackets every colon belongs to the address. */
 const address = String.raw`(?:${v4}|${v6}(?![0-9a-f:.])|\[${v6}\])`;
-const rangeForm = new RegExp(String.raw`^${address}(?:-${address})?(?::(\d+)(?:-(\d+))?)?$`, 'i');
+const rangeForm = new RegExp(
+  String.raw`^${address}(?:-${address})?(?::(${whole})(?:-(${whole}))?)?$`,
+  'i',
+);
 
 /** What looks like an IPv6 address and is none: ovs-ofctl takes it for no range at all. */
 const noAddress = /^(?!\d+\.\d+\.\d+\.\d+)(?:[0-9a-f:.]{1,46}|\[[0-9a-f:.]{1,46}\])$/i;
 
 /** An address; of each part of an IPv4 address ovs-ofctl keeps eight bits. */
 function readAddress(text: string): ReturnType<typeof tryParseIp> {
-  if (!/^\d+(\.\d+){3}$/.test(text)) return tryParseIp(text);
-  return tryParseIp(text.replaceAll(/\d+/g, (part) => String(BigInt.asUintN(8, BigInt(part)))));
+  if (text.includes(':')) return tryParseIp(text);
+  const parts = text.split('.').map((part) => BigInt.asUintN(8, BigInt(part)));
+  return { version: 4, value: parts.reduce((value, part) => (value << 8n) | part, 0n) };
 }
 
 /** `FIRST[-LAST][:PORT[-PORT]]`; IPv6 in square brackets when ports follow. */

@@ -66,6 +66,7 @@ for bridge in $bridges; do
   collect "bridges/$bridge/groups.txt" ovs-ofctl -O OpenFlow15 --no-names dump-groups "$bridge"
   collect "bridges/$bridge/ports.txt" ovs-ofctl -O OpenFlow13 dump-ports-desc "$bridge"
   collect "bridges/$bridge/tlv-map.txt" ovs-ofctl dump-tlv-map "$bridge"
+  collect "bridges/$bridge/fdb.txt" ovs-appctl fdb/show "$bridge"
 done
 
 echo "$dir"

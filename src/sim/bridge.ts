@@ -21,6 +21,8 @@ export class SimBridge implements Surroundings {
   readonly ports = new Map<number, SimPort>();
   /** By id. */
   readonly meters = new Map<number, Meter>();
+  /** The port behind which a MAC was learnt in a VLAN (0: in none); absent: what was learnt is not known. */
+  learnt?: (vid: number, mac: number) => number | undefined;
   /** Grows with each change of the program. */
   generation = 0;
   readonly #tables: (FlowTable | undefined)[] = [];

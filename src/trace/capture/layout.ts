@@ -86,6 +86,11 @@ export const BRIDGE_FILES = {
     command: 'ovs-ofctl dump-tlv-map BRIDGE',
     lost: 'which options its tunnel metadata are',
   },
+  learnt: {
+    name: 'fdb.txt',
+    command: 'ovs-appctl fdb/show BRIDGE',
+    lost: 'which MACs NORMAL has learnt',
+  },
 } as const satisfies Readonly<Record<string, CapturedFile>>;
 
 /** Files whose absence is worth a word: without the others a trace says the same in most clouds. */

@@ -18,6 +18,7 @@ import {
   type Gap,
   type Texts,
 } from './layout.ts';
+import { readLearnt } from './learnt.ts';
 import { readOpened, readPorts, type CapturedPort } from './ports.ts';
 import { readDevices, readNeighbours, readRoutes, type Device, type Routes } from './routes.ts';
 
@@ -110,6 +111,9 @@ function readBridge(reader: Reader, at: string, name: string, ports: readonly Ca
   reader.fault(`${at}/${BRIDGE_FILES.groups.name}`, groups.errors);
   const bridge = new SimBridge(name, ports);
   bridge.apply({ flows: flows.flows, groups: groups.groups, meters: [] });
+  if (reader.has(BRIDGE_FILES.learnt, at)) {
+    bridge.learnt = readLearnt(reader.text(BRIDGE_FILES.learnt, at));
+  }
   return bridge;
 }
 

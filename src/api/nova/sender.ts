@@ -17,6 +17,9 @@ const BATCH = 100;
 const NO_SERVER = 404;
 const NO_HOST = 422;
 
+/** Signs of life within the time after which another server takes over. */
+const SIGNS = 4;
+
 export interface SenderOptions {
   readonly store: Store;
   readonly nova: NovaService;
@@ -68,16 +71,27 @@ export class NovaSender {
       try {
         if (outbox.size === 0) await this.#news();
         else if (outbox.sender === server || (await this.#claim(outbox))) {
-          await this.#send(outbox);
+          await this.#alive(outbox, () => this.#send(outbox));
           wait = retry.first;
         }
       } catch (error) {
         sound(log, 'nova_unreachable', { waiting: outbox.size, err: error });
-        await this.#pause(wait);
+        await this.#alive(outbox, () => this.#pause(wait));
         wait = Math.min(2 * wait, retry.longest);
-        // Shows the other servers that this one still tries.
-        if (outbox.sender === server) await outbox.claim(server).catch(() => false);
       }
+    }
+  }
+
+  /** Does `work`, showing the other servers meanwhile that this one still tries. */
+  async #alive(outbox: Outbox, work: () => Promise<void>): Promise<void> {
+    const { server, takeOver } = this.#options;
+    const renewal = setInterval(() => {
+      if (outbox.sender === server) outbox.claim(server).catch(() => false);
+    }, takeOver / SIGNS);
+    try {
+      await work();
+    } finally {
+      clearInterval(renewal);
     }
   }
 

@@ -24,6 +24,8 @@
  *
  *     vnis/…/<VNI>                              one VPC a VNI
  *     vteps/…/<address>                         one compute node a VTEP
+ *     nova_events/…/<event>                     to be told to Nova
+ *     nova_sender                               the server that tells it
  *     grants/…/<object>:<action>:<target>       one policy a right
  *     default_groups/…/<project>                one default group a project
  *     <VPC>/prefixes                            the prefixes in the VPC; written with each subnet,

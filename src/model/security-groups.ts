@@ -58,9 +58,13 @@ export function defaultGroup(draft: Draft, projectId: string): string {
 }
 
 /** Makes the default group of the context's project if there is none; for lists to show it. */
-export function ensureDefaultSecurityGroup(topology: Topology, context: PlanContext): Plan<string> {
+export function ensureDefaultSecurityGroup(
+  topology: Topology,
+  context: PlanContext,
+): Plan<string | null> {
   const draft = new Draft(topology, context);
-  return draft.plan(defaultGroup(draft, context.caller.projectId));
+  const { defaultSecurityGroup, caller } = context;
+  return draft.plan(defaultSecurityGroup ? defaultGroup(draft, caller.projectId) : null);
 }
 
 function checkName(name: string | undefined, context: PlanContext): void {

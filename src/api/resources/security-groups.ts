@@ -1,5 +1,6 @@
 import type { SecurityGroup, SecurityGroupRule } from '../../model/objects.ts';
 import type { Topology } from '../../model/topology.ts';
+import { ensureDefaultSecurityGroup } from '../../model/plan.ts';
 import { SHAREABLE } from '../auth/rules.ts';
 import {
   derived,
@@ -42,4 +43,5 @@ export const securityGroups = resource({
     ...STANDARD,
   },
   access: SHAREABLE,
+  beforeList: ensureDefaultSecurityGroup,
 });

@@ -1,4 +1,5 @@
-import type { AnyAction, AnyResource, Attribute } from './resource.ts';
+import type { AnyAction } from './actions.ts';
+import type { AnyResource, Attribute } from './resource.ts';
 import { attributeOf, collectionKey } from './resource.ts';
 import { badRequest, checkAttribute, shorten } from './check.ts';
 

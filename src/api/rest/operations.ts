@@ -8,15 +8,11 @@ import type { Caller } from '../auth/caller.ts';
 import type { Target } from '../auth/rules.ts';
 import type { Runtime, Write } from '../runtime.ts';
 import { type Json, parseActionBody, parseBody } from './body.ts';
+import { checkRevision, revisionWanted } from './if-match.ts';
 import { type Page, parseListQuery, runListQuery } from './query.ts';
+import type { AnyAction, Call } from './actions.ts';
 import { referencesIn } from './references.ts';
-import {
-  type AnyAction,
-  type AnyResource,
-  attributeOf,
-  type Call,
-  collectionKey,
-} from './resource.ts';
+import { type AnyResource, attributeOf, collectionKey } from './resource.ts';
 import { Sight } from './sight.ts';
 import { originOf, pathOf, queryOf } from './url.ts';
 
@@ -53,11 +49,13 @@ export class Operations {
     this.#many = collectionKey(of);
   }
 
-  readonly list = (request: FastifyRequest): Promise<unknown> => {
+  readonly list = async (request: FastifyRequest): Promise<unknown> => {
     const params = queryOf(request);
+    const { beforeList } = this.#of;
     const query = parseListQuery(this.#of, params, request.caller);
+    if (beforeList) await this.#runtime.execute(beforeList, request.caller);
     const page = runListQuery(this.#sight(request), query, params);
-    return Promise.resolve({ [this.#many]: page.items, ...this.#linksOf(request, page) });
+    return { [this.#many]: page.items, ...this.#linksOf(request, page) };
   };
 
   readonly create = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
@@ -95,10 +93,8 @@ export class Operations {
     this.#checkReferences(caller, patch);
     permit(`update_${member}`, access.update, caller, target, sight.topology);
     permitGiven(this.#of, 'update', patch, caller, target, sight.topology);
-    const object = await this.#runtime.execute<object>(
-      (topology, context) =>
-        planned(plans.update?.(topology, id, patch as never, context, sight.scope.parent)),
-      caller,
+    const object = await this.#execute(request, sight, (topology, context) =>
+      planned(plans.update?.(topology, id, patch as never, context, sight.scope.parent)),
     );
     return { [member]: sight.present(object) };
   };
@@ -110,9 +106,8 @@ export class Operations {
     const { access, member, plans } = this.#of;
     const target = sight.existing(id) as Target;
     permit(`delete_${member}`, access.delete, caller, target, sight.topology);
-    await this.#runtime.execute(
-      (topology, context) => planned(plans.delete?.(topology, id, context, sight.scope.parent)),
-      caller,
+    await this.#execute(request, sight, (topology, context) =>
+      planned(plans.delete?.(topology, id, context, sight.scope.parent)),
     );
     return reply.code(204).send();
   };
@@ -128,19 +123,29 @@ export class Operations {
       id,
       body: parseActionBody(action, request.body),
       query: queryOf(request),
+      params: request.params as Readonly<Record<string, string>>,
     };
     if (action.body !== undefined) this.#checkReferencesIn(caller, action.body, call.body, 'body');
     const { plan, answer } = action;
     const result =
       plan === undefined
         ? object
-        : await this.#runtime.execute(
-            (topology, context) => plan(topology, call as never, context),
-            caller,
+        : await this.#execute(request, sight, (topology, context) =>
+            plan(topology, call as never, context),
           );
     void reply.code(action.status ?? 200);
     if (answer === undefined) return { [this.#of.member]: sight.present(result as object) };
-    return answer(result as never, sight.topology, call as never);
+    return answer(result as never, sight.topology, call as never) ?? reply.send();
+  }
+
+  /** Changes an object, if it is of the revision that the request wants. */
+  #execute<T>(request: FastifyRequest, { scope }: Sight, write: Write<T>): Promise<T> {
+    const wanted = revisionWanted(request);
+    const id = idOf(request);
+    return this.#runtime.execute((topology, context) => {
+      if (wanted !== null) checkRevision(this.#of.source.get(id, topology, scope), wanted);
+      return write(topology, context);
+    }, request.caller);
   }
 
   #permitCreate(sight: Sight, item: Json): void {

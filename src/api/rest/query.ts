@@ -87,19 +87,21 @@ export function runListQuery(sight: Sight, query: ListQuery, params: URLSearchPa
   const selected = select(sight, query);
   order(sight, query, selected);
   const page = cutPage(sight, query, selected);
-  const link = (marker: object | undefined, reverse: boolean): URLSearchParams | null => {
-    if (query.limit === 0 || marker === undefined) return null;
+  const link = (marker: object | undefined, reverse: boolean): URLSearchParams => {
     const around = new URLSearchParams(params);
-    around.set('marker', sight.idOf(marker));
+    around.delete('marker');
+    // From a page beyond the end the way back is the last page.
+    if (marker !== undefined) around.set('marker', sight.idOf(marker));
     if (reverse) around.set('page_reverse', 'True');
     else around.delete('page_reverse');
     return around;
   };
+  const paged = query.limit > 0;
   const full = page.length === query.limit;
   return {
     items: page.map((object) => sight.present(object, query.fields)),
-    next: full || query.reverse ? link(page.at(-1), false) : null,
-    previous: full || !query.reverse ? link(page[0], true) : null,
+    next: paged && (full || query.reverse) ? link(page.at(-1), false) : null,
+    previous: paged && (full || !query.reverse) ? link(page[0], true) : null,
   };
 }
 
@@ -180,7 +182,7 @@ function unknownMarker(sight: Sight, marker: string): Failure {
 function parseSort(of: AnyResource, query: URLSearchParams, caller: Caller): ListQuery['sort'] {
   const keys = query.getAll('sort_key');
   const directions = query.getAll('sort_dir');
-  if (directions.length > 0 && keys.length !== directions.length) {
+  if (keys.length !== directions.length) {
     throw badRequest(`The query has ${keys.length} sort_key and ${directions.length} sort_dir`, {
       field: 'sort_dir',
       value: directions.join(', '),

@@ -40,8 +40,12 @@ import type { Kind, Objects } from '../../model/objects.ts';
 import { PLANNERS, type Plan, type PlanContext } from '../../model/plan.ts';
 import type { IndexName, Topology } from '../../model/topology.ts';
 import type { Caller } from '../auth/caller.ts';
-import { type Access, OWNED, type Rule } from '../auth/rules.ts';
+import { type Access, OWNED } from '../auth/rules.ts';
+import type { AnyAction, Plans, Source } from './actions.ts';
+import { tagActions } from './tags.ts';
 import { integer, project, prose, shownList, text, time, uuid } from './schemas.ts';
+
+export { action, type Call, type Scope } from './actions.ts';
 
 export interface Attribute<O> {
   readonly schema: TSchema;
@@ -67,74 +71,6 @@ export interface Attribute<O> {
 
 type Attributes<O> = Readonly<Record<string, Attribute<O>>>;
 
-/** Whose objects are asked for. */
-export interface Scope {
-  readonly caller: Caller;
-  /** Of a sub-collection: the id of the object above it; else ''. */
-  readonly parent: string;
-}
-
-/** Where the objects of a collection come from. */
-export interface Source<O> {
-  all(topology: Topology, scope: Scope): Iterable<O>;
-  get(id: string, topology: Topology, scope: Scope): O | undefined;
-}
-
-/** What a request changes; `never`, as what is given was held against its schema, not its type. */
-export interface Plans {
-  readonly create?: (
-    topology: Topology,
-    input: never,
-    context: PlanContext,
-    parent: string,
-  ) => Plan<object>;
-  readonly update?: (
-    topology: Topology,
-    id: string,
-    patch: never,
-    context: PlanContext,
-    parent: string,
-  ) => Plan<object>;
-  readonly delete?: (
-    topology: Topology,
-    id: string,
-    context: PlanContext,
-    parent: string,
-  ) => Plan<unknown>;
-}
-
-/** A request for an action. */
-export interface Call<B = unknown> extends Scope {
-  readonly id: string;
-  readonly body: B;
-  readonly query: URLSearchParams;
-}
-
-/** What can be done to an object beside creating, showing, changing and deleting it. */
-export interface ActionOf<B, R> {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Last in the path. */
-  readonly name: string;
-  /** Who may, of those who see the object. */
-  readonly access: Rule;
-  /** Type of the body; left out: none is read. */
-  readonly body?: TSchema;
-  /** The one key of the body that holds it; left out: it is the body itself. */
-  readonly key?: string;
-  /** Of the answer; 200 when left out. */
-  readonly status?: number;
-  /** Left out: nothing is written, and `answer` gets the object itself. */
-  readonly plan?: (topology: Topology, call: Call<B>, context: PlanContext) => Plan<R>;
-  /** Left out: the object that the plan returns, as a GET shows it. */
-  readonly answer?: (result: R, topology: Topology, call: Call<B>) => unknown;
-}
-
-export interface AnyAction extends Omit<ActionOf<never, unknown>, 'answer'> {
-  readonly answer?: (result: never, topology: Topology, call: Call<never>) => unknown;
-}
-
-export const action = <B, R>(declaration: ActionOf<B, R>): AnyAction => declaration;
-
 interface Described<O> {
   /** As in a path: `security-groups`. */
   readonly collection: string;
@@ -152,15 +88,18 @@ interface Described<O> {
   readonly idAttribute?: string;
   /** There is no list of all. */
   readonly unlisted?: true;
+  /** What is to be there before a list is made for the context's caller. */
+  readonly beforeList?: (topology: Topology, context: PlanContext) => Plan<unknown>;
 }
 
 /** A resource whatever its objects are, as the generic parts of the API see it. */
-export interface AnyResource extends Required<Omit<Described<never>, 'unlisted'>> {
+export interface AnyResource extends Required<Omit<Described<never>, 'unlisted' | 'beforeList'>> {
   /** null: the objects are not stored as such. */
   readonly kind: Kind | null;
   readonly source: Source<object>;
   readonly plans: Plans;
   readonly unlisted: boolean;
+  readonly beforeList: Described<never>['beforeList'] | null;
 }
 
 const DEFAULTS = {
@@ -169,21 +108,26 @@ const DEFAULTS = {
   children: [],
   idAttribute: 'id',
   unlisted: false,
+  beforeList: null,
 } as const;
 
 /** A resource whose objects are stored. */
 export function resource<K extends Kind>(
   declaration: Described<Objects[K]> & { readonly kind: K },
 ): AnyResource {
-  const { kind } = declaration;
+  const { kind, attributes, access = OWNED, actions = [] } = declaration;
+  const source: Source<object> = {
+    all: (topology) => topology.all(kind),
+    get: (id, topology) => topology.get(kind, id),
+  };
+  const plans: Plans = PLANNERS[kind];
+  const tagged = 'tags' in attributes && plans.update !== undefined;
   return {
     ...DEFAULTS,
     ...declaration,
-    source: {
-      all: (topology) => topology.all(kind),
-      get: (id, topology) => topology.get(kind, id),
-    },
-    plans: PLANNERS[kind],
+    actions: [...actions, ...(tagged ? tagActions(source, plans.update, access.update) : [])],
+    source,
+    plans,
   };
 }
 
@@ -258,13 +202,25 @@ export function present(
   fields: ReadonlySet<string> = new Set(),
 ): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
-  for (const [name, { hidden }] of Object.entries(of.attributes)) {
-    if (hidden || !maySee(of, name, caller)) continue;
+  for (const name of shownTo(of, caller)) {
     if (fields.size === 0 || fields.has(name)) {
       shown[name] = valueOf(of, name, object, topology, caller);
     }
   }
   return shown;
+}
+
+const shownNames = new WeakMap<AnyResource, { readonly all: string[]; readonly some: string[] }>();
+
+/** The names of the attributes that `caller` is shown. */
+function shownTo(of: AnyResource, caller: Caller): readonly string[] {
+  let names = shownNames.get(of);
+  if (names === undefined) {
+    const all = Object.keys(of.attributes).filter((name) => !of.attributes[name]?.hidden);
+    const some = all.filter((name) => of.access.hidden?.includes(name) !== true);
+    shownNames.set(of, (names = { all, some }));
+  }
+  return caller.admin ? names.all : names.some;
 }
 
 /** Whether `caller` is shown that attribute of any object. */

@@ -134,6 +134,14 @@ export const list = <T extends TSchema>(items: T): TArray<T> =>
     description: `a list of at most ${LIST_LENGTH}, each item ${describe(items)}`,
   });
 
+/** As `list`, nothing twice. */
+export const uniqueList = <T extends TSchema>(items: T): TArray<T> =>
+  Type.Array(items, {
+    maxItems: LIST_LENGTH,
+    uniqueItems: true,
+    description: `a list of at most ${LIST_LENGTH}, none twice, each item ${describe(items)}`,
+  });
+
 /** A list that is only shown. */
 export const shownList = <T extends TSchema>(items: T): TArray<T> =>
   Type.Array(items, { description: `a list, each item ${describe(items)}` });

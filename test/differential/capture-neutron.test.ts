@@ -305,6 +305,21 @@ describeOvs('a cloud in the shape of Neutron', () => {
     expect(JSON.parse(out)).toMatchObject({ verdict: 'delivered' });
   });
 
+  test('a MAC that NORMAL has learnt elsewhere goes there', async () => {
+    const ovs = switches.get(ONE);
+    const entry = [String(ONE.vlan(F.network)), F.mac];
+    ovs?.appctl('fdb/add', 'br-int', B.name, ...entry);
+    const learnt = join(scratch, 'learnt');
+    collect(ONE, learnt);
+    collect(TWO, learnt);
+    expect(await arrives(E, F, tcp(81), 300)).toBe(false);
+    const ends = [`${E.mac},ip=${E.ip}`, `${F.mac},ip=${F.ip}`];
+    const args = ['trace', ...ends, 'tcp/81', '--source', learnt, '--json'];
+    expect(JSON.parse((await tianchi(args)).out)).toMatchObject({ verdict: 'dropped' });
+    ovs?.appctl('fdb/del', 'br-int', ...entry);
+    expect(await arrives(E, F, tcp(82), 5000)).toBe(true);
+  });
+
   test.each([
     ['nobody', 'compute1:tapx', C.mac, /no captured port is called that/],
     ['a port whose address nobody says', 'compute1:br-int:LOCAL', C.mac, /no captured port/],

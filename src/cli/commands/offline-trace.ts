@@ -87,9 +87,7 @@ export class OfflineTracer {
     if (loaded === undefined || packet === undefined || pcap !== undefined) return null;
     const { bridge, offline } = loaded;
     const port = inPort === undefined ? null : offline.parseInPort(inPort, bridge.portNumbers);
-    const key = offline.readPacket(packet, bridge.textOptions, port);
-    const states = ctNext.map(offline.parseCtState);
-    return offline.traceLine(bridge, key, states, { asFrame: asFrame(request, offline) });
+    return offline.answerLine(bridge, packet, port, ctNext.map(offline.parseCtState));
   }
 
   /** The same for people. */

@@ -20,6 +20,17 @@ export function hexDigits(value: number): string {
   return value > 0xff ? bare(value >>> 8) + pair(value) : bare(value);
 }
 
+/** Of the words `first` … `last` of a key as one number; '' where it is zero. */
+export function digitsAt(key: FlowKey, first: number, last: number): string {
+  let digits = '';
+  for (let word = first; word <= last; word += 1) {
+    const value = key[word] ?? 0;
+    if (digits !== '') digits += hexDigits(value).padStart(8, '0');
+    else if (value !== 0) digits = hexDigits(value);
+  }
+  return digits;
+}
+
 /** C's `%#x` of 32 bits, which leaves zero bare. */
 export const hexOf = (value: number): string => (value === 0 ? '0' : `0x${hexDigits(value)}`);
 

@@ -19,7 +19,7 @@ import {
   vlanTci,
   VLAN_PRESENT_BIT,
 } from '../words.ts';
-import { hexDigits, hexOf, hexOfBig, ipv4At, macAt } from './digits.ts';
+import { digitsAt, hexDigits, hexOf, ipv4At, macAt } from './digits.ts';
 import { isMpls, LABEL_WORDS } from './labels.ts';
 import { tunnelText } from './tunnel-text.ts';
 
@@ -48,7 +48,16 @@ function context(name: string, target: Field, write: (value: bigint) => string):
   };
 }
 
-const inHex = (name: string): Context => context(name, field(name), hexOfBig);
+/** In hex, of a field that fills its words. */
+function inHex(name: string): Context {
+  const { at, bits } = field(name);
+  const first = at >>> 5;
+  const last = (at + bits - 1) >>> 5;
+  return (key) => {
+    const digits = digitsAt(key, first, last);
+    return digits === '' ? '' : `,${name}=0x${digits}`;
+  };
+}
 
 const formatted = (name: string): Context => {
   const target = field(name);
@@ -269,6 +278,7 @@ function transport(key: FlowKey, type: number): string {
     text += `,nd_target=${target},nd_sll=${macAt(key, ARP.sender)},nd_tll=${macAt(key, ARP.target)}`;
   }
   if ((part & LATER_FRAGMENT) !== 0 || protocol !== IP_PROTO.tcp) return text;
+  if (tcpFlags(key) === 0) return `${text},tcp_flags=0`;
   const flags = { value: BigInt(tcpFlags(key)), mask: TCP_FLAGS.exact };
   return `${text},tcp_flags=${formatMatchValue(flags, TCP_FLAGS)}`;
 }
@@ -309,21 +319,23 @@ export function flowText(key: FlowKey, options: readonly Field[] = [], recircula
   const packetType = key[AT.packetType] ?? 0;
   const ethernet = packetType === ETHERNET;
   const type = ethernet ? ethernetType(key) : packetType & 0xffff;
-  let text = packetMark(key);
-  text += recirculation === 0 ? recirculated(key) : `,recirc_id=${hexOf(recirculation)}`;
-  for (const write of BESIDE) text += write(key);
-  text += original(key);
-  if (!ethernet) text += `,packet_type=(${packetType >>> 16},${hexOf(packetType & 0xffff)})`;
-  else if (recirculation !== 0 || key[RECIRCULATION] !== 0) text += ',eth';
+  let before = packetMark(key);
+  before += recirculation === 0 ? recirculated(key) : `,recirc_id=${hexOf(recirculation)}`;
+  for (const write of BESIDE) before += write(key);
+  before += original(key);
+  if (!ethernet) before += `,packet_type=(${packetType >>> 16},${hexOf(packetType & 0xffff)})`;
+  else if (recirculation !== 0 || key[RECIRCULATION] !== 0) before += ',eth';
   const protocol = ethernet ? protocolText(key, type) : '';
-  text += protocol + registers(key) + tunnelText(key, options) + metadata(key);
+  before += protocol;
+  let text = registers(key) + tunnelText(key, options) + metadata(key);
   const inPort = key[AT.inPort] ?? 0;
   if (inPort !== 0) text += `,in_port=${formatPort(inPort)}`;
   if (ethernet) text += ethernetText(key, protocol !== '');
   text += network(key, type);
   if (type === NSH && ethernetType(key) === NSH) text += serviceHeader(key);
   text += innerText(key, type, ethernet);
-  return text.slice(1);
+  // Only a short text is quickly cut.
+  return before === '' ? text.slice(1) : before.slice(1) + text;
 }
 
 /** What a pass made of its packet: `unchanged`, or all of it as by {@link flowText}. */

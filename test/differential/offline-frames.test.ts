@@ -1,10 +1,11 @@
 /** What is read out of a frame, against the "Flow:" that `ofproto/trace` prints of the same bytes. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Unixctl, controlSocket } from '../../src/net/unixctl.ts';
+import type { Unixctl } from '../../src/net/unixctl.ts';
 import { flowText } from '../../src/sim/datapath/index.ts';
 import { readPacket } from '../../src/trace/offline/index.ts';
-import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
+import { ovsAvailable } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
+import { startTracedSwitch } from '../support/traced-switch.ts';
 import { Random } from './sim-random.ts';
 
 const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);
@@ -155,20 +156,14 @@ function frame(random: Random): number[] {
 }
 
 requireOrSkip('Open vSwitch', ovsAvailable)('frames', () => {
-  let sandbox: Sandbox;
   let unixctl: Unixctl;
+  let stop: () => void;
 
   beforeAll(async () => {
-    sandbox = await startOvs();
-    sandbox.addBridge('br0');
-    sandbox.addPort('br0', 'p1', 1);
-    unixctl = new Unixctl(controlSocket(sandbox.dir));
+    ({ unixctl, stop } = await startTracedSwitch([1]));
   });
 
-  afterAll(() => {
-    unixctl.close();
-    sandbox.stop();
-  });
+  afterAll(() => stop());
 
   it(`are seen as the switch sees them, ${FRAMES} of them (seed ${SEED})`, async () => {
     const random = new Random(SEED);

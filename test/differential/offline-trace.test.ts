@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { formatFlow, formatGroup, formatMeter } from '../../src/openflow/text/index.ts';
 import { compileAll } from '../../src/pipeline/compiler.ts';
-import { Unixctl, controlSocket } from '../../src/net/unixctl.ts';
+import type { Unixctl } from '../../src/net/unixctl.ts';
 import {
   loadBridge,
   parseCtState,
@@ -13,8 +13,9 @@ import {
   traceOffline,
   type LoadedBridge,
 } from '../../src/trace/offline/index.ts';
-import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
+import { ovsAvailable, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
+import { startTracedSwitch } from '../support/traced-switch.ts';
 import { VMS, walkthroughNode, walkthroughTopology } from '../support/walkthrough.ts';
 import { flatten, outcomeOf, readSections } from './offline-peer.ts';
 import { PORTS, randomPacket, randomProgram } from './sim-generator.ts';
@@ -38,18 +39,13 @@ const STATES = [
 requireOrSkip('Open vSwitch', ovsAvailable)('traces over dumped text', () => {
   let sandbox: Sandbox;
   let unixctl: Unixctl;
+  let stop: () => void;
 
   beforeAll(async () => {
-    sandbox = await startOvs();
-    sandbox.addBridge('br0');
-    for (const port of PORTS) sandbox.addPort('br0', `p${port}`, port);
-    unixctl = new Unixctl(controlSocket(sandbox.dir));
+    ({ sandbox, unixctl, stop } = await startTracedSwitch(PORTS));
   });
 
-  afterAll(() => {
-    unixctl.close();
-    sandbox.stop();
-  });
+  afterAll(() => stop());
 
   function program(name: string, flows: readonly string[], groups: readonly string[] = []): void {
     sandbox.ofctl(['del-flows', name]);

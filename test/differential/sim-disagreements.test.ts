@@ -4,10 +4,11 @@
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseFlows, parseGroups, parsePacket } from '../../src/openflow/text/index.ts';
-import { Unixctl, controlSocket } from '../../src/net/unixctl.ts';
+import type { Unixctl } from '../../src/net/unixctl.ts';
 import { Conntrack, execute, SimBridge, type SimPort } from '../../src/sim/index.ts';
-import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
+import { ovsAvailable, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
+import { startTracedSwitch } from '../support/traced-switch.ts';
 import { DISAGREEMENTS, PACKET } from './sim-disagreements.ts';
 import { readTrace } from './sim-ofproto-trace.ts';
 
@@ -35,18 +36,13 @@ const outputsOf = (bridge: SimBridge, imitate: boolean): number[] => {
 requireOrSkip('Open vSwitch', ovsAvailable)('where ofproto/trace goes wrong', () => {
   let sandbox: Sandbox;
   let unixctl: Unixctl;
+  let stop: () => void;
 
   beforeAll(async () => {
-    sandbox = await startOvs();
-    sandbox.addBridge('br0');
-    for (const port of PORTS) sandbox.addPort('br0', `p${port}`, port);
-    unixctl = new Unixctl(controlSocket(sandbox.dir));
+    ({ sandbox, unixctl, stop } = await startTracedSwitch(PORTS));
   });
 
-  afterAll(() => {
-    unixctl.close();
-    sandbox.stop();
-  });
+  afterAll(() => stop());
 
   /** Packets received and sent, by port. */
   function counted(): Map<number, readonly [received: number, sent: number]> {

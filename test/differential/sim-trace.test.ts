@@ -16,9 +16,10 @@ import {
   type Tracker,
 } from '../../src/sim/index.ts';
 import { AT } from '../../src/sim/words.ts';
-import { Unixctl, controlSocket } from '../../src/net/unixctl.ts';
-import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
+import type { Unixctl } from '../../src/net/unixctl.ts';
+import { ovsAvailable, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
+import { startTracedSwitch } from '../support/traced-switch.ts';
 import { PORTS, randomPacket, randomProgram } from './sim-generator.ts';
 import { Random } from './sim-random.ts';
 import { readTrace, type Pass } from './sim-ofproto-trace.ts';
@@ -285,13 +286,11 @@ const CASES: readonly Case[] = [
 requireOrSkip('Open vSwitch', ovsAvailable)('ofproto/trace', () => {
   let sandbox: Sandbox;
   let unixctl: Unixctl;
+  let stop: () => void;
   const odpPorts = new Map<number, number>();
 
   beforeAll(async () => {
-    sandbox = await startOvs();
-    sandbox.addBridge('br0');
-    for (const port of PORTS) sandbox.addPort('br0', `p${port}`, port);
-    unixctl = new Unixctl(controlSocket(sandbox.dir));
+    ({ sandbox, unixctl, stop } = await startTracedSwitch(PORTS));
     for (const line of (await unixctl.call('dpif/show')).split('\n')) {
       const numbers = / (\d+)\/(\d+): \(/.exec(line);
       if (numbers === null) continue;
@@ -300,10 +299,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('ofproto/trace', () => {
     }
   });
 
-  afterAll(() => {
-    unixctl.close();
-    sandbox.stop();
-  });
+  afterAll(() => stop());
 
   function load({ flows, groups }: Texts): void {
     sandbox.ofctl(['del-flows', 'br0']);

@@ -10,7 +10,8 @@ const keyOf = ({ opt_name, ip_version }: ExtraDhcpOption): string => `${ip_versi
 
 /**
  * `before` with the options of `given` put in place, and those without a value taken away. A name
- * that only the other version of DHCP has is kept, as Neutron keeps it, and told to nobody.
+ * or addresses that only the other version of DHCP has are kept, as Neutron keeps them, and told to
+ * nobody.
  * @throws {Failure} `invalid` for names nobody knows and values that do not fit them.
  */
 export function extraDhcpOptions(

@@ -2,7 +2,7 @@
  * DHCP options as people write them: a name or a number, and a value as text. The names are those of
  * dnsmasq (`dnsmasq --help dhcp`), which Neutron's users know.
  */
-import { parseIp, parsePrefix } from '../address/index.ts';
+import { parseIp, parsePrefix, tryParseIp } from '../address/index.ts';
 import { Failure } from '../base/failure.ts';
 import { assemble } from './assemble.ts';
 import { asciiBytes, writeDomain } from './domain.ts';
@@ -241,8 +241,16 @@ export interface NamedDhcpOption {
   readonly data: Uint8Array | null;
 }
 
+/** Whether all that is listed is addresses that this version of DHCP cannot carry. */
+const isForOther = (version: 4 | 6, value: string): boolean =>
+  value.split(',').every((text) => {
+    const ip = tryParseIp(bare(text));
+    return ip !== null && ip.version !== version;
+  });
+
 /**
- * The option that a name and a value mean; null where this version of DHCP has none of that name.
+ * The option that a name and a value mean; null where this version of DHCP has none of that name,
+ * or the value is addresses of the other version, which Neutron lets users write.
  * @throws {Failure} `invalid`, naming the field, for unknown names and values of a wrong form.
  */
 export function namedDhcpOption(
@@ -257,6 +265,7 @@ export function namedDhcpOption(
     if (BLANKABLE.has(name)) return { code, data: null };
     throw bad(FIELD, value, 'is empty', `give a value, or null to take ${name} away`);
   }
+  if (form === 'addresses' && isForOther(version, value)) return null;
   const data = encode(version, form, value);
   if (data.length > LONGEST) {
     throw bad(FIELD, value, `makes ${data.length} bytes`, `give what fits ${LONGEST} bytes`);

@@ -10,18 +10,11 @@ import { Topology } from '../../src/model/topology.ts';
 import { decodeEntry } from '../../src/model/tree.ts';
 import { BRIDGES, compileAll } from '../../src/pipeline/compiler.ts';
 import type { LocalState } from '../../src/pipeline/local-state.ts';
-import { dumpFlows, dumpGroups, dumpPorts } from '../../src/sim/dump.ts';
 import type { SimNode } from '../../src/sim/fabric.ts';
 import { simNode } from '../../src/trace/imagined.ts';
 import type { Trace } from '../../src/trace/types.ts';
+import { dumpOf } from './dumps.ts';
 import { plugged } from './programs.ts';
-
-const DUMPS = {
-  flows: dumpFlows,
-  groups: dumpGroups,
-  ports: dumpPorts,
-  conntrack: () => '',
-} as const;
 
 export interface LiveNode {
   readonly local: LocalState;
@@ -68,7 +61,7 @@ export function tracerOf(
     if (held === undefined) throw new Error(`no node ${name}`);
     return Promise.resolve({
       generation: held.generation,
-      text: what === 'neighbours' ? '' : DUMPS[what](held, 0),
+      text: dumpOf(what, held),
     });
   },
 ): (request: TraceRequest) => Promise<Trace> {

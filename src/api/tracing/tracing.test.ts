@@ -1,5 +1,6 @@
 import Fastify from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { dumpOf } from '../../../test/support/dumps.ts';
 import { Failure } from '../../base/failure.ts';
 import type { Inputs } from '../../model/inputs.ts';
 import type { Kind, Objects } from '../../model/objects.ts';
@@ -7,7 +8,6 @@ import { PLANNERS } from '../../model/plan.ts';
 import type { AgentDump, AgentQuery, Plugged } from '../../model/stream.ts';
 import { compileAll } from '../../pipeline/compiler.ts';
 import { LocalState } from '../../pipeline/local-state.ts';
-import { dumpFlows, dumpGroups, dumpPorts } from '../../sim/dump.ts';
 import type { SimNode } from '../../sim/fabric.ts';
 import { openMemoryStore } from '../../store/index.ts';
 import { imaginedIdentity, interfaceName, simNode } from '../../trace/imagined.ts';
@@ -15,13 +15,6 @@ import { openRuntime, type OpenRuntime } from '../runtime.ts';
 import { renderMarkdown } from '../../trace/render/markdown.ts';
 import { renderText } from '../../trace/render/text.ts';
 import { Tracing, type TraceRequest } from './tracing.ts';
-
-const DUMPS = {
-  flows: dumpFlows,
-  groups: dumpGroups,
-  ports: dumpPorts,
-  conntrack: () => '',
-} as const;
 
 /** Agents that plug every bound port when told to, and answer as a simulated switch does. */
 class Agents {
@@ -88,7 +81,7 @@ class Agents {
     const { generation } = bridge;
     return query.generation === generation
       ? { generation, unchanged: true }
-      : { generation, text: query.what === 'neighbours' ? '' : DUMPS[query.what](bridge, 0) };
+      : { generation, text: dumpOf(query.what, bridge) };
   }
 
   settled(): Promise<void> {

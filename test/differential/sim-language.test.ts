@@ -20,6 +20,7 @@ import { randomLanguage } from './sim-language.ts';
 import { PORTS, TLV_MAP, TUNNELS } from './sim-language-values.ts';
 import { datapathOutputs } from './sim-ofproto-trace.ts';
 import { Random } from './sim-random.ts';
+import { countRules, empty } from './sim-switch.ts';
 
 const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);
 const CASES = Number(process.env['TIANCHI_CASES'] ?? 1000);
@@ -47,6 +48,8 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
   let sandbox: Sandbox;
   let unixctl: Unixctl;
   let ports: string;
+  /** Flows of the switch's own. */
+  let rules: number;
 
   async function start(): Promise<void> {
     sandbox = await startOvs();
@@ -63,6 +66,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
     for (const option of TLV_MAP) sandbox.ofctl(['add-tlv-map', 'br0', option]);
     ports = TLV_MAP.map((option) => `# tlv-map ${option}\n`).join('');
     ports += await unixctl.call('dpif/show');
+    rules = await countRules(unixctl);
   }
 
   function stop(): void {
@@ -80,10 +84,9 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
   const unread: string[] = [];
 
   /** Programs the bridge in one go, without the lines that the switch does not take. */
-  function program(flows: readonly string[], groups: readonly string[]): void {
+  async function program(flows: readonly string[], groups: readonly string[]): Promise<void> {
+    await empty(sandbox, unixctl, 'br0', rules);
     let lines = [
-      'flow delete',
-      'group delete',
       ...groups.map((group) => `group add ${group}`),
       ...flows.map((flow) => `flow add ${flow}`),
     ];
@@ -101,8 +104,11 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
     }
   }
 
-  function loaded(flows: readonly string[], groups: readonly string[]): LoadedBridge {
-    program(flows, groups);
+  async function loaded(
+    flows: readonly string[],
+    groups: readonly string[],
+  ): Promise<LoadedBridge> {
+    await program(flows, groups);
     const dump = (command: string, version: string) =>
       sandbox.ofctl(['-O', version, '--no-names', command, 'br0']);
     const text = dump('dump-flows', 'OpenFlow13');
@@ -146,7 +152,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
     for (; done < CASES && performance.now() < until; index += 1) {
       const random = new Random(SEED * 100_000 + index);
       const { flows, groups, packets, kinds } = randomLanguage(random);
-      const bridge = loaded(flows, groups);
+      const bridge = await loaded(flows, groups);
       const cases = packets.map(({ text }) => {
         const states = Array.from({ length: FORKS }, () => random.pick(STATES));
         const next = states.flatMap((state) => ['--ct-next', state.replaceAll('|', ',')]);

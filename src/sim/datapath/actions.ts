@@ -240,8 +240,10 @@ class Composer {
   }
 }
 
-function reasonOf({ reason, context, flow, userdata, controllerId }: StepOf<'controller'>): number {
-  const plain = reason === 'action' && userdata.length === 0 && controllerId === 0;
+function reasonOf(step: StepOf<'controller'>): number {
+  const { reason, context, flow, userdata, controllerId, meterId } = step;
+  const isOutput = userdata.length === 0 && controllerId === 0 && meterId === null;
+  const plain = reason === 'action' && isOutput;
   if (plain && context === 'group') return REASONS['group'] ?? 0;
   if (plain && context === 'action_set') return REASONS['action_set'] ?? 0;
   if (reason === 'action' && flow?.priority === 0 && flow.match.length === 0) return EXPLICIT_MISS;

@@ -126,8 +126,9 @@ type Look<K extends Operation['kind']> = (
 ) => void;
 
 const looks: { readonly [K in Operation['kind']]?: Look<K> } = {
-  set: (mask, { index, keep, needs }, key) => {
+  set: (mask, { index, keep, needs, field: target }, key) => {
     if (needs !== null && !needs(key)) return;
+    if (target.needs === 'arp' && ethernetType(key) === ETH_TYPE.arp) whole(mask, fields.protocol);
     for (const [at, word] of index.entries()) {
       mask[word] = ((mask[word] ?? 0) | ~(keep[at] ?? 0)) >>> 0;
     }

@@ -19,11 +19,11 @@ const ranges: readonly (readonly [stage: number, from: number, to: number])[] = 
   [LINK, AT.ethernetSource, AT.ipSource],
   [LINK, AT.mpls, AT.nsh],
   [NETWORK, AT.ipSource, AT.ports],
-  [TRANSPORT, AT.ports, AT.tcpFlags],
-  [NETWORK, AT.tcpFlags, AT.ctPorts],
+  [TRANSPORT, AT.ports, AT.ctTuple],
+  [NETWORK, AT.ctTuple, AT.ctPorts],
   [TRANSPORT, AT.ctPorts, AT.ctIpv6Source],
   [NETWORK, AT.ctIpv6Source, AT.ctIpv6Source + 8],
-  [NETWORK, AT.nsh, AT.packetType],
+  [TRANSPORT, AT.nsh, AT.packetType],
   [TRANSPORT, AT.ndReserved, AT.ndReserved + 1],
 ];
 

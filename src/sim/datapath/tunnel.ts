@@ -39,7 +39,7 @@ const ECT_0 = 0x2;
 /** The only flag that a flow may set: operations and maintenance. */
 const OAM = 1n;
 
-/** A tunnel's end in one text; '' for none. */
+/** An end of a tunnel in one text; '' for none. */
 function endText(prefix: 'src' | 'dst', end: Ip | null): string {
   if (end === null || end.value === 0n) return '';
   return end.version === 4
@@ -47,11 +47,18 @@ function endText(prefix: 'src' | 'dst', end: Ip | null): string {
     : `ipv6_${prefix}=${formatV6(end.value)}`;
 }
 
-function inKey(key: FlowKey, v4: Field, v6: Field): Ip {
-  const address = readField(key, v4);
-  return address === 0n
-    ? { version: 6, value: readField(key, v6) }
-    : { version: 4, value: address };
+const ENDS = {
+  src: [TUNNEL.source, TUNNEL.source6],
+  dst: [TUNNEL.destination, TUNNEL.destination6],
+} as const;
+
+/** An end as the flows say it: by both families where they say both, of which IPv4 counts. */
+function endsInKey(prefix: 'src' | 'dst', key: FlowKey): string[] {
+  const [v4, v6] = ENDS[prefix];
+  return [
+    endText(prefix, { version: 4, value: readField(key, v4) }),
+    endText(prefix, { version: 6, value: readField(key, v6) }),
+  ];
 }
 
 const isIp = (key: FlowKey): boolean =>
@@ -115,9 +122,7 @@ export function tunnelAction(
   port: TunnelPort,
   options: readonly TunnelOption[],
 ): { readonly action: string; readonly destination: string; readonly header: string } {
-  const local = port.local === 'flow' ? inKey(key, TUNNEL.source, TUNNEL.source6) : port.local;
-  const remote =
-    port.remote === 'flow' ? inKey(key, TUNNEL.destination, TUNNEL.destination6) : port.remote;
+  const remote = port.remote === 'flow' ? endsInKey('dst', key) : [endText('dst', port.remote)];
   const id = port.outKey === 'flow' ? readField(key, TUNNEL.id) : (port.outKey ?? 0n);
   const tos = typeOfService(key, port.tos);
   const ttl = port.ttl === 'inherit' ? (isIp(key) ? timeToLive(key) : 64) : port.ttl;
@@ -129,8 +134,8 @@ export function tunnelAction(
   ].filter((flag) => flag !== '');
   const parts = [
     port.outKey === null && id === 0n ? '' : `tun_id=0x${id.toString(16)}`,
-    endText('src', local),
-    endText('dst', remote),
+    ...(port.local === 'flow' ? endsInKey('src', key) : [endText('src', port.local)]),
+    ...remote,
     tos === 0 ? '' : `tos=${hexOf(tos)}`,
     `ttl=${ttl}`,
     port.destinationPort === 0 ? '' : `tp_dst=${port.destinationPort}`,
@@ -139,9 +144,9 @@ export function tunnelAction(
   ].filter((part) => part !== '');
   const action = `set(tunnel(${parts.join(',')}))`;
   const header = `${action} ${OF_SOME.map((of) => readField(key, of)).join()} ${optionWords(key)}`;
-  return { action, destination: endText('dst', remote), header };
+  return { action, destination: remote.find((end) => end !== '') ?? '', header };
 }
 
 /** Where the packet's own tunnel, the one it came out of, ends. */
 export const ownTunnelEnd = (key: FlowKey): string =>
-  endText('dst', inKey(key, TUNNEL.destination, TUNNEL.destination6));
+  endsInKey('dst', key).find((end) => end !== '') ?? '';

@@ -426,6 +426,7 @@ class Agent implements RunningAgent {
       type: 'applied',
       revision: this.#revision,
       epoch: this.local.identity.epoch,
+      ...(this.#compiler === null ? {} : { flows: flowCounts(this.#compiler) }),
       ...(changes === this.#reportedChanges ? {} : this.#numbers()),
     });
     this.#reportDue = false;
@@ -448,3 +449,6 @@ class Agent implements RunningAgent {
     return { plugged, unplugged, networkIds: this.local.networkIds() };
   }
 }
+
+const flowCounts = (compiler: Compiler): Readonly<Record<string, number>> =>
+  Object.fromEntries(BRIDGES.map((bridge) => [bridge, compiler.keyed(bridge).flows.size]));

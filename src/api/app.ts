@@ -10,6 +10,7 @@ import Fastify, {
 import { Failure } from '../base/failure.ts';
 import { sound } from './alarms.ts';
 import { type CallerOf, localCaller } from './auth/caller.ts';
+import type { Metrics } from './observe/metrics.ts';
 import { newRequestId, observeRequests, REQUEST_ID } from './observe/requests.ts';
 import { EXTENSIONS } from './resources/extensions.ts';
 import { RESOURCES } from './resources/index.ts';
@@ -32,15 +33,24 @@ export interface AppOptions {
   readonly guarded: boolean;
   /** Left out: nobody has to say who they are, and everybody may do everything. */
   readonly callerOf?: CallerOf;
+  /** Told of each request. */
+  readonly metrics?: Pick<Metrics, 'request'>;
 }
 
 /** The HTTP side of a server, not yet listening. */
-export function createApp({ runtime, log, guarded, callerOf }: AppOptions): FastifyInstance {
+export function createApp({
+  runtime,
+  log,
+  guarded,
+  callerOf,
+  metrics,
+}: AppOptions): FastifyInstance {
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: newRequestId,
     requestIdHeader: false,
+    rewriteUrl: ({ url = '' }) => withoutFormat(url),
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT,
     forceCloseConnections: true,
@@ -57,7 +67,7 @@ export function createApp({ runtime, log, guarded, callerOf }: AppOptions): Fast
   });
   acceptJson(app);
   app.setReplySerializer(writeJson);
-  observeRequests(app);
+  observeRequests(app, metrics);
   if (guarded) app.addHook('onRequest', refuseForeignPages);
   app.decorateRequest('caller');
   identify(app, callerOf);
@@ -103,6 +113,10 @@ function answer(error: Error, request: FastifyRequest, reply: FastifyReply): voi
   if (!/\bclose\b/i.test(request.headers.connection ?? '')) void reply.removeHeader('connection');
   void reply.code(status).send(body);
 }
+
+/** Neutron's paths may end with the format of the answer, which is always this. */
+const withoutFormat = (url: string): string =>
+  url.startsWith('/v2.0/') ? url.replace(/\.json(?=\?|$)/, '') : url;
 
 const malformedPath = (path: string): Failure =>
   badRequest(`The path ${shorten(path)} cannot be read`, {

@@ -2,14 +2,19 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { Failure } from '../base/failure.ts';
 import { NEUTRON_QUOTAS } from '../model/default-quotas.ts';
+import { ROOT } from '../model/tree.ts';
 import type { Store } from '../store/contract.ts';
 import { sound } from './alarms.ts';
 import { createApp } from './app.ts';
-import { type KeystoneAuth, openGate } from './auth/open.ts';
+import { type KeystoneAuth, openAuthentication } from './auth/open.ts';
 import { consolePlugin } from './console.ts';
 import { AgentHub, CredentialFile } from './hub/index.ts';
 import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint, taken } from './listen.ts';
 import { type NovaOptions, NovaSender, novaService } from './nova/index.ts';
+import { Metrics } from './observe/metrics.ts';
+import { observability } from './observe/plugin.ts';
+import { measured } from './observe/store.ts';
+import { RESOURCES } from './resources/index.ts';
 import { openRuntime, type Runtime } from './runtime.ts';
 import { Tracing } from './tracing/index.ts';
 
@@ -51,13 +56,15 @@ export interface Server {
  * @throws {Failure} for an address that is malformed, taken or open to others without need.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { store, log, defaultSecurityGroup, underlayMtu = 1500 } = options;
+  const { log, defaultSecurityGroup, underlayMtu = 1500 } = options;
+  const metrics = new Metrics();
+  const store = measured(options.store, metrics);
   const endpoint = parseEndpoint(options.listen);
   const local = isLoopback(endpoint.host);
-  const gate = options.auth === 'none' ? null : openGate(options.auth, log);
+  const auth = options.auth === 'none' ? null : openAuthentication(options.auth, log, metrics);
   const nova =
     options.nova && novaService(options.nova, options.auth === 'none' ? null : options.auth);
-  if (!local && gate === null && options.allowRemote !== true) throw exposed(endpoint);
+  if (!local && auth === null && options.allowRemote !== true) throw exposed(endpoint);
   if (!local && options.agentCredentials === undefined) throw unproven(endpoint);
   const credentials =
     options.agentCredentials === undefined
@@ -68,13 +75,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     defaultSecurityGroup,
     underlayMtu,
     // Where nobody says who they are, there are no projects to keep from each other.
-    ...(gate === null ? {} : { quotas: NEUTRON_QUOTAS }),
+    ...(auth === null ? {} : { quotas: NEUTRON_QUOTAS }),
     nova: nova !== undefined,
     onListenerError: (error) => sound(log, 'listener_failed', { err: error }),
   });
   const server = `${hostname()} ${formatEndpoint(endpoint)}`;
   const sender = nova && (await NovaSender.start({ store, nova, log, server }));
-  const open = gate === null && credentials === null;
+  const open = auth === null && credentials === null;
   const hub = new AgentHub(runtime, log, open ? null : () => credentials?.list ?? NO_AGENTS);
   credentials?.follow({
     changed: () => hub.recheck(),
@@ -82,14 +89,26 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   // A token is proof enough that no web page of another site has sent a request.
   const app = createApp(
-    gate === null
-      ? { runtime, log, guarded: local }
-      : { runtime, log, guarded: false, callerOf: gate.callerOf },
+    auth === null
+      ? { runtime, log, metrics, guarded: local }
+      : { runtime, log, metrics, guarded: false, callerOf: auth.gate.callerOf },
   );
   void app.register(hub.plugin);
   const tracing = new Tracing(runtime, hub);
   void app.register(tracing.plugin);
   void app.register(consolePlugin(tracing));
+  metrics.follow({
+    revision: () => runtime.revision,
+    topology: () => runtime.topology,
+    kinds: RESOURCES.flatMap(({ kind }) => kind ?? []),
+    reports: () => hub.reports(),
+  });
+  void app.register(
+    observability(metrics, {
+      store: () => store.get(ROOT),
+      ...(auth === null ? {} : { keystone: () => auth.keystone.probe() }),
+    }),
+  );
   const close = async (): Promise<void> => {
     credentials?.close();
     hub.close();

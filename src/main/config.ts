@@ -33,6 +33,7 @@ const FileSchema = Type.Object(
     nova: Type.Optional(
       Type.Object({ endpoint: Type.Optional(Filled), region: Type.Optional(Filled) }, strict),
     ),
+    metrics: Type.Optional(Type.Object({ token: Type.Optional(Filled) }, strict)),
     limits: Type.Optional(
       Type.Object(
         {
@@ -76,6 +77,7 @@ export interface Config {
   /** null: there is no [nova], so Nova is told nothing. */
   readonly nova: NovaOptions | null;
   readonly rate: Rate;
+  readonly metricsSecret: string | null;
 }
 
 /**
@@ -84,7 +86,12 @@ export interface Config {
  * @throws {Failure} not_found: unreadable; invalid: the line or the setting that is wrong.
  */
 export async function readConfig(path: string | undefined): Promise<Config> {
-  const { keystone = {}, nova, limits = {} } = path === undefined ? {} : await readToml(path);
+  const {
+    keystone = {},
+    nova,
+    limits = {},
+    metrics = {},
+  } = path === undefined ? {} : await readToml(path);
   const password = keystone.password ?? (await firstLine(keystone.password_file));
   const named = { ...SERVICE, ...keystone };
   const perSecond = limits.requests_per_second ?? REQUESTS_PER_SECOND;
@@ -108,6 +115,7 @@ export async function readConfig(path: string | undefined): Promise<Config> {
     nova:
       nova === undefined ? null : { endpoint: nova.endpoint ?? null, region: nova.region ?? null },
     rate: { perSecond, burst: limits.burst ?? Math.max(1, 2 * perSecond) },
+    metricsSecret: metrics.token ?? null,
   };
 }
 

@@ -37,7 +37,7 @@ export async function authOf(
   keystoneUrl?: string,
   config?: string,
 ): Promise<'none' | KeystoneAuth> {
-  const { keystone, rate } = await readConfig(config);
+  const { keystone, rate, metricsSecret } = await readConfig(config);
   if (how === 'none') return 'none';
   const url = keystoneUrl ?? keystone.url;
   if (url === null) {
@@ -47,7 +47,7 @@ export async function authOf(
     });
   }
   const { publicUrl, ...checks } = keystone;
-  return { ...checks, url, rate, ...(publicUrl === null ? {} : { publicUrl }) };
+  return { ...checks, url, rate, metricsSecret, ...(publicUrl === null ? {} : { publicUrl }) };
 }
 
 /** Whether Nova is told of its servers' ports, and where it is: `[nova]` of the configuration file. */

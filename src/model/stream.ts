@@ -37,6 +37,8 @@ export type AgentMessage =
       readonly plugged?: readonly Plugged[];
       readonly unplugged?: readonly string[];
       readonly networkIds?: Readonly<Record<string, number>>;
+      /** By bridge, how many its switch holds for that revision. */
+      readonly flows?: Readonly<Record<string, number>>;
       readonly epoch: number;
     }
   | { readonly type: 'answer'; readonly id: number; readonly result: unknown }

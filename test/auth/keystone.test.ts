@@ -33,7 +33,14 @@ requireOrSkip('Keystone', hasKeystone)('with Keystone', () => {
     const server = await startServer({
       listen: '127.0.0.1:0',
       store,
-      auth: { url: keystone.url, credentials, recheck, rate: RATE, patience: PATIENCE },
+      auth: {
+        url: keystone.url,
+        credentials,
+        recheck,
+        rate: RATE,
+        patience: PATIENCE,
+        metricsSecret: 'collector',
+      },
       defaultSecurityGroup: true,
       log: pino({ level: 'silent' }),
     });

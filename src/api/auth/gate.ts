@@ -1,4 +1,5 @@
 /** Who a request is from, by the token that it bears, and whether it is let in at all. */
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Failure } from '../../base/failure.ts';
 import type { Caller } from './caller.ts';
@@ -15,9 +16,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /**
      * Whom a route is for where Keystone is asked: left out, whoever has a token for a project.
-     * `anyone` needs none, `agent` has a proof of its own, `admin` is whoever has that role.
+     * `anyone` needs none, `agent` has a proof of its own, `admin` is whoever has that role, and
+     * `metrics` that role or the secret of those who collect them.
      */
-    readonly access?: 'anyone' | 'agent' | 'admin';
+    readonly access?: 'anyone' | 'agent' | 'admin' | 'metrics';
   }
 }
 
@@ -27,16 +29,20 @@ export interface GateOptions {
   readonly keystoneUrl: string;
   /** For each user in each project; admins, such as Nova, are not held up. */
   readonly rate: Rate;
+  /** Lets its bearer read the metrics, and nothing else; null: nobody has one. */
+  readonly metricsSecret: string | null;
 }
 
 export class Gate {
   readonly #options: GateOptions;
   readonly #callers: RateLimit;
-  readonly #strangers = new RateLimit(STRANGERS);
+  readonly #strangers: RateLimit;
 
-  constructor(options: GateOptions) {
+  /** @param now ms of a clock that is never set back. */
+  constructor(options: GateOptions, now?: () => number) {
     this.#options = options;
-    this.#callers = new RateLimit(options.rate);
+    this.#callers = new RateLimit(options.rate, now);
+    this.#strangers = new RateLimit(STRANGERS, now);
   }
 
   /**
@@ -50,14 +56,22 @@ export class Gate {
   ): Promise<Caller | null> => {
     const { access } = request.routeOptions.config;
     if (access === 'anyone' || access === 'agent') return null;
+    if (access === 'metrics' && this.#collects(request)) return null;
     const identity = await this.#identity(request, reply);
     const caller = callerOf(identity, request.id);
     if (caller.admin) return caller;
     const wait = this.#callers.take(`${identity.userId} ${caller.projectId}`);
     if (wait > 0) throw tooMany(reply, wait, 'you have sent more requests than a caller may');
-    if (access === 'admin') throw adminsOnly(request);
+    if (access !== undefined) throw adminsOnly(request);
     return caller;
   };
+
+  /** By RFC 6750 §2.1. */
+  #collects({ headers }: FastifyRequest): boolean {
+    const { metricsSecret } = this.#options;
+    if (metricsSecret === null) return false;
+    return equal(headers.authorization ?? '', `Bearer ${metricsSecret}`);
+  }
 
   async #identity(request: FastifyRequest, reply: FastifyReply): Promise<Identity> {
     const token = request.headers['x-auth-token'];
@@ -114,3 +128,9 @@ function tooMany(reply: FastifyReply, wait: number, why: string): Failure {
     remedy: `try again in ${seconds} s`,
   });
 }
+
+/** How long that takes tells nothing of `secret`. */
+const equal = (given: string, secret: string): boolean =>
+  timingSafeEqual(hash(given), hash(secret));
+
+const hash = (text: string): Buffer => createHash('sha256').update(text).digest();

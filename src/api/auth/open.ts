@@ -1,6 +1,7 @@
 /** Authentication by Keystone, put together. */
 import type { BaseLogger } from 'pino';
 import { sound } from '../alarms.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import { Gate } from './gate.ts';
 import { Keystone, type KeystoneOptions } from './keystone.ts';
 import type { Rate } from './rate-limit.ts';
@@ -13,24 +14,36 @@ export interface KeystoneAuth extends KeystoneOptions {
   readonly recheck: number;
   /** For each user in each project, admins excepted. */
   readonly rate: Rate;
+  readonly metricsSecret: string | null;
+}
+
+export interface Authentication {
+  readonly gate: Gate;
+  readonly keystone: Keystone;
 }
 
 /**
  * Asks nothing yet: a server starts also while Keystone is away.
  * @throws {Failure} InvalidInput for a URL that is none.
  */
-export function openGate(auth: KeystoneAuth, log: BaseLogger): Gate {
+export function openAuthentication(
+  auth: KeystoneAuth,
+  log: BaseLogger,
+  metrics: Pick<Metrics, 'check'>,
+): Authentication {
   const keystone = new Keystone(auth);
   let answers = true;
   const tokens = new Tokens({
     keystone,
     recheck: auth.recheck,
     onChecked: (outcome, error) => {
+      metrics.check(outcome);
       if (answers === (outcome !== 'failed')) return;
       answers = !answers;
       if (answers) log.info({ url: keystone.url }, 'Keystone answers again');
       else sound(log, 'keystone_unavailable', { url: keystone.url, err: error });
     },
   });
-  return new Gate({ tokens, keystoneUrl: auth.publicUrl ?? keystone.url, rate: auth.rate });
+  const { publicUrl: keystoneUrl = keystone.url, rate, metricsSecret } = auth;
+  return { gate: new Gate({ tokens, keystoneUrl, rate, metricsSecret }), keystone };
 }

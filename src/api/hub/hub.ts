@@ -27,6 +27,14 @@ type Applied = Extract<AgentMessage, { type: 'applied' }>;
 /** How long a link may stay without becoming an agent's. */
 const GREETING_MS = 10_000;
 
+export interface NodeReport {
+  readonly node: string;
+  /** It holds all that it was sent. */
+  readonly settled: boolean;
+  /** By bridge; empty before its first report. */
+  readonly flows: Readonly<Record<string, number>>;
+}
+
 export class AgentHub implements SessionOwner {
   readonly #runtime: Runtime;
   readonly #log: BaseLogger;
@@ -119,6 +127,13 @@ export class AgentHub implements SessionOwner {
     return [...this.#sessions.keys()];
   }
 
+  /** How far each connected node is, and what its switch holds. */
+  *reports(): Iterable<NodeReport> {
+    for (const [node, { revision, sent, flows }] of this.#sessions) {
+      yield { node, settled: revision >= sent, flows };
+    }
+  }
+
   plugged(node: string): readonly Plugged[] | undefined {
     const plugged = this.#sessions.get(node)?.plugged;
     return plugged ? [...plugged.values()] : undefined;
@@ -155,8 +170,8 @@ export class AgentHub implements SessionOwner {
   }
 
   /**
-   * Resolves once every connected agent's switch holds all that it was sent, networks send in the
-   * VPCs that they belong to, and no status of a port
+   * Resolves once every connected agent's switch holds all that it was sent, no network is on its
+   * way to another VPC, and no status of a port
    * is about to change: what is asked after that is the answer to all writes so far.
    */
   settled(): Promise<void> {
@@ -192,6 +207,7 @@ export class AgentHub implements SessionOwner {
     session.revision = message.revision;
     session.epoch = message.epoch;
     if (message.networkIds !== undefined) session.networkIds = message.networkIds;
+    if (message.flows !== undefined) session.flows = message.flows;
     this.#status.applied(session.node, this.#replug(session, message));
     this.#moves.applied(session.node);
     this.#settle();

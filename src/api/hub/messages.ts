@@ -55,6 +55,7 @@ const SCHEMAS = {
         networkIds: Type.Optional(
           Type.Record(Type.String(), Type.Integer({ minimum: 1, maximum: 4095 })),
         ),
+        flows: Type.Optional(Type.Record(Type.String(), Type.Integer({ minimum: 0 }))),
         epoch: Type.Integer({ minimum: 0, maximum: 0xffff_ffff }),
       },
       strict,

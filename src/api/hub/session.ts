@@ -48,6 +48,8 @@ export class Session implements Receiver {
   /** By port id; null before the first report. */
   plugged: Map<string, Plugged> | null = null;
   networkIds: Readonly<Record<string, number>> = {};
+  /** By bridge; empty before the first report. */
+  flows: Readonly<Record<string, number>> = {};
   epoch: number | null = null;
 
   readonly #link: Link;

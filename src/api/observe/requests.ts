@@ -1,6 +1,7 @@
-/** What is told of each request: its id to the client, a line to the log. */
+/** What is told of each request: its id to the client, a line to the log, its time to the metrics. */
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Metrics } from './metrics.ts';
 
 /** As OpenStack's clients print it, and as each line of the log about a request names it. */
 export const REQUEST_ID = 'x-openstack-request-id';
@@ -11,12 +12,14 @@ const PATH_LENGTH = 512;
 export const newRequestId = (): string => `req-${randomUUID()}`;
 
 /** Added before any other hook, so that it tells of refusals too. */
-export function observeRequests(app: FastifyInstance): void {
+export function observeRequests(app: FastifyInstance, metrics?: Pick<Metrics, 'request'>): void {
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header(REQUEST_ID, request.id);
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
+    const { method, routeOptions } = request;
+    metrics?.request(method, routeOptions.url ?? '', reply.statusCode, reply.elapsedTime / 1000);
     logAccess(request, reply);
     done();
   });

@@ -1,0 +1,32 @@
+import { type Store, StoreConflict } from '../../store/contract.ts';
+import type { Metrics } from './metrics.ts';
+
+/** The same store, with the time of each write told to `metrics`. */
+export function measured(store: Store, metrics: Pick<Metrics, 'write'>): Store {
+  return {
+    get storeId() {
+      return store.storeId;
+    },
+    get revision() {
+      return store.revision;
+    },
+    get: (path) => store.get(path),
+    children: (path) => store.children(path),
+    snapshot: (path) => store.snapshot(path),
+    watch: (from, onCommit) => store.watch(from, onCommit),
+    close: () => store.close(),
+    async multi(ops) {
+      const from = performance.now();
+      const told = (outcome: 'committed' | 'conflict' | 'failed') =>
+        metrics.write(outcome, (performance.now() - from) / 1000);
+      try {
+        const revision = await store.multi(ops);
+        told('committed');
+        return revision;
+      } catch (error) {
+        told(error instanceof StoreConflict ? 'conflict' : 'failed');
+        throw error;
+      }
+    },
+  };
+}

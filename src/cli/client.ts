@@ -111,6 +111,14 @@ export class Client {
     );
   }
 
+  /** Does to an object what is no change of its attributes. @throws {Failure} as `request` does. */
+  async act(resource: Resource, id: string, action: string, body: Json): Promise<Json> {
+    const path = `/v2.0/${resource.collection}/${id}/${action}`;
+    const answer = await this.request('PUT', path, body);
+    if (!isObject(answer)) throw failureOf(200, answer);
+    return answer;
+  }
+
   async show(resource: Resource, id: string): Promise<Json> {
     return this.#member(
       resource,

@@ -7,6 +7,7 @@ import { catalogueCommands } from './commands/catalogue.ts';
 import { flowCommands } from './commands/flows.ts';
 import { labCommand } from './commands/lab.ts';
 import { networkCommands } from './commands/networks.ts';
+import { routerCommands } from './commands/routers.ts';
 import { portCommands } from './commands/ports.ts';
 import { processCommands } from './commands/processes.ts';
 import { securityGroupCommands } from './commands/security-groups.ts';
@@ -22,6 +23,7 @@ const USAGE = 2;
 
 const COMMANDS = [
   networkCommands,
+  routerCommands,
   portCommands,
   securityGroupCommands,
   catalogueCommands,

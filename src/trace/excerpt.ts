@@ -5,6 +5,7 @@
 import { formatIp, formatPrefix, prefixOf, type Ip } from '../address/index.ts';
 import type { Change, Kind, Port } from '../model/objects.ts';
 import { Topology, type TopologyReader } from '../model/topology.ts';
+import { vpcsOf } from '../model/vpc.ts';
 import { claimantsOf, vpcOfPort } from './names.ts';
 
 /** Security groups of a project that are copied beside those that the ports have. */
@@ -33,8 +34,8 @@ export function excerpt(
   };
   for (const port of ports) {
     put('node', port['binding:host_id']);
-    const vpc = topology.get('network', port.network_id)?.vpc.id;
-    if (vpc !== undefined) copyVpc(topology, vpc, putAll);
+    const network = topology.get('network', port.network_id);
+    for (const { id } of network ? vpcsOf(network) : []) copyVpc(topology, id, putAll);
     for (const id of groupIds(topology, port)) copyGroup(topology, id, putAll);
   }
   for (const port of ports) {
@@ -65,18 +66,22 @@ type PutAll = (kind: Kind, ids: Iterable<string>) => void;
 
 function copyVpc(topology: TopologyReader, vpc: string, putAll: PutAll): void {
   const networks = [...topology.find('network.by_vpc', vpc)];
+  const interfaces = topology.find('interface.by_vpc', vpc);
+  const joining = [...interfaces].flatMap((id) => topology.get('port', id)?.device_id ?? []);
   const routers = new Set(
     networks.flatMap((id) => {
       const above = topology.get('network', id)?.router_id;
       return [...topology.find('router.by_network', id), ...(above ? [above] : [])];
     }),
   );
+  for (const id of joining) routers.add(id);
   const external = [...routers].flatMap(
     (id) => topology.get('router', id)?.external_gateway_info?.network_id ?? [],
   );
   putAll('network', [vpc, ...networks, ...external]);
   putAll('router', routers);
   putAll('subnet', topology.find('subnet.by_vpc', vpc));
+  putAll('port', interfaces);
   for (const id of external) putAll('subnet', topology.find('subnet.by_network', id));
 }
 

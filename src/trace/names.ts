@@ -67,9 +67,11 @@ export function objectOf(
 
 /** Every port, in any VPC, that has or claims the address (in canonical form). */
 export function ownersOf(topology: Topology, address: string): Port[] {
-  return [...topology.keysOf('network.by_vpc')].flatMap((vpc) =>
+  const claimants = [...topology.keysOf('network.by_vpc')].flatMap((vpc) =>
     claimantsOf(topology, vpc, address),
   );
+  // A network that moves is in two VPCs.
+  return [...new Set(claimants)];
 }
 
 /** The ports of a VPC that have or claim the address (in canonical form). */

@@ -4,6 +4,9 @@ import { parseIp } from '../address/index.ts';
 import { controller, gotoTable, group, match, output, resubmit } from '../openflow/build.ts';
 import type { Action, Flow } from '../openflow/flow.ts';
 import { PORT } from '../openflow/flow.ts';
+import { addRouterInterface } from '../model/router-interfaces.ts';
+import { advance } from '../model/vpc-moves.ts';
+import { isMoving } from '../model/vpc.ts';
 import { DROPS } from '../pipeline/drops.ts';
 import type { SimBridge } from '../sim/bridge.ts';
 import { imagine, type Imagined } from './imagined.ts';
@@ -108,6 +111,37 @@ describe('reasons that the topology gives', () => {
       expect(reason.code).toBe('other_vpc');
       expect(reason.message).toContain('port stranger of VPC other');
     }
+  });
+
+  it('the networks that no router joins', () => {
+    const { world } = here;
+    const plain = world.create('network', { name: 'plain' });
+    const subnet = world.create('subnet', { network_id: plain.id, cidr: '10.0.0.0/24' });
+    const stranger = world.create('port', {
+      network_id: plain.id,
+      name: 'stranger',
+      'binding:host_id': 'node2',
+    });
+    afresh();
+    for (const to of [stranger.id, '10.0.0.2']) {
+      expect(reasonOf(here.vm1, to)).toMatchObject({
+        code: 'not_joined',
+        message: 'No router joins network second and network plain, so they are VPCs of their own.',
+      });
+    }
+    const router = world.create('router', { name: 'joiner' });
+    for (const subnet_id of [here.subnet, subnet.id]) {
+      world.run(addRouterInterface(world.topology, router.id, { subnet_id }, world.context));
+    }
+    while ([...world.topology.all('network')].some(isMoving)) {
+      world.run(advance(world.topology, [...world.topology.all('network')], world.context));
+    }
+    world.update('router', router.id, { admin_state_up: false });
+    afresh();
+    expect(reasonOf(here.vm1, stranger.id)).toMatchObject({
+      code: 'router_down',
+      object: 'router joiner',
+    });
   });
 
   it('another port with the address of a port of another VPC', () => {

@@ -11,6 +11,8 @@ type TraceCode =
   | 'no_flows'
   | 'no_matching_flow'
   | 'other_vpc'
+  | 'not_joined'
+  | 'router_down'
   | 'delivered_elsewhere'
   | 'came_back'
   | 'sent_to_agent'
@@ -205,8 +207,9 @@ export const REASONS: Readonly<Record<ReasonCode, ReasonSpec>> = {
     destination,
   ),
   no_next_hop: spec(
-    (f) => `the next hop of the custom route is not on ${f.node}`,
-    () => 'correct the next hop of the route',
+    (f) =>
+      `${f.destination} is routed to a next hop that no port has which is up and plugged, as far as ${f.node} knows`,
+    () => 'give the next hop to a port that is up, or change the route',
     nothing,
   ),
   returns_to_sender: spec(
@@ -253,6 +256,17 @@ export const REASONS: Readonly<Record<ReasonCode, ReasonSpec>> = {
       `${f.destination} belongs to ${f.detail}; ${f.sender} is in VPC ${f.vpc}, and VPCs are isolated`,
     () => 'create both ports in one VPC',
     destination,
+  ),
+  not_joined: spec(
+    (f) => `no router joins ${f.detail}, so they are VPCs of their own`,
+    () => 'give one router an interface in both networks (add_router_interface)',
+    destination,
+  ),
+  router_down: spec(
+    (f) =>
+      `${f.detail} is administratively down, and no other joins ${f.receiver} to other subnets`,
+    (f) => `set admin_state_up of ${f.detail} to true`,
+    (f) => f.detail,
   ),
   delivered_elsewhere: spec(
     (f) => `the packet was delivered to ${f.detail}, not to ${f.receiver}`,

@@ -9,6 +9,7 @@ import { endingOf, type Ending } from './ending.ts';
 import { endpoint, excess, macFor, senderFault, translated } from './ends.ts';
 import { hopsOf } from './hops.ts';
 import { ownersOf, pipelineOf, portName, vpcName, vpcOfPort, type NodeNumbers } from './names.ts';
+import { networkName, networksApart, routerDown, routerName } from './joins.ts';
 import { destinationOf, isAnswer, isEcho, replyKey, requestKey } from './probe.ts';
 import { reasonFor, type Blamed } from './reason.ts';
 import type { ReasonCode } from './reasons.ts';
@@ -204,7 +205,17 @@ class Tracer {
       source: formatIp(shot.source),
       destination: formatIp(shot.destination),
     };
-    if (stranger === undefined) return reasonFor(topology, probe, ends, ending, blamed);
+    if (stranger === undefined) {
+      const down = ending.code === 'no_route' && receiver && routerDown(topology, receiver);
+      if (!down) return reasonFor(topology, probe, ends, ending, blamed);
+      const detail = routerName(down);
+      return reasonFor(topology, probe, ends, { ...ending, code: 'router_down', detail });
+    }
+    const apart = networksApart(topology, sender, stranger);
+    if (apart !== null) {
+      const detail = apart.map(networkName).join(' and ');
+      return reasonFor(topology, probe, ends, { ...ending, code: 'not_joined', detail });
+    }
     const vpc = vpcName(topology, vpcOfPort(topology, stranger) ?? '');
     const detail = `${portName(stranger)} of VPC ${vpc}`;
     return reasonFor(topology, probe, ends, { ...ending, code: 'other_vpc', detail });

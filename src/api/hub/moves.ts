@@ -17,7 +17,7 @@ const SILENT_MS = 10_000;
 /** Agents need a while to come back to a server that has just started. */
 const RETURN_MS = 5_000;
 /** What was sent to the last VPC may still be on its way, and a switch's cache may send there yet. */
-const LINGER_MS = 1_000;
+const LINGER_MS = 500;
 const TICK_MS = 100;
 
 /** Whether a node has reported all that it was sent up to a revision; undefined: not connected. */
@@ -58,12 +58,9 @@ export class NetworkMoves {
     this.#look();
   }
 
-  /** Every network sends in the VPC that it belongs to. */
+  /** Every network is in the VPC that it belongs to, and in no other. */
   get idle(): boolean {
-    for (const { networks } of this.#moves.values()) {
-      for (const { next_vpc } of networks.values()) if (next_vpc !== null) return false;
-    }
-    return true;
+    return this.#moves.size === 0;
   }
 
   /** Takes in what a commit did to networks. */

@@ -32,7 +32,7 @@ export function networkCommands(program: Command, io: Io, client: Client): void 
 
   program
     .command('router-create')
-    .summary("create a VPC's router")
+    .summary("create a router, a VPC's with its network")
     .argument('<name>')
     .argument('[network]', 'the first-layer network, by uuid or unique name')
     .option('--json', 'print the object as the REST API returns it')

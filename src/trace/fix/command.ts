@@ -1,6 +1,6 @@
 /** How a fix names objects and options on the command line. */
 import { isUuid } from '../../base/ids.ts';
-import type { Port, SecurityGroup } from '../../model/objects.ts';
+import type { Port, SecurityGroup, Subnet } from '../../model/objects.ts';
 import type { Topology } from '../../model/topology.ts';
 import type { SecurityGroupRuleInput } from '../../model/inputs.ts';
 
@@ -26,6 +26,24 @@ export function portReference(topology: Topology, port: Port): string {
 export function groupReference(topology: Topology, group: SecurityGroup): string {
   return plain(group.name) && groupsCalled(topology, group.name) === 1 ? group.name : group.id;
 }
+
+function referenceIn(topology: Topology, kind: 'router' | 'subnet', id: string): string {
+  const name = topology.get(kind, id)?.name ?? '';
+  let count = 0;
+  for (const object of topology.all(kind)) if (object.name === name) count += 1;
+  return count === 1 && plain(name) ? name : id;
+}
+
+export const routerReference = (topology: Topology, id: string): string =>
+  referenceIn(topology, 'router', id);
+
+export const subnetReference = (topology: Topology, { id }: Subnet): string =>
+  referenceIn(topology, 'subnet', id);
+
+export const createRouter = (name: string): string => `tianchi router-create ${name}`;
+
+export const addInterface = (router: string, subnet: string): string =>
+  `tianchi router-interface-add ${router} ${subnet}`;
 
 export const createGroup = (name: string): string => `tianchi security-group-create ${name}`;
 

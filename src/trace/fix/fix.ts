@@ -8,6 +8,7 @@ import type { PlanContext } from '../../model/plan.ts';
 import type { Port } from '../../model/objects.ts';
 import { Topology } from '../../model/topology.ts';
 import type { Probe, Reason } from '../types.ts';
+import { joiningRemedies } from './joins.ts';
 import { remediesFor, type Refusal, type Remedy } from './remedies.ts';
 
 /** Obstacles that are removed one after another before giving up. */
@@ -119,6 +120,21 @@ interface Step {
   readonly obstacle: Reason | null;
 }
 
+function remediesOf(
+  input: FixInput,
+  topology: Topology,
+  obstacle: Reason,
+  made: readonly string[],
+): Remedy[] {
+  const { from, names } = input;
+  const { port, address } = input.to;
+  if (obstacle.code === 'not_joined' && port !== null) {
+    return joiningRemedies(topology, names, [from, { port, address }]);
+  }
+  const refusal = refusalOf(input, obstacle, made);
+  return refusal === null ? [] : remediesFor(topology, names, refusal);
+}
+
 /** The first remedy that gets the packet past the obstacle. */
 function advance(
   input: FixInput,
@@ -127,11 +143,9 @@ function advance(
   made: readonly string[],
   serial: () => number,
 ): Step | null {
-  const refusal = refusalOf(input, obstacle, made);
-  const port = refusal === null ? undefined : topology.get('port', refusal.portId);
-  if (refusal === null || port === undefined) return null;
-  const context = planContext(port.project_id, serial);
-  for (const remedy of remediesFor(topology, input.names, refusal)) {
+  const owner = (END_OF[obstacle.code] === 'to' ? input.to.port : null) ?? input.from.port;
+  const context = planContext(owner.project_id, serial);
+  for (const remedy of remediesOf(input, topology, obstacle, made)) {
     const changed = copyOf(topology);
     if (!accepted(remedy, changed, context)) continue;
     const left = input.obstacle(changed);

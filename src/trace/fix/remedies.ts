@@ -38,7 +38,8 @@ export interface Refusal {
 /** Existing groups that are tried on a port without any. */
 const TRIED = 8;
 
-function perform(topology: Topology, plan: Plan<unknown>): void {
+/** Does to a topology what the API's write would do to it. */
+export function perform(topology: Topology, plan: Plan<unknown>): void {
   for (const op of plan.ops) {
     if (op.op === 'check') continue;
     const change = decodeEntry(op.path, op.op === 'delete' ? null : op.value);

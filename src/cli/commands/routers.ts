@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+import { printCreated } from '../created.ts';
+import { example } from '../help.ts';
+import type { Client, Json } from '../client.ts';
+import type { Io } from '../io.ts';
+import { NETWORK, ROUTER, SUBNET } from '../resources.ts';
+
+const REFERENCE = 'uuid or unique name';
+const JSON_OPTION = ['--json', 'print what the REST API answers'] as const;
+
+/** What a router joins, and where it leads out. */
+export function routerCommands(program: Command, io: Io, client: Client): void {
+  const wire = async (action: string, router: string, subnet: string): Promise<Json> => {
+    const id = await client.resolve(ROUTER, router);
+    const subnet_id = await client.resolve(SUBNET, subnet);
+    return client.act(ROUTER, id, action, { subnet_id });
+  };
+
+  program
+    .command('router-interface-add')
+    .summary('put a router into a subnet; prints the uuid of its port there')
+    .argument('<router>', REFERENCE)
+    .argument('<subnet>', `${REFERENCE}; the router has the address of its gateway`)
+    .option(...JSON_OPTION)
+    .addHelpText('after', example('tianchi router-interface-add router1 subnet1'))
+    .action(async (router: string, subnet: string, options: { json?: boolean }) => {
+      const added = await wire('add_router_interface', router, subnet);
+      printCreated(io, options.json === true ? added : { id: added['port_id'] }, options);
+    });
+
+  program
+    .command('router-interface-delete')
+    .summary('take a router out of a subnet')
+    .argument('<router>', REFERENCE)
+    .argument('<subnet>', REFERENCE)
+    .addHelpText('after', example('tianchi router-interface-delete router1 subnet1'))
+    .action(async (router: string, subnet: string) => {
+      await wire('remove_router_interface', router, subnet);
+    });
+
+  program
+    .command('router-gateway-set')
+    .summary('lead a router out to an external network')
+    .argument('<router>', REFERENCE)
+    .argument('<network>', `the external network, by ${REFERENCE}`)
+    .addHelpText('after', example('tianchi router-gateway-set router1 public'))
+    .action(async (router: string, network: string) => {
+      const id = await client.resolve(ROUTER, router);
+      const network_id = await client.resolve(NETWORK, network);
+      await client.update(ROUTER, id, { external_gateway_info: { network_id } });
+    });
+
+  program
+    .command('router-gateway-clear')
+    .summary('take the way out from a router')
+    .argument('<router>', REFERENCE)
+    .addHelpText('after', example('tianchi router-gateway-clear router1'))
+    .action(async (router: string) => {
+      const id = await client.resolve(ROUTER, router);
+      await client.update(ROUTER, id, { external_gateway_info: null });
+    });
+}

@@ -57,7 +57,7 @@ export class Fabric<N extends FabricNode = FabricNode> {
     const journey = new Journey(this, options);
     // Only other clouds give meaning to tunnel options, which need their room in a key.
     const roomy = sender.foreign === true ? widened(key) : key;
-    journey.enter(sender, bridge, entering(roomy, ofport), { frame: null, origin: 0n });
+    journey.enter(sender, bridge, entering(roomy, ofport), { frame: null, origin: '' });
     return journey;
   }
 

@@ -17,7 +17,6 @@ import type {
 } from './nodes.ts';
 import type { SimPort, Step } from './types.ts';
 import {
-  addressOf,
   crossing,
   entering,
   isWhole,
@@ -43,8 +42,8 @@ const MAXIMUM_VISITS = 64;
 interface Passage {
   /** It is the outside of a tunnel's packet; null: it is a packet of its own. */
   readonly frame: Frame | null;
-  /** The address that the packet came to by a tunnel, 0 when by none. */
-  readonly origin: bigint;
+  /** The address that the packet came to by a tunnel, '' when by none. */
+  readonly origin: string;
 }
 
 type Output = Extract<Step, { kind: 'output' }>;
@@ -116,7 +115,7 @@ export class Journey implements FabricRun {
     { frame, origin }: Passage,
     visit: number,
   ): void {
-    const what = frame === null ? unfollowed(port, key) : 'a tunnel within a tunnel';
+    const what = frame === null ? unfollowed(port) : 'a tunnel within a tunnel';
     if (what !== null) {
       this.#lose(node, 'beyond', `${port.name} of ${node.name} is ${what}`);
       return;
@@ -128,7 +127,7 @@ export class Journey implements FabricRun {
       this.#lose(node, 'no_destination', why);
       return;
     }
-    if (origin !== 0n && destination === addressOf(origin)) {
+    if (destination === origin) {
       const why = `${destination} is where the packet came in: not tunnelled back to ourselves`;
       this.#lose(node, 'own_address', why);
       return;
@@ -176,7 +175,7 @@ export class Journey implements FabricRun {
     // What the MAC would tell of an unknown interface, the address tells as well.
     const frame = wrap(key, target, vtep, mac, routed || mac === '');
     if (vtep.at === null) this.#transmit(node, null, frame, visit);
-    else this.enter(node, vtep.at.bridge, frame.key, { frame, origin: 0n });
+    else this.enter(node, vtep.at.bridge, frame.key, { frame, origin: '' });
   }
 
   #transmit(node: FabricNode, port: SimPort | null, frame: Frame, visit: number): void {
@@ -211,7 +210,7 @@ export class Journey implements FabricRun {
     });
     if (peerPort === null || vtep.at === null) this.#decapsulate(peer, frame);
     else
-      this.enter(peer, vtep.at.bridge, entering(frame.key, peerPort.ofport), { frame, origin: 0n });
+      this.enter(peer, vtep.at.bridge, entering(frame.key, peerPort.ofport), { frame, origin: '' });
   }
 
   /** The outer packet has reached the node's own stack. */
@@ -248,7 +247,7 @@ export class Journey implements FabricRun {
       return null;
     }
     const { length = 0 } = this.#options;
-    const around = frame === null || length === 0 ? 0 : overheadOf(frame.type);
+    const around = frame === null || length === 0 ? 0 : overheadOf(frame);
     const execution = execute(bridge, key, {
       conntrack: this.#options.conntrack?.(node.name) ?? node.conntrack,
       now: this.#options.now ?? 0,

@@ -6,7 +6,7 @@ import type { Execution, SimPort } from './types.ts';
 
 /** An address of a node that tunnels leave from and end at. */
 export interface Vtep {
-  /** IPv4, in canonical form. */
+  /** In canonical form. */
   readonly address: string;
   /** In lower case; '' where it is not known. */
   readonly mac: string;

@@ -1,8 +1,8 @@
 /** Packets as tunnels wrap them, and the ports that wrap and unwrap them. */
-import { formatIp, parseIp } from '../address/ip.ts';
+import { formatIp, parseIp, type Ip } from '../address/ip.ts';
 import { parseMac } from '../address/mac.ts';
 import { ETH_TYPE, IP_PROTO } from '../openflow/build.ts';
-import { field, type FlowKey } from '../openflow/fields.ts';
+import { field, type Field, type FlowKey } from '../openflow/fields.ts';
 import { newKey, readField, writeField } from '../openflow/key.ts';
 import type { FabricNode, Route, Vtep } from './nodes.ts';
 import { hashOf } from './group.ts';
@@ -31,7 +31,7 @@ interface TunnelType {
   readonly protocol: number;
   /** Of UDP, 0 for what has no ports. */
   readonly port: number;
-  /** Bytes around a packet: Ethernet, IPv4 and the tunnel's own header. */
+  /** Bytes around a packet over IPv4: Ethernet, IP and the tunnel's own header. */
   readonly overhead: number;
   /** Whether it carries options: tun_metadata comes out as it went in. */
   readonly options?: true;
@@ -46,28 +46,64 @@ const TUNNELS: Readonly<Record<string, TunnelType>> = {
 
 const FLOW_VXLAN: TunnelOptions = { type: 'vxlan', remote: null, outKey: null, inKey: null };
 const OUTER_TTL = 64n;
+/** What the header of IPv6 is longer than that of IPv4. */
+const LONGER_HEADER = 20;
 
 const F = {
   inPort: field('in_port'),
   tunnelId: field('tun_id'),
-  tunnelSource: field('tun_src'),
-  tunnelDestination: field('tun_dst'),
-  tunnelIpv6Destination: field('tun_ipv6_dst'),
   ethernetSource: field('eth_src'),
   ethernetDestination: field('eth_dst'),
   ethernetType: field('eth_type'),
-  source: field('ip_src'),
-  destination: field('ip_dst'),
   protocol: field('ip_proto'),
   ttl: field('nw_ttl'),
   udpSource: field('udp_src'),
   udpDestination: field('udp_dst'),
 } as const;
 
-export const addressOf = (value: bigint): string => formatIp({ version: 4, value });
+type Version = Ip['version'];
 
-export const tunnelDestination = (key: FlowKey): bigint => readField(key, F.tunnelDestination);
-export const outerDestination = (key: FlowKey): string => addressOf(readField(key, F.destination));
+/** Where the addresses of a packet and of its tunnel stand, by IP version. */
+const ENDS = {
+  4: {
+    type: ETH_TYPE.ip,
+    source: field('ip_src'),
+    destination: field('ip_dst'),
+    tunnelSource: field('tun_src'),
+    tunnelDestination: field('tun_dst'),
+  },
+  6: {
+    type: ETH_TYPE.ipv6,
+    source: field('ipv6_src'),
+    destination: field('ipv6_dst'),
+    tunnelSource: field('tun_ipv6_src'),
+    tunnelDestination: field('tun_ipv6_dst'),
+  },
+} as const;
+
+const versionOf = (address: string): Version => (address.includes(':') ? 6 : 4);
+
+/** The version of the outer packet itself. */
+const outerVersion = (key: FlowKey): Version => (ethernetType(key) === ENDS[6].type ? 6 : 4);
+
+/** '' for an address of zeros, which no tunnel has. */
+function addressAt(key: FlowKey, version: Version, at: Field): string {
+  const value = readField(key, at);
+  return value === 0n ? '' : formatIp({ version, value });
+}
+
+const tunnelEnd = (key: FlowKey, end: 'tunnelSource' | 'tunnelDestination'): string =>
+  addressAt(key, 4, ENDS[4][end]) || addressAt(key, 6, ENDS[6][end]);
+
+/** The address that a packet is to go to by a tunnel, or has come to; '' for none. */
+export const tunnelDestination = (key: FlowKey): string => tunnelEnd(key, 'tunnelDestination');
+
+function outerEnd(key: FlowKey, end: 'source' | 'destination'): string {
+  const version = outerVersion(key);
+  return addressAt(key, version, ENDS[version][end]);
+}
+
+export const outerDestination = (key: FlowKey): string => outerEnd(key, 'destination');
 export const outerMac = (key: FlowKey): bigint => readField(key, F.ethernetDestination);
 
 /** `key` with room for tunnel options. */
@@ -107,25 +143,25 @@ export interface Target {
 }
 
 /** How the tunnel is one that is not followed; null: it is. */
-export function unfollowed(port: SimPort, key: FlowKey): string | null {
-  const { type, remote } = optionsOf(port);
-  if (TUNNELS[type] === undefined) return `a ${type} tunnel`;
-  const ipv6 = remote?.includes(':') ?? readField(key, F.tunnelIpv6Destination) !== 0n;
-  return ipv6 ? 'a tunnel over IPv6' : null;
+export function unfollowed(port: SimPort): string | null {
+  const { type } = optionsOf(port);
+  return TUNNELS[type] === undefined ? `a ${type} tunnel` : null;
 }
 
 export function targetOf(port: SimPort, key: FlowKey): Target {
   const { type, remote, outKey } = optionsOf(port);
-  const told = tunnelDestination(key);
   return {
     type,
     vni: outKey ?? readField(key, F.tunnelId),
-    destination: remote ?? (told === 0n ? '' : addressOf(told)),
+    destination: remote ?? tunnelDestination(key),
   };
 }
 
 /** Bytes that a tunnel adds to a packet. */
-export const overheadOf = (type: string): number => TUNNELS[type]?.overhead ?? 0;
+export function overheadOf({ key, type }: Frame): number {
+  const longer = outerVersion(key) === 6 ? LONGER_HEADER : 0;
+  return (TUNNELS[type]?.overhead ?? 0) + longer;
+}
 
 /** The VTEP and the way by which a node sends to `destination`. */
 export function sourceOf(
@@ -134,14 +170,14 @@ export function sourceOf(
   key: FlowKey,
   destination: string,
 ): { readonly vtep: Vtep; readonly route: Route } | null {
-  const [first] = node.vteps;
+  const version = versionOf(destination);
+  const first = node.vteps.find(({ address }) => versionOf(address) === version);
   const route =
     node.route === undefined
       ? first && { source: first.address, gateway: null }
       : node.route(destination);
-  const told = readField(key, F.tunnelSource);
-  const bound = port.localIp ?? (port.tunnel !== undefined && told !== 0n ? addressOf(told) : null);
-  const source = bound ?? route?.source;
+  const told = port.tunnel === undefined ? '' : tunnelEnd(key, 'tunnelSource');
+  const source = port.localIp ?? (told || route?.source);
   const vtep = node.vteps.find(({ address }) => address === source);
   if (vtep === undefined) return null;
   return { vtep, route: route ?? { source: vtep.address, gateway: null } };
@@ -160,9 +196,10 @@ export function wrap(
   writeField(outer, F.inPort, BigInt(at?.ofport ?? 0));
   if (mac !== '') writeField(outer, F.ethernetSource, parseMac(mac));
   if (next !== '') writeField(outer, F.ethernetDestination, parseMac(next));
-  writeField(outer, F.ethernetType, BigInt(ETH_TYPE.ip));
-  writeField(outer, F.source, parseIp(address).value);
-  writeField(outer, F.destination, parseIp(destination).value);
+  const ends = ENDS[versionOf(destination)];
+  writeField(outer, F.ethernetType, BigInt(ends.type));
+  writeField(outer, ends.source, parseIp(address).value);
+  writeField(outer, ends.destination, parseIp(destination).value);
   writeField(outer, F.protocol, BigInt(protocol));
   writeField(outer, F.ttl, OUTER_TTL);
   if (port !== 0) {
@@ -179,8 +216,9 @@ export function unwrap({ key, inner, vni, type }: Frame, ofport: number): FlowKe
     arrived.set(inner.subarray(AT.optionsPresent, AT.options + OPTION_WORDS), AT.optionsPresent);
   }
   writeField(arrived, F.tunnelId, vni);
-  writeField(arrived, F.tunnelSource, readField(key, F.source));
-  writeField(arrived, F.tunnelDestination, readField(key, F.destination));
+  const ends = ENDS[outerVersion(key)];
+  writeField(arrived, ends.tunnelSource, readField(key, ends.source));
+  writeField(arrived, ends.tunnelDestination, readField(key, ends.destination));
   return arrived;
 }
 
@@ -189,7 +227,7 @@ export function isWhole({ key, type }: Frame): boolean {
   const tunnel = TUNNELS[type];
   return (
     tunnel !== undefined &&
-    ethernetType(key) === ETH_TYPE.ip &&
+    ethernetType(key) === ENDS[outerVersion(key)].type &&
     ipProtocol(key) === tunnel.protocol &&
     (tunnel.port === 0 || destinationPort(key) === tunnel.port) &&
     !(vlanTci(key) & VLAN_PRESENT_BIT)
@@ -204,7 +242,7 @@ export function receiverOf(
   node: FabricNode,
   { key, vni, type }: Frame,
 ): { readonly bridge: string; readonly port: SimPort } | undefined {
-  const source = addressOf(readField(key, F.source));
+  const source = outerEnd(key, 'source');
   const destination = outerDestination(key);
   const rank = (port: SimPort): number => {
     const { remote, inKey } = optionsOf(port);

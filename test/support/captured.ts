@@ -109,8 +109,10 @@ export const dpif = (bridges: Readonly<Record<string, readonly string[]>>): stri
     ),
   ].join('');
 
-export const route = (address: string, device: string, more = '') =>
-  `Route Table:\nCached: ${address}/32 dev ${device} SRC ${address} local\nCached: 192.0.2.0/24 dev ${device}${more} SRC ${address}\n`;
+export function route(address: string, device: string, more = ''): string {
+  const [host, link] = address.includes(':') ? [128, '2001:db8::/64'] : [32, '192.0.2.0/24'];
+  return `Route Table:\nCached: ${address}/${host} dev ${device} SRC ${address} local\nCached: ${link} dev ${device}${more} SRC ${address}\n`;
+}
 
 /** br-int alone: what is for the other goes into the tunnel port 1, what comes out of it to the guest. */
 export const overlay = (
@@ -128,20 +130,22 @@ interface Pair {
   readonly send?: string;
   readonly receive?: string;
   readonly gateway?: string;
+  /** What the addresses of the nodes begin with; 1 and 2 follow. */
+  readonly link?: string;
 }
 
 /** Two nodes whose tunnels leave by an interface of no bridge. */
-export const pair = ({ tunnel, send = '', receive = '', gateway = '' }: Pair) =>
+export const pair = ({ tunnel, send = '', receive = '', gateway = '', link = '192.0.2.' }: Pair) =>
   captureOf({
     n1: {
-      dpif: dpif({ 'br-int': [`t 1/2: (${tunnel('192.0.2.2')})`, 'tapa 10/3: (system)'] }),
-      routes: route('192.0.2.1', 'eth9', gateway),
+      dpif: dpif({ 'br-int': [`t 1/2: (${tunnel(`${link}2`)})`, 'tapa 10/3: (system)'] }),
+      routes: route(`${link}1`, 'eth9', gateway),
       ids: { tapa: ENDS.a },
       flows: { 'br-int': overlay('a', 'b', send, receive) },
     },
     n2: {
-      dpif: dpif({ 'br-int': [`t 1/2: (${tunnel('192.0.2.1')})`, 'tapb 10/3: (system)'] }),
-      routes: route('192.0.2.2', 'eth9', gateway),
+      dpif: dpif({ 'br-int': [`t 1/2: (${tunnel(`${link}1`)})`, 'tapb 10/3: (system)'] }),
+      routes: route(`${link}2`, 'eth9', gateway),
       ids: { tapb: ENDS.b },
       flows: { 'br-int': overlay('b', 'a', send, receive) },
     },

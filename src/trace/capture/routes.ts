@@ -1,9 +1,16 @@
 /** Addresses, routes and neighbours of a node, as its switch and its kernel tell them. */
-import { formatIp, LongestPrefix, prefixOf, tryParseIp, type Ip } from '../../address/index.ts';
+import {
+  addressBits,
+  formatIp,
+  LongestPrefix,
+  prefixOf,
+  tryParseIp,
+  type Ip,
+} from '../../address/index.ts';
 
 /** An address that a device of the node has. */
 export interface Held {
-  /** IPv4, in canonical form. */
+  /** In canonical form. */
   readonly address: string;
   readonly device: string;
 }
@@ -24,13 +31,14 @@ export interface Routes {
 const ROUTE =
   /^(Cached|User): (\S+?)(?:\/(\d+))? (?:MARK \S+ )?dev (\S+)(?: GW (\S+))?(?: SRC (\S+))?/;
 
-/** The prefix length of one address. */
-const HOST = 32;
+const isLinkLocal = (text: string): boolean => /^fe[89ab]/i.test(text);
 
-const ipv4 = (text: string | undefined): Ip | null => {
-  const ip = text === undefined ? null : tryParseIp(text);
-  return ip?.version === 4 ? ip : null;
-};
+/** An address that others can send to: none of the link alone. */
+const addressOf = (text: string | undefined): Ip | null =>
+  text === undefined || isLinkLocal(text) ? null : tryParseIp(text);
+
+const byVersion = (a: string, b: string): number =>
+  Number(a.includes(':')) - Number(b.includes(':'));
 
 /** The routing table of `ovs/route/show`; the user's routes before the kernel's. */
 export function readRoutes(text: string): Routes {
@@ -42,21 +50,22 @@ export function readRoutes(text: string): Routes {
   });
   const ordered = lines.toSorted((a, b) => Number(b[1] === 'User') - Number(a[1] === 'User'));
   for (const [, , network, length, device, gateway, from] of ordered) {
-    const [source, target] = [ipv4(from), ipv4(network)];
-    const bits = Number(length ?? HOST);
-    if (source === null || target === null || bits > HOST) continue;
+    const [source, target] = [addressOf(from), addressOf(network)];
+    if (source === null || target === null) continue;
+    const bits = Number(length ?? addressBits(target.version));
+    if (bits > addressBits(target.version)) continue;
     if (device === undefined || device === 'lo') continue;
     const address = formatIp(source);
     if (!held.has(address)) held.set(address, { address, device });
     const prefix = prefixOf(target, bits);
-    const router = ipv4(gateway);
+    const router = gateway === undefined ? null : tryParseIp(gateway);
     if (table.get(prefix) !== undefined) continue;
     table.set(prefix, { device, source: address, gateway: router && formatIp(router) });
   }
   return {
-    held: [...held.values()],
+    held: [...held.values()].toSorted((a, b) => byVersion(a.address, b.address)),
     to: (destination) => {
-      const ip = ipv4(destination);
+      const ip = addressOf(destination);
       return ip === null ? undefined : table.lookup(ip)?.value;
     },
   };
@@ -69,16 +78,17 @@ export interface Device {
   readonly addresses: readonly string[];
 }
 
-/** `ip addr`: its devices with their IPv4 addresses; the loopback is left out. */
+/** `ip addr`: its devices with their addresses, IPv4 first; the loopback is left out. */
 export function readDevices(text: string): Device[] {
   return text.split(/\n(?=\d+: )/).flatMap((block) => {
     const name = /^\d+: ([^:@\s]+)/.exec(block)?.[1];
     if (name === undefined || name === 'lo') return [];
     const mac = /link\/ether (\S+)/.exec(block)?.[1] ?? '';
-    const addresses = [...block.matchAll(/\binet (\d+\.\d+\.\d+\.\d+)/g)].flatMap(
-      ([, address]) => address ?? [],
-    );
-    return [{ name, mac, addresses }];
+    const addresses = [...block.matchAll(/\binet6? ([\da-f.:]+)/g)].flatMap(([, text]) => {
+      const ip = addressOf(text);
+      return ip === null ? [] : [formatIp(ip)];
+    });
+    return [{ name, mac, addresses: addresses.toSorted(byVersion) }];
   });
 }
 

@@ -124,8 +124,8 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 interface Making {
   readonly state: State;
-  make(collection: string, attributes: Json): Promise<Made>;
-  name(name: string, id: string): void;
+  readonly make: (collection: string, attributes: Json) => Promise<Made>;
+  readonly name: (name: string, id: string) => void;
 }
 
 const TARGETS: Readonly<Record<State, readonly [action: string, target: string] | null>> = {

@@ -12,6 +12,7 @@ import { sound } from './alarms.ts';
 import { type CallerOf, localCaller } from './auth/caller.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { newRequestId, observeRequests, REQUEST_ID } from './observe/requests.ts';
+import { documentation } from './openapi/plugin.ts';
 import { EXTENSIONS } from './resources/extensions.ts';
 import { RESOURCES } from './resources/index.ts';
 import { badRequest, shorten } from './rest/check.ts';
@@ -84,6 +85,7 @@ export function createApp({
     Promise.resolve({ status: 'ok', revision: runtime.revision }),
   );
   void app.register(discovery(RESOURCES, EXTENSIONS));
+  void app.register(documentation(RESOURCES));
   void app.register(resourceRoutes(runtime, RESOURCES), { prefix: '/v2.0' });
   return app;
 }

@@ -100,7 +100,8 @@ export type RuleName = keyof typeof RULES;
 /** Several names: one of them is enough. */
 export type Rule = RuleName | readonly RuleName[];
 
-const namesOf = (rule: Rule): readonly RuleName[] => (typeof rule === 'string' ? [rule] : rule);
+export const namesOf = (rule: Rule): readonly RuleName[] =>
+  typeof rule === 'string' ? [rule] : rule;
 
 /** Whether `rule` lets `caller` do it to `target`; an administrator passes every rule. */
 export function allows(rule: Rule, caller: Caller, target: Target, topology: Topology): boolean {

@@ -14,7 +14,7 @@ export interface Body {
 type Purpose = 'post' | 'put';
 
 /** Objects that one request makes: they are one write, which a store must be able to take. */
-const BULK_LIMIT = 500;
+export const BULK_LIMIT = 500;
 
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

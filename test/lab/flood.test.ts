@@ -136,20 +136,27 @@ describeLab('a flood by one VM', () => {
     await Promise.all(pings.map((ping) => ping.more(10)));
     const before = { ...memory(), packets: await taken(), answers: await received() };
     const began = performance.now();
-    let over = false;
-    const flood = sendFrames(flooder.netns, frames, { rate: RATE, times }).finally(() => {
-      over = true;
-    });
-    await renew(near);
-    await discover(near);
-    // Else it would have been no feat.
-    expect(over).toBe(false);
-    await flood;
+    let [served, rounds] = [false, 0];
+    const flood = async (): Promise<void> => {
+      // On until all are served, else that would have been no feat.
+      for (; rounds === 0 || !served; rounds += 1) {
+        await sendFrames(flooder.netns, frames, { rate: RATE, times });
+      }
+    };
+    const serve = async (): Promise<void> => {
+      try {
+        await renew(near);
+        await discover(near);
+      } finally {
+        served = true;
+      }
+    };
+    await Promise.all([flood(), serve()]);
     const seconds = (performance.now() - began) / 1000;
     await Promise.all(pings.map((ping) => ping.more(10)));
     const after = { ...memory(), packets: await taken(), answers: await received() };
     const heard = await Promise.all(pings.map((ping) => ping.stop()));
-    const sent = (frames.length * times) / seconds;
+    const sent = (frames.length * times * rounds) / seconds;
     const got = (after.packets - before.packets) / seconds;
     const answers = after.answers - before.answers;
     const lost = heard.map((ping) => `${ping.lost} of ${ping.received + ping.lost}`).join(' and ');

@@ -249,7 +249,8 @@ function checkPlace(draft: Draft, network: Network, prefix: Prefix): void {
       throw invalid(
         'cidr',
         cidr,
-        `overlaps subnet ${id} (${other.cidr}) of the same VPC`,
+        // Clients look for these words, and try another prefix.
+        `overlaps with another subnet of the VPC, ${id} (${other.cidr})`,
         'give a prefix that no subnet of the VPC uses',
       );
     }

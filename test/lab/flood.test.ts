@@ -136,19 +136,20 @@ describeLab('a flood by one VM', () => {
     await Promise.all(pings.map((ping) => ping.more(10)));
     const before = { ...memory(), packets: await taken(), answers: await received() };
     const began = performance.now();
-    let [served, rounds] = [false, 0];
+    const course = { served: false, rounds: 0 };
     const flood = async (): Promise<void> => {
       // On until all are served, else that would have been no feat.
-      for (; rounds === 0 || !served; rounds += 1) {
+      do {
         await sendFrames(flooder.netns, frames, { rate: RATE, times });
-      }
+        course.rounds += 1;
+      } while (!course.served);
     };
     const serve = async (): Promise<void> => {
       try {
         await renew(near);
         await discover(near);
       } finally {
-        served = true;
+        course.served = true;
       }
     };
     await Promise.all([flood(), serve()]);
@@ -156,7 +157,7 @@ describeLab('a flood by one VM', () => {
     await Promise.all(pings.map((ping) => ping.more(10)));
     const after = { ...memory(), packets: await taken(), answers: await received() };
     const heard = await Promise.all(pings.map((ping) => ping.stop()));
-    const sent = (frames.length * times * rounds) / seconds;
+    const sent = (frames.length * times * course.rounds) / seconds;
     const got = (after.packets - before.packets) / seconds;
     const answers = after.answers - before.answers;
     const lost = heard.map((ping) => `${ping.lost} of ${ping.received + ping.lost}`).join(' and ');

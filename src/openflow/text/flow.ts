@@ -171,11 +171,11 @@ function parseFlowSpan(line: Span, options: PortOptions, known = new KnownAction
   const item = new ItemReader(head);
   while (item.next()) {
     const { name } = item;
-    if (item.start === 0) {
-      const { text, at } = item.whole;
-      if (text === 'add') continue;
-      if (otherCommands.has(text)) {
-        throw new TextError(at, `${text} changes flows that a switch has: it is no flow itself`);
+    if (item.start === 0 && item.form === 'word') {
+      if (name === 'add') continue;
+      if (otherCommands.has(name)) {
+        const message = `${name} changes flows that a switch has: it is no flow itself`;
+        throw new TextError(item.key.at, message);
       }
     }
     const setting = settings.get(name);
@@ -264,8 +264,9 @@ export interface ParsedFlows {
 export function parseFlows(text: string, options: PortOptions = {}): ParsedFlows {
   const unresolved = options.unresolved ?? new Map<number, string>();
   const known = new KnownActions();
+  const gathering = { ...options, unresolved };
   const { values, errors, skipped } = readLines(text, {
-    read: (line) => parseFlowSpan(line, { ...options, unresolved }, known),
+    read: (line) => parseFlowSpan(line, gathering, known),
     begins: beginsFlow,
     ignores: (line) => ofSwitch.test(line),
     belongs: belongsToFlow,

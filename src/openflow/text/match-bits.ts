@@ -5,7 +5,7 @@
 import { ETH_TYPE, IP_PROTO, VLAN_PRESENT } from '../build.ts';
 import { field, tunnelOption, type Field, type FlowKey } from '../fields.ts';
 import { PORT, type Term } from '../flow.ts';
-import { addTerm, newKey, readField, readNumber, writeField } from '../key.ts';
+import { addTerm, newKey, readField, writeField } from '../key.ts';
 import { cutToOption, optionFor, optionIndex } from '../tunnel-options.ts';
 import { LABEL_WORD } from './match-terms.ts';
 import { matchedField, parseSubfield } from './names.ts';
@@ -18,6 +18,8 @@ import { checkValue, parseRaw, portOf10, type RawValue } from './values.ts';
 const RARP = 0x8035;
 const ones = (count: number) => (1n << BigInt(count)) - 1n;
 const packetType = field('packet_type');
+/** The word that it fills. */
+const PACKET_TYPE = packetType.at >>> 5;
 const ethType = field('eth_type');
 const ipProto = field('ip_proto');
 const vlanTci = field('vlan_tci');
@@ -297,7 +299,9 @@ function set(bits: Bits, target: Field, given: RawValue, item: Item, options: Po
 
 /** A field of a header implies Ethernet packets, where the match does not say what they are. */
 function beEthernet(bits: Bits): void {
-  if (readNumber(bits.mask, packetType) === 0) put(bits, packetType, 0n, packetType.exact);
+  if (bits.mask[PACKET_TYPE] !== 0) return;
+  bits.mask[PACKET_TYPE] = 0xffff_ffff;
+  bits.value[PACKET_TYPE] = 0;
 }
 
 /** A port of 32 bits that is none stands for no port. */

@@ -2,10 +2,11 @@
  * The canonical form of a match: its fields in the order of a dump, as a message of OpenFlow 1.3
  * carries them, taken out of the bits of a flow key.
  */
+import { IP_PROTO } from '../build.ts';
 import { field, LONG_KEY_WORDS, type Field } from '../fields.ts';
 import type { Term } from '../flow.ts';
 import { readField, readNumber, type CompiledMatch } from '../key.ts';
-import { checkPrerequisite, type Layers } from './prerequisites.ts';
+import { checkPrerequisite, isOfProtocol, type Layers } from './prerequisites.ts';
 import type { Masked } from './values.ts';
 
 const vlanTci = field('vlan_tci');
@@ -21,14 +22,14 @@ export interface Entry {
 
 const always: Condition = () => true;
 const met =
-  (...any: readonly Field['needs'][]): Condition =>
+  (needs: Field['needs']): Condition =>
   (layers) =>
-    any.some((prerequisite) => checkPrerequisite(prerequisite, layers));
+    checkPrerequisite(needs, layers);
 /** What lies behind the IP header is carried by the protocol alone, of fragments too. */
 const ofProtocol =
   (protocol: 'tcp' | 'udp' | 'sctp'): Condition =>
   (layers) =>
-    checkPrerequisite(protocol, { ...layers, laterFragment: false });
+    isOfProtocol(IP_PROTO[protocol], layers);
 
 const entries = (names: string, carried: Condition = always): Entry[] =>
   names.split(' ').map((name) => ({ field: field(name), carried }));
@@ -150,6 +151,7 @@ for (const [index, { place }] of canonical.entries()) {
   }
 }
 const touched = new Int32Array(SET_WORDS);
+const found: Term[] = [];
 
 /** What a match says of an entry's field, when it says anything. */
 function maskedOf({ value, mask }: CompiledMatch, { field: target, place }: PlacedEntry) {
@@ -187,7 +189,7 @@ export function termsOf(bits: CompiledMatch, layers: Layers): Term[] {
       touched[set] = (touched[set] ?? 0) | (entriesAt[word * SET_WORDS + set] ?? 0);
     }
   }
-  const terms: Term[] = [];
+  let count = 0;
   for (let set = 0; set < SET_WORDS; set += 1) {
     for (let left = touched[set] ?? 0; left !== 0;) {
       const bit = Math.clz32(left);
@@ -197,8 +199,10 @@ export function termsOf(bits: CompiledMatch, layers: Layers): Term[] {
       const term = termAt(bits, entry);
       if (term === null) continue;
       if (entry.ofTuple && readNumber(bits.value, tupleProtocol) === 0) continue;
-      terms.push(term);
+      found[count] = term;
+      count += 1;
     }
   }
-  return terms;
+  // As long as it is, and no longer: an array that grows has room to spare.
+  return found.slice(0, count);
 }

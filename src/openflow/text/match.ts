@@ -39,7 +39,7 @@ export function matchOf(bits: Bits, layers: Layers, at: number): Match {
   for (const { field: target } of terms) {
     const wrong = bits.wrong.get(target);
     if (wrong !== undefined) throw wrong;
-    if (checkPrerequisite(target.needs, layers)) continue;
+    if (target.needs === 'none' || checkPrerequisite(target.needs, layers)) continue;
     throw new TextError(
       placeOf(target, bits) ?? at,
       `${target.matchName} exists with ${REQUIREMENTS[target.needs]} only`,
@@ -51,8 +51,7 @@ export function matchOf(bits: Bits, layers: Layers, at: number): Match {
     const options = [...bits.options.values()];
     terms.push(...(bits.mapped ? options : placeOptions(options)));
   }
-  // As long as it is, and no longer: an array that has grown has room to spare.
-  return terms.slice();
+  return terms;
 }
 
 /** Where a match speaks of a field, or of one that overlaps it. */

@@ -83,8 +83,11 @@ const isIcmp6 = ({ ethType, ipProto }: Layers) =>
   ethType === ETH_TYPE.ipv6 && ipProto === IP_PROTO.icmp6;
 const isNeighbour = (layers: Layers, ...types: readonly number[]) =>
   isIcmp6(layers) && types.includes(layers.icmpType ?? 0) && (layers.icmpCode ?? 0) === 0;
+/** Whether packets are of a protocol over IP, later fragments without its header too. */
+export const isOfProtocol = (protocol: number, layers: Layers): boolean =>
+  isIp(layers) && layers.ipProto === protocol;
 const hasTransport = (protocol: number) => (layers: Layers) =>
-  isIp(layers) && layers.ipProto === protocol && !layers.laterFragment;
+  isOfProtocol(protocol, layers) && !layers.laterFragment;
 
 const conditions: Readonly<Record<Prerequisite, (layers: Layers) => boolean>> = {
   none: () => true,

@@ -35,8 +35,8 @@ export interface Client {
   readonly mac: bigint;
   /** Whether it must send as itself. */
   readonly secured: boolean;
-  /** Uuid of the network that its VPC is named after. */
-  readonly vpc: string;
+  /** Uuid of the VPC that its network was made in: a server that it knows stays the same for good. */
+  readonly birthVpc: string;
   /** Bytes. */
   readonly mtu: number;
   /** In the port's order. */
@@ -93,7 +93,7 @@ export function clientOf(portId: string, topology: TopologyReader): Client | nul
   return {
     mac: parseMac(port.mac_address),
     secured: port.port_security_enabled,
-    vpc: network.vpc.id,
+    birthVpc: network.birth_vpc,
     mtu: network.mtu,
     addresses: fixedAddresses(port, topology),
     name: port.dns_name,

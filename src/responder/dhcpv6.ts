@@ -65,8 +65,8 @@ interface Request {
   readonly serverId: Uint8Array;
 }
 
-const serverIdOf = ({ vpc }: Client): Uint8Array =>
-  assemble((writer) => writer.u16(DUID_UUID).uint(uuidToBigint(vpc), 128));
+const serverIdOf = ({ birthVpc }: Client): Uint8Array =>
+  assemble((writer) => writer.u16(DUID_UUID).uint(uuidToBigint(birthVpc), 128));
 
 const find = ({ options }: Dhcpv6, code: number): Uint8Array | undefined =>
   options.find((option) => option.code === code)?.data;

@@ -128,4 +128,21 @@ describe('subnets', () => {
     world.delete('subnet', subnet.id);
     expect(world.entries.get(world.paths('/prefixes')[0] ?? '')?.value).toBe('[]');
   });
+
+  test('what hosts make themselves goes with its prefix', () => {
+    const { world, network } = recordVpc();
+    const made = { ipv6_ra_mode: 'slaac', ipv6_address_mode: 'slaac' } as const;
+    const subnet = world.create('subnet', {
+      network_id: network.id,
+      cidr: 'fd00:2::/64',
+      ...made,
+    });
+    const port = world.create('port', { network_id: network.id });
+    expect(port.fixed_ips.map((fixed) => fixed.subnet_id)).toContain(subnet.id);
+    world.delete('subnet', subnet.id);
+    const left = world.get('port', port.id);
+    expect(left.fixed_ips).toEqual(port.fixed_ips.filter((fixed) => fixed.subnet_id !== subnet.id));
+    expect(left.revision_number).toBe(port.revision_number + 1);
+    expect(world.paths('/allocations/').filter((path) => path.includes(subnet.id))).toEqual([]);
+  });
 });

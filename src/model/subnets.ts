@@ -12,9 +12,9 @@ import {
 import { subnetOf } from './claims.ts';
 import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
 import type { SubnetInput, SubnetPatch } from './inputs.ts';
-import type { AllocationPool, HostRoute, Ipv6Mode, Network, Subnet } from './objects.ts';
+import type { AllocationPool, HostRoute, Ipv6Mode, Network, Port, Subnet } from './objects.ts';
 import { sourceOf } from './subnet-source.ts';
-import type { Topology } from './topology.ts';
+import { INTERFACE_OWNER, type Topology } from './topology.ts';
 import { addressOf, existing, inUse, invalid, newStandard, refusal, revised } from './values.ts';
 import { vpcsOf } from './vpc.ts';
 
@@ -353,16 +353,26 @@ export function updateSubnet(
   return draft.plan(after);
 }
 
+/** A router's interface is asked for in a subnet; other ports are just given what hosts make anyway. */
+const makesItsAddress = ({ device_owner }: Port): boolean => device_owner !== INTERFACE_OWNER;
+
+/** @throws {Failure} SubnetInUse by what has an address in it, but for those that hosts make themselves. */
 export function deleteSubnet(topology: Topology, id: string, context: PlanContext): Plan<Subnet> {
   const draft = new Draft(topology, context);
   const subnet = existing(topology, 'subnet', id);
   const network = existing(topology, 'network', subnet.network_id, 'network_id');
-  const ports = [...topology.find('port.by_subnet', id)].map((port) => `port ${port}`);
+  const ports = [...topology.find('port.by_subnet', id)].flatMap(
+    (port) => topology.get('port', port) ?? [],
+  );
+  const released = isAutoSubnet(subnet) ? ports.filter(makesItsAddress) : [];
   const floating = [...topology.find('floatingip.by_network', network.id)].filter((fip) => {
     const address = topology.get('floatingip', fip)?.floating_ip_address;
     return address !== undefined && subnetOf(network.id, address, topology)?.id === id;
   });
-  const users = [...ports, ...floating.map((fip) => `floating ip ${fip}`)];
+  const users = [
+    ...ports.filter((port) => !released.includes(port)).map((port) => `port ${port.id}`),
+    ...floating.map((fip) => `floating ip ${fip}`),
+  ];
   if (users.length > 0) {
     throw inUse(
       'SubnetInUse',
@@ -371,6 +381,10 @@ export function deleteSubnet(topology: Topology, id: string, context: PlanContex
       someOf(users),
       'delete what has an address in it first',
     );
+  }
+  for (const port of released) {
+    const fixed_ips = port.fixed_ips.filter((fixed) => fixed.subnet_id !== id);
+    draft.update('port', port, revised(port, { fixed_ips }, context));
   }
   draft.delete('subnet', subnet);
   draft.prefix(network, subnet.cidr, 'remove');

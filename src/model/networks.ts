@@ -2,7 +2,7 @@ import { formatPrefix } from '../address/index.ts';
 import { domainName } from './dns-names.ts';
 import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
 import type { NetworkInput, NetworkPatch } from './inputs.ts';
-import type { Network } from './objects.ts';
+import type { FloatingIp, Network } from './objects.ts';
 import { grant, shareWithAll, withdrawExternal } from './rbac-policies.ts';
 import type { Topology } from './topology.ts';
 import { vniPath } from './tree.ts';
@@ -173,21 +173,34 @@ export function updateNetwork(
   return draft.plan(seen);
 }
 
-/** What keeps a network from being deleted; its subnets do not, they go with it. */
-function* usersOf(topology: Topology, network: Network): Iterable<string> {
+/** The floating ips of a network that stand for no port: they go with it, as its subnets do. */
+const idleOf = (topology: Topology, network: Network): FloatingIp[] =>
+  [...topology.find('floatingip.by_network', network.id)]
+    .flatMap((id) => topology.get('floatingip', id) ?? [])
+    .filter((floating) => floating.port_id === null);
+
+/** What keeps a network from being deleted. */
+function* usersOf(
+  topology: Topology,
+  network: Network,
+  idle: readonly FloatingIp[],
+): Iterable<string> {
   const ports = topology.find('port.by_network', network.id);
   if (ports.size > 0) yield `port ${someOf(ports)}`;
   for (const id of topology.find('router.by_network', network.id)) yield `router ${id}`;
-  yield* externalUsers(topology, network);
+  const going = new Set(idle.map(({ id }) => `floating ip ${id}`));
+  for (const user of externalUsers(topology, network)) if (!going.has(user)) yield user;
 }
 
 export function deleteNetwork(topology: Topology, id: string, context: PlanContext): Plan<Network> {
   const draft = new Draft(topology, context);
   const network = existing(topology, 'network', id);
-  const users = [...usersOf(topology, network)];
+  const idle = idleOf(topology, network);
+  const users = [...usersOf(topology, network, idle)];
   if (users.length > 0) {
     throw inUse('NetworkInUse', 'network', id, someOf(users), 'delete what uses it first');
   }
+  for (const floating of idle) draft.delete('floatingip', floating);
   for (const subnet of inOrder(draft, 'subnet', topology.find('subnet.by_network', id))) {
     draft.delete('subnet', subnet);
     draft.prefix(network, subnet.cidr, 'remove');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { codeOf } from '../../test/support/model-world.ts';
+import { codeOf, World } from '../../test/support/model-world.ts';
 import { recordVpc, withExternal } from '../../test/support/vpcs.ts';
 import type { PLANNERS } from './plan.ts';
 
@@ -112,6 +112,16 @@ describe('routers and floating ips', () => {
     world.delete('floatingip', floating.id);
     world.delete('floatingip', second.id);
     world.update('router', router.id, { external_gateway_info: null });
+  });
+
+  test('goes with its network while it stands for no port', () => {
+    const world = new World();
+    const external = world.create('network', { 'router:external': true });
+    world.create('subnet', { network_id: external.id, cidr: '2.1.0.0/24' });
+    world.create('floatingip', { floating_network_id: external.id });
+    world.delete('network', external.id);
+    expect(world.topology.count('floatingip')).toBe(0);
+    expect(world.paths('floatingips')).toEqual([]);
   });
 
   test('moves to another port, and back to none', () => {

@@ -80,21 +80,26 @@ export function writeMatch(w: Writer, match: Match): void {
 const between = ({ at, bits }: Field, mask: bigint, from: number, to: number): bigint =>
   (mask >> BigInt(at + bits - to)) & ((1n << BigInt(to - from)) - 1n);
 
-/** Whether a match that has `other` says something of the bits of `field` already. */
-function repeats(field: Field, other: Term): boolean {
-  if (other.field === field) return true;
-  if (field.present !== undefined) return other.field.present === field.present;
-  const from = Math.max(field.at, other.field.at);
-  const to = Math.min(field.at + field.bits, other.field.at + other.field.bits);
-  if (from >= to || other.field.present !== undefined) return false;
-  return (
-    (between(field, field.exact, from, to) & between(other.field, other.mask, from, to)) !== 0n
-  );
+/** The term of a match that says something of the bits of `field` already. */
+function saying(terms: readonly Term[], field: Field): Term | undefined {
+  const { at, bits, present } = field;
+  if (present !== undefined) return terms.find((other) => other.field.present === present);
+  const end = at + bits;
+  for (const other of terms) {
+    const from = Math.max(at, other.field.at);
+    const to = Math.min(end, other.field.at + other.field.bits);
+    if (from >= to) continue;
+    if (other.field === field) return other;
+    if (isOption(other)) continue;
+    const own = between(field, field.exact, from, to);
+    if ((own & between(other.field, other.mask, from, to)) !== 0n) return other;
+  }
+  return undefined;
 }
 
 function add(terms: Term[], term: Term): void {
   const { field, mask } = term;
-  const twice = terms.find((other) => repeats(field, other));
+  const twice = saying(terms, field);
   if (twice !== undefined) {
     const also = twice.field === field ? '' : `, by ${twice.field.name} too`;
     throw malformed(`${field.name} is matched twice${also}`);

@@ -3,24 +3,18 @@
  * writes made to the bare store in the same run, and the server's memory with 10,000 ports.
  * `node .bench/bench/api.js` prints the figures as JSON.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { pino } from 'pino';
-import { startServer } from '../src/api/server.ts';
-import type { TreeOp } from '../src/base/tree.ts';
-import { openLmdbStore, type StoreCommit } from '../src/store/index.ts';
+import { openLmdbStore } from '../src/store/index.ts';
+import { ApiServer, cpuMs } from './api-server.ts';
 import { median } from './measure.ts';
 
 const CLIENTS = 8;
 const PORTS = 10_000;
 /** Ports that the one and then the other makes. */
 const SLICE = 1_000;
-const MIB = 2 ** 20;
 
 interface Memory {
   readonly rssMiB: number;
@@ -45,26 +39,6 @@ export interface ApiFigures {
 }
 
 const self = fileURLToPath(import.meta.url);
-const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
-
-function post(url: string, body: unknown): Promise<Record<string, { id: string }>> {
-  const text = JSON.stringify(body);
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { method: 'POST', agent, headers }, (response) => {
-      let answer = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => (answer += chunk));
-      response.on('end', () => {
-        if (response.statusCode === 201) resolve(JSON.parse(answer) as never);
-        else reject(new Error(`${response.statusCode} ${answer}`));
-      });
-    });
-    sent.on('error', reject);
-    sent.end(text);
-  });
-}
-
 /**
  * Runs `work` for 0 … `count - 1`, `CLIENTS` at a time.
  * @returns seconds.
@@ -80,55 +54,6 @@ async function together(count: number, work: (n: number) => Promise<unknown>): P
 }
 
 const now = (): number => performance.now();
-
-const cpuMs = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
-
-/** What the server of the measurement has done since its last report. */
-interface Report extends Memory {
-  readonly cpuMs: number;
-  /** To do again. */
-  readonly writes: readonly TreeOp[][];
-}
-
-/** That server, a process of its own: `api.js serve DIR`. */
-async function serve(dir: string): Promise<void> {
-  const store = await openLmdbStore(dir);
-  const commits: StoreCommit[] = [];
-  store.watch(store.revision, (commit) => commits.push(commit));
-  const server = await startServer({
-    listen: '127.0.0.1:0',
-    store,
-    auth: 'none',
-    defaultSecurityGroup: false,
-    log: pino({ level: 'silent' }),
-  });
-  let since = cpuMs();
-  process.on('message', () => {
-    const spent = cpuMs() - since;
-    const writes = commits.splice(0).map(writesOf);
-    globalThis.gc?.();
-    const { rss, heapUsed } = process.memoryUsage();
-    const report: Report = {
-      rssMiB: rss / MIB,
-      heapMiB: heapUsed / MIB,
-      cpuMs: spent,
-      writes,
-    };
-    process.send?.(report);
-    since = cpuMs();
-  });
-  process.on('disconnect', () => process.exit());
-  process.send?.(server.url);
-}
-
-const writesOf = ({ changes }: StoreCommit): TreeOp[] =>
-  changes.map(({ path, value, version }) => {
-    if (value === null) return { op: 'delete', path };
-    return version === 0 ? { op: 'create', path, value } : { op: 'set', path, value };
-  });
 
 /** One of the two that are compared, over the same slice of ports. */
 interface Slice {
@@ -147,21 +72,14 @@ interface Slices {
 
 /** Slice after slice, over REST and then on the bare store: both meet the same disturbances. */
 async function measure(dir: string): Promise<Slices> {
-  const child = fork(self, ['serve', join(dir, 'rest')], { execArgv: ['--expose-gc'] });
-  const ask = async <T>(): Promise<T> => ((await once(child, 'message')) as [T])[0];
-  const report = (): Promise<Report> => {
-    child.send('report');
-    return ask<Report>();
-  };
-  const url = `${await ask<string>()}/v2.0`;
-  const network = await post(`${url}/networks`, { network: { name: 'net', cidr: '10.0.0.0/8' } });
-  const network_id = network['network']?.id;
-  await post(`${url}/subnets`, { subnet: { network_id, cidr: '10.0.0.0/16' } });
-  const group = await post(`${url}/security-groups`, { security_group: { name: 'sg' } });
-  const security_groups = [group['security_group']?.id];
+  const server = await ApiServer.start(join(dir, 'rest'), CLIENTS);
+  const network_id = await server.make('networks', 'network', { name: 'net', cidr: '10.0.0.0/8' });
+  await server.make('subnets', 'subnet', { network_id, cidr: '10.0.0.0/16', ip_version: 4 });
+  const group = await server.make('security-groups', 'security_group', { name: 'sg' });
+  const security_groups = [group];
 
   const store = await openLmdbStore(join(dir, 'bare'));
-  const emptyServer = await report();
+  const emptyServer = await server.report();
   for (const ops of emptyServer.writes) await store.multi(ops);
   const durations: number[] = [];
   const rest: Slice[] = [];
@@ -170,10 +88,10 @@ async function measure(dir: string): Promise<Slices> {
   for (let first = 0; first < PORTS; first += SLICE) {
     const seconds = await together(SLICE, async (n) => {
       const from = now();
-      await post(`${url}/ports`, { port: { name: `p${first + n}`, network_id, security_groups } });
+      await server.make('ports', 'port', { name: `p${first + n}`, network_id, security_groups });
       durations.push(now() - from);
     });
-    last = await report();
+    last = await server.report();
     const { writes } = last;
     rest.push({ seconds, cpuMs: last.cpuMs });
     const spent = cpuMs();
@@ -183,8 +101,7 @@ async function measure(dir: string): Promise<Slices> {
     });
   }
   await store.close();
-  child.disconnect();
-  await once(child, 'exit');
+  await server.stop();
   return { rest, bare, durations, emptyServer, serverWithPorts: last };
 }
 
@@ -221,13 +138,10 @@ export async function benchApi(): Promise<ApiFigures> {
       serverWithPorts: rounded(slices.serverWithPorts),
     };
   } finally {
-    agent.destroy();
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
 if (process.argv[1] === self) {
-  const [, , mode, dir] = process.argv;
-  if (mode === 'serve' && dir !== undefined) await serve(dir);
-  else console.log(JSON.stringify(await benchApi(), null, 2));
+  console.log(JSON.stringify(await benchApi(), null, 2));
 }

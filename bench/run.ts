@@ -7,6 +7,7 @@ import { benchControl, sayControl } from './control.ts';
 import { sayDatapath } from './datapath-report.ts';
 import { benchDatapath } from './datapath.ts';
 import { benchOffline, type OfflineFigures, type OfflineSpeeds } from './offline.ts';
+import { benchRequests, sayRequests } from './requests.ts';
 import { benchTrace, type TraceFigures } from './trace.ts';
 import { benchWire, type WireFigures } from './wire.ts';
 
@@ -118,6 +119,9 @@ say();
 const api = await benchApi();
 sayApi(api);
 say();
+const requests = await benchRequests();
+sayRequests(requests, say);
+say();
 const control = await benchControl();
 sayControl(control, say);
 say();
@@ -125,7 +129,7 @@ const datapath = await benchDatapath();
 sayDatapath(datapath, say);
 
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
-const figures = { machine, compile, trace, offline, wire, api, control, datapath };
+const figures = { machine, compile, trace, offline, wire, api, requests, control, datapath };
 writeFileSync(RESULTS, `${JSON.stringify(figures, null, 2)}\n`);
 say();
 say(`written to ${RESULTS}`);

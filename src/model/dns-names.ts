@@ -64,7 +64,7 @@ export function portName(text: string, domain: string): string {
 /** What the host with this address of the port is called, without its domain. */
 export function hostName(dns_name: string, domain: string, address: string): string {
   // As Neutron names them, so that images find the name they expect.
-  if (dns_name === '') return `host-${address.replace(/[.:]/g, '-')}`;
+  if (dns_name === '') return `host-${address.replaceAll('.', '-').replaceAll(':', '-')}`;
   const tail = `.${domain}.`;
   return dns_name.endsWith(tail) ? dns_name.slice(0, -tail.length) : dns_name;
 }

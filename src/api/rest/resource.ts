@@ -202,25 +202,40 @@ export function present(
   fields: ReadonlySet<string> = new Set(),
 ): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
-  for (const name of shownTo(of, caller)) {
-    if (fields.size === 0 || fields.has(name)) {
-      shown[name] = valueOf(of, name, object, topology, caller);
-    }
+  for (const { name, from, show } of shownTo(of, caller)) {
+    if (fields.size > 0 && !fields.has(name)) continue;
+    shown[name] =
+      show === undefined
+        ? (object as Record<string, unknown>)[from]
+        : show(object as never, topology, caller);
   }
   return shown;
 }
 
-const shownNames = new WeakMap<AnyResource, { readonly all: string[]; readonly some: string[] }>();
+/** An attribute of a GET: a list has thousands, so nothing is looked up twice. */
+interface Column {
+  readonly name: string;
+  /** The stored attribute. */
+  readonly from: string;
+  readonly show: Attribute<never>['show'];
+}
 
-/** The names of the attributes that `caller` is shown. */
-function shownTo(of: AnyResource, caller: Caller): readonly string[] {
-  let names = shownNames.get(of);
-  if (names === undefined) {
-    const all = Object.keys(of.attributes).filter((name) => !of.attributes[name]?.hidden);
-    const some = all.filter((name) => of.access.hidden?.includes(name) !== true);
-    shownNames.set(of, (names = { all, some }));
+const columns = new WeakMap<
+  AnyResource,
+  { readonly all: readonly Column[]; readonly some: readonly Column[] }
+>();
+
+/** The attributes that `caller` is shown. */
+function shownTo(of: AnyResource, caller: Caller): readonly Column[] {
+  let known = columns.get(of);
+  if (known === undefined) {
+    const all = Object.entries(of.attributes)
+      .filter(([, { hidden }]) => !hidden)
+      .map(([name, { alias, show }]) => ({ name, from: alias ?? name, show }));
+    const some = all.filter(({ name }) => of.access.hidden?.includes(name) !== true);
+    columns.set(of, (known = { all, some }));
   }
-  return caller.admin ? names.all : names.some;
+  return caller.admin ? known.all : known.some;
 }
 
 /** Whether `caller` is shown that attribute of any object. */

@@ -50,6 +50,7 @@ const network: Change = {
     admin_state_up: true,
     mtu: 1450,
     'router:external': false,
+    is_default: false,
     port_security_enabled: true,
     dns_domain: '',
     cidr: null,

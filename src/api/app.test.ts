@@ -55,6 +55,7 @@ describe('what is shown', () => {
       mtu: 1450,
       subnets: [subnet.id],
       'router:external': false,
+      is_default: false,
       port_security_enabled: true,
       dns_domain: '',
       'provider:network_type': 'vxlan',

@@ -110,6 +110,7 @@ const CLAIMS: { readonly [K in Kind]: ClaimsOf<K> } = {
     ...(network.vni === null
       ? []
       : [claim(vniPath(network.vni), network.id), claim(prefixesPath(network.id), [])]),
+    ...(network.is_default ? [claim(`${ROOT}/default_network`, network.id)] : []),
     ...(network['router:external'] ? [claim(externalPath(path), network.id)] : []),
     ...(network.router_id
       ? [

@@ -36,6 +36,8 @@ export interface NetworkInput extends NamedInput {
   /** Bytes, 68 … 65535; absent or 0: what the underlay leaves. */
   readonly mtu?: number;
   readonly 'router:external'?: boolean;
+  /** For an external network only, and for one. */
+  readonly is_default?: boolean;
   readonly port_security_enabled?: boolean;
   /** Fully qualified, or empty. */
   readonly dns_domain?: string;
@@ -50,6 +52,8 @@ export interface NetworkPatch extends NamedPatch {
   readonly shared?: boolean;
   readonly mtu?: number;
   readonly 'router:external'?: boolean;
+  /** For an external network only, and for one. */
+  readonly is_default?: boolean;
   readonly port_security_enabled?: boolean;
   readonly dns_domain?: string;
 }

@@ -109,4 +109,18 @@ describe('networks', () => {
     const renamed = world.update('network', network.id, { name: 'other' });
     expect(renamed.revision_number).toBe(network.revision_number + 1);
   });
+
+  test('one external network is the default', () => {
+    const world = new World();
+    const one = world.create('network', { 'router:external': true, is_default: true });
+    const two = world.create('network', { 'router:external': true });
+    expect(codeOf(() => world.update('network', two.id, { is_default: true }))).toBe(
+      'DefaultExternalNetworkExists',
+    );
+    expect(codeOf(() => world.create('network', { is_default: true }))).toBe('InvalidInput');
+    const [policy] = [...world.topology.find('rbac.by_object', one.id)];
+    expect(codeOf(() => world.delete('rbac_policy', policy ?? ''))).toBe('RbacPolicyInUse');
+    expect(world.update('network', one.id, { 'router:external': false }).is_default).toBe(false);
+    expect(world.update('network', two.id, { is_default: true }).is_default).toBe(true);
+  });
 });

@@ -74,6 +74,26 @@ function firstLayerOf(draft: Draft, routerId: string): Network {
   return network;
 }
 
+/** @throws {Failure} when a network cannot be the default one, of which there is at most one. */
+function defaultness(topology: Topology, id: string, external: boolean, wanted: boolean): boolean {
+  if (!wanted) return false;
+  if (!external) {
+    throw invalid('is_default', true, 'is for external networks', 'set router:external too');
+  }
+  for (const other of topology.find('network.default', '')) {
+    if (other === id) continue;
+    throw refusal(
+      'conflict',
+      'DefaultExternalNetworkExists',
+      'is_default',
+      true,
+      `is what network ${other} is already`,
+      'take it from that one first',
+    );
+  }
+  return true;
+}
+
 /**
  * With `cidr` a first-layer network, which is a VPC; with `router_id` a second-layer network in
  * that router's VPC; with neither a VPC of its own.
@@ -101,6 +121,7 @@ export function createNetwork(
     admin_state_up: input.admin_state_up ?? true,
     mtu: mtuOf(input.mtu, context),
     'router:external': external,
+    is_default: defaultness(topology, standard.id, external, input.is_default ?? false),
     port_security_enabled: input.port_security_enabled ?? true,
     dns_domain: domainName(input.dns_domain ?? ''),
     cidr: input.cidr ? formatPrefix(networkPrefix(input.cidr)) : null,
@@ -155,10 +176,13 @@ export function updateNetwork(
     );
   }
   const { shared, ...attributes } = patch;
+  const stays = external ?? before['router:external'];
+  const wanted = patch.is_default ?? (stays && before.is_default);
   const after = revised(
     before,
     {
       ...attributes,
+      is_default: defaultness(topology, id, stays, wanted),
       mtu: patch.mtu === undefined ? undefined : mtuOf(patch.mtu, context),
       dns_domain: patch.dns_domain === undefined ? undefined : domainName(patch.dns_domain),
     },

@@ -32,6 +32,8 @@ export interface Network extends Named {
   readonly admin_state_up: boolean;
   readonly mtu: number;
   readonly 'router:external': boolean;
+  /** The one external network that routers get without being told of any. */
+  readonly is_default: boolean;
   readonly port_security_enabled: boolean;
   /** Of its ports' names, with a dot at the end; empty: the default. */
   readonly dns_domain: string;

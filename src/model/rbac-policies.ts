@@ -68,13 +68,30 @@ function otherTargets(topology: Topology, policy: RbacPolicy): Set<string> {
   return targets;
 }
 
+/** @throws {Failure} RbacPolicyInUse: the default external network is for everybody. */
+function checkNoDefault(topology: Topology, network: string): void {
+  if (topology.get('network', network)?.is_default !== true) return;
+  throw refusal(
+    'in_use',
+    'RbacPolicyInUse',
+    'target_tenant',
+    EVERYBODY,
+    `cannot lose access to network ${network}: it is the default external network`,
+    'set its is_default to false first',
+  );
+}
+
 /** @throws {Failure} RbacPolicyInUse when somebody uses the object who then may no longer. */
 function checkWithdrawal(topology: Topology, policy: RbacPolicy, replacement?: string): void {
   const { object_type, object_id, action, target_tenant } = policy;
   const owner = existing(topology, object_type, object_id).project_id;
   const remaining = otherTargets(topology, policy);
   if (replacement !== undefined) remaining.add(replacement);
-  if (target_tenant === owner || remaining.has(EVERYBODY)) return;
+  if (remaining.has(EVERYBODY)) return;
+  if (action === 'access_as_external' && target_tenant === EVERYBODY) {
+    checkNoDefault(topology, object_id);
+  }
+  if (target_tenant === owner) return;
   for (const project of USERS[object_type][action]?.(topology, object_id) ?? []) {
     const loses = target_tenant === EVERYBODY || target_tenant === project;
     if (!loses || project === owner || remaining.has(project)) continue;
@@ -153,6 +170,7 @@ function touch(draft: Draft, { object_type, object_id }: RbacPolicy, external?: 
 const opened = <T extends object>(network: T, external: boolean): T => ({
   ...network,
   'router:external': external,
+  ...(external ? {} : { is_default: false }),
 });
 
 /** The object that a policy is to be for, which its owner and administrators share with others. */

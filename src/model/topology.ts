@@ -75,6 +75,8 @@ const INDEXES = {
   'network.by_vni': index('network', (network) => [
     ...new Set([network.vni, ...vpcsOf(network).map((vpc) => vpc.vni)].map(String)),
   ]),
+  /** The default external network, under ''. */
+  'network.default': index('network', (network) => (network.is_default ? [''] : [])),
   'network.by_router': index('network', (network) =>
     network.router_id ? [network.router_id] : [],
   ),

@@ -27,6 +27,7 @@
  *     nova_events/…/<event>                     to be told to Nova
  *     nova_sender                               the server that tells it
  *     grants/…/<object>:<action>:<target>       one policy a right
+ *     default_network                           one default external network
  *     default_groups/…/<project>                one default group a project
  *     <VPC>/prefixes                            the prefixes in the VPC; written with each subnet,
  *                                               so that two subnets cannot be added unseen

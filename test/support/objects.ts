@@ -34,6 +34,7 @@ export function network(of: Some<Network> & Pick<Network, 'vpc'>): Network {
     admin_state_up: true,
     mtu: 1450,
     'router:external': false,
+    is_default: false,
     port_security_enabled: true,
     dns_domain: '',
     cidr: null,

@@ -36,6 +36,7 @@ const ACCESS: Access = {
   give: {
     shared: { rule: 'admin', unset: false },
     'router:external': { rule: 'admin', unset: false },
+    is_default: { rule: 'admin', unset: false },
   },
   hidden: PROVIDER,
 };
@@ -56,6 +57,7 @@ export const networks = resource({
       ...topology.find('subnet.by_network', network.id),
     ]),
     'router:external': settable(bool()),
+    is_default: settable(bool()),
     port_security_enabled: settable(bool()),
     dns_domain: settable(text()),
     'provider:network_type': constant(choice('vxlan'), 'vxlan'),

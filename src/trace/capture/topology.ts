@@ -88,6 +88,7 @@ const network: Network = {
   admin_state_up: true,
   mtu: 65_535,
   'router:external': false,
+  is_default: false,
   port_security_enabled: false,
   dns_domain: '',
   cidr: null,

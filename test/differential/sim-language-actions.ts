@@ -43,6 +43,13 @@ const writableOf = (kind: Kind): Field[] =>
     ({ name, writable }) =>
       writable && !/^(ct_|dp_hash|skb_priority|tun_ttl|tun_tos|nd_reserved|nd_options)/.test(name),
   );
+/** Fields to write: those of the packet's own headers more often, of which each packet has few. */
+function writableDrawn({ random, kind }: Place): Field[] {
+  const all = writableOf(kind);
+  const own = all.filter(({ needs }) => needs !== 'none' && needs !== 'ethernet');
+  return own.length > 0 && random.chance(65) ? own : all;
+}
+
 const registers = [...FIELDS.values()].filter(({ name }) =>
   /^(reg\d+|metadata|tun_id|pkt_mark)$/.test(name),
 );
@@ -75,13 +82,13 @@ const HASHES = [
 
 function setField(place: Place): string {
   const { random } = place;
-  const field = random.rarest(writableOf(place.kind), ({ name }) => `set ${name}`);
+  const field = random.rarest(writableDrawn(place), ({ name }) => `set ${name}`);
   return `set_field:${random.chance(25) ? masked(random, field, random.pick(valuesOf(field))) : random.pick(valuesOf(field))}->${field.name}`;
 }
 
 function load(place: Place): string | null {
   const { random } = place;
-  const field = random.pick(writableOf(place.kind).filter(({ nxm }) => nxm !== ''));
+  const field = random.pick(writableDrawn(place).filter(({ nxm }) => nxm !== ''));
   // Dumps write a part of these as no ovs-ofctl reads it.
   if (field.name === 'nsh_spi' || field.name.startsWith('tun_ipv6')) return null;
   const whole = /^(nsh_(si|ttl)|in_port)$/.test(field.name);

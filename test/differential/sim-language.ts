@@ -49,7 +49,7 @@ function vlanText(random: Random): string {
 }
 
 function trackedText(random: Random, kind: Kind): string[] {
-  if (!isIpKind(kind) || !random.chance(50)) return [];
+  if (!isIpKind(kind) || !random.chance(70)) return [];
   const family = kind.has.includes('ipv4')
     ? ['ct_nw_src=10.0.0.1', 'ct_nw_dst=10.0.0.2']
     : ['ct_ipv6_src=2001:db8::1', 'ct_ipv6_dst=2001:db8::2'];
@@ -145,22 +145,23 @@ function matchOf(
       ['vlan_tci', 'vlan_tci=0x0000/0x1fff'],
       ['vlan_tci', 'vlan_tci=0x1000/0x1000'],
       ['vlan_vid', 'dl_vlan=101'],
-      ['vlan_pcp', 'dl_vlan=5,dl_vlan_pcp=3'],
+      ['vlan_pcp', 'dl_vlan_pcp=3'],
+      ['vlan_pcp', 'dl_vlan_pcp=7'],
     ] as const);
     names.push(name);
     terms.push(term);
   }
-  if (isIpKind(kind) && random.chance(35)) {
+  if (isIpKind(kind) && random.chance(45)) {
     const state = random.pick(STATES);
     names.push('ct_state');
     terms.push(`ct_state=${state}`);
-    if ((state === '+new+trk' || state === '+est+trk') && random.chance(75)) {
+    if ((state === '+new+trk' || state === '+est+trk') && random.chance(90)) {
       const tuple = random.pick([
         'ct_zone=1',
-        'ct_zone=7',
-        'ct_nw_proto=6,ct_tp_dst=22',
-        'ct_zone=1',
-        kind.has.includes('ipv4') ? 'ct_nw_src=10.0.0.1' : 'ct_ipv6_src=2001:db8::1',
+        'ct_nw_proto=6,ct_tp_src=7,ct_tp_dst=22',
+        ...(kind.has.includes('ipv4')
+          ? ['ct_nw_src=10.0.0.1', 'ct_nw_dst=10.0.0.2']
+          : ['ct_ipv6_src=2001:db8::1', 'ct_ipv6_dst=2001:db8::2']),
       ]);
       names.push(...tuple.split(',').map((term) => term.replace(/=.*/, '')));
       terms.push(tuple);
@@ -295,12 +296,25 @@ function* conjunctions(random: Random, packet: Packet): Generator<Row> {
   }
 }
 
+const NAMES = new Map(
+  [...FIELDS.values(), ...OPTIONS].flatMap(({ name, nxm }) => [
+    [name, name],
+    [nxm, name],
+  ]),
+);
+
+/** Names of the fields that actions write, those within a clone too. */
+const writtenFields = (text: string): string[] =>
+  [...text.matchAll(/->(\w+)/g)].flatMap(([, name = '']) => NAMES.get(name) ?? []);
+
 /** Packets of each kind, alike but for a few fields. */
 const VARIANTS = 10;
 
 export function randomLanguage(random: Random): Program {
   const withSets = random.chance(30);
-  const bases = KIND_NAMES.map((name) => packetOf(random, KINDS[name], null));
+  // Each NSH packet has more fields of its own than any other.
+  const kindNames: readonly (typeof KIND_NAMES)[number][] = [...KIND_NAMES, 'nsh', 'nsh'];
+  const bases = kindNames.map((name) => packetOf(random, KINDS[name], null));
   const packets = bases.flatMap((base) =>
     Array.from({ length: VARIANTS }, () => packetOf(random, base.kind, base)),
   );
@@ -309,7 +323,12 @@ export function randomLanguage(random: Random): Program {
   let cookie = 0n;
   const add = (table: number, priority: number, { terms, acts }: Row, names: readonly string[]) => {
     cookie += 1n;
-    kinds.set(cookie, [...acts.map(({ name }) => name), ...names.map((name) => `field ${name}`)]);
+    const written = acts.flatMap(({ text }) => writtenFields(text));
+    kinds.set(cookie, [
+      ...acts.map(({ name }) => name),
+      ...names.map((name) => `field ${name}`),
+      ...written.map((name) => `write ${name}`),
+    ]);
     const list = acts.length === 0 ? 'drop' : acts.map(({ text }) => text).join(',');
     flows.push(
       `table=${table},priority=${priority},cookie=0x${cookie.toString(16)},${terms.join(',')},actions=${list}`,

@@ -95,19 +95,15 @@ function same({ words }: Header, base: FlowKey, key: FlowKey): boolean {
 
 function writePart(
   { name, field: target, write, writeMask }: Part,
-  base: FlowKey,
   key: FlowKey,
   masks: Masks,
 ): string {
   const full = fieldMask(target);
-  const looked = masks(target);
+  const mask = masks(target);
   const value = readField(key, target);
-  if (looked === full) return `${name}=${write(value)}`;
-  // What changed was written, whoever wrote it.
-  const mask = looked | (readField(base, target) ^ value);
-  return mask === full
-    ? `${name}=${write(value)}`
-    : `${name}=${write(value & mask)}/${writeMask(mask & full)}`;
+  if (mask === full) return `${name}=${write(value)}`;
+  // What a group or a clone gave back is written only where it was looked at.
+  return mask === 0n ? '' : `${name}=${write(value & mask)}/${writeMask(mask)}`;
 }
 
 const EXACT: Masks = fieldMask;
@@ -118,7 +114,8 @@ function setHeader(one: Header, base: FlowKey, key: FlowKey, masks: Masks, into:
   if (changed.length === 0) return;
   let written = '';
   for (const next of one.whole ? one.parts : changed) {
-    written += `${written === '' ? '' : ','}${writePart(next, base, key, one.whole ? EXACT : masks)}`;
+    const part = writePart(next, key, one.whole ? EXACT : masks);
+    written += written === '' || part === '' ? part : `,${part}`;
   }
   into.push(`set(${one.name}(${written}))`);
   for (const word of one.words) base[word] = key[word] ?? 0;

@@ -1,0 +1,130 @@
+/** What random pipelines disagreed on once: each a pipeline and packets of its own. */
+
+interface LanguageCase {
+  readonly name: string;
+  readonly flows: readonly string[];
+  readonly groups?: readonly string[];
+  readonly packets: readonly string[];
+}
+
+const LINK = 'eth_src=02:00:00:00:00:01,eth_dst=02:00:00:00:00:02';
+const UDP = `udp,in_port=1,${LINK},ip_src=10.0.0.1,ip_dst=10.0.0.2,ip_dscp=10,nw_ecn=1,nw_ttl=64,udp_src=7,udp_dst=9`;
+const NSH = `dl_type=0x894f,nsh_mdtype=1,in_port=1,${LINK},nsh_ttl=9,nsh_np=3,nsh_spi=0x5,nsh_si=255,nsh_c1=0x5`;
+const MPLS = `mpls,in_port=1,${LINK},mpls_label=100,mpls_tc=5,mpls_bos=1,mpls_ttl=9`;
+const ARP = `arp,in_port=1,${LINK},arp_op=2,arp_spa=10.0.0.1,arp_tpa=10.0.0.2`;
+const OUT_OF_TUNNEL = 'tun_src=10.8.0.2,tun_dst=10.8.0.1,tun_tos=3';
+
+export const LANGUAGE_CASES: readonly LanguageCase[] = [
+  {
+    name: 'a part of NSH is written under a mask, its TTL as a whole',
+    flows: ['dl_type=0x894f,nsh_mdtype=1,actions=load:0xf->nsh_c1[4..7],dec_nsh_ttl,output:2'],
+    packets: [NSH],
+  },
+  {
+    name: 'flags of a tunnel stand in the order of their bits',
+    flows: ['actions=set_field:oam->tun_flags,output:14'],
+    packets: [UDP],
+  },
+  {
+    name: 'MPLS around MPLS in Ethernet forgets the labels',
+    flows: [
+      'mpls,actions=push_vlan:0x8100,set_field:4197->vlan_vid,output:2,encap(mpls),encap(ethernet),output:3',
+    ],
+    packets: [MPLS],
+  },
+  {
+    name: 'controllers are told apart by the stack and by tunnel options',
+    flows: [
+      'actions=controller(id=5),controller(id=5),push:NXM_NX_REG0[],controller(id=5),set_field:5->tun_metadata0,controller(id=5)',
+    ],
+    packets: [UDP],
+  },
+  {
+    name: 'NORMAL looks at both MACs',
+    flows: ['actions=load:0x3->NXM_OF_ETH_SRC[4..5],NORMAL', 'priority=1,arp,actions=drop'],
+    packets: [UDP, ARP],
+  },
+  {
+    name: 'a first label looks at priority and TTL once what came before is written',
+    flows: ['udp,actions=load:1->NXM_OF_IP_TOS[3],output:2,push_mpls:0x8847,output:3,group:1'],
+    groups: ['group_id=1,type=all,bucket=bucket_id:1,actions=output:2'],
+    packets: [UDP],
+  },
+  {
+    name: 'a header that differs in what its tunnel does not carry is told again',
+    flows: ['actions=output:14,output:14,set_field:5->tun_gbp_id,output:14'],
+    packets: [UDP],
+  },
+  {
+    name: 'a tunnel by both families bears both ends',
+    flows: ['actions=set_field:10.0.0.2->tun_dst,set_field:2001:db8::1->tun_ipv6_dst,output:5'],
+    packets: [UDP],
+  },
+  {
+    name: 'a deleted tunnel option comes back with the bits that a write in part leaves',
+    flows: [
+      'actions=set_field:0xffffff00->tun_metadata0,delete_field:tun_metadata0,output:14,move:NXM_NX_REG0[0..3]->tun_metadata0[8..11],output:14',
+    ],
+    packets: [`reg0=0x5,${UDP}`],
+  },
+  {
+    name: 'a move into the flags of a tunnel leaves those that no match sees',
+    flows: ['actions=ALL,move:NXM_NX_REG9[29]->NXM_NX_TUN_FLAGS[],output:1'],
+    packets: [`${UDP.replace('in_port=1', 'in_port=14')},${OUT_OF_TUNNEL}`],
+  },
+  {
+    name: 'each bucket that waits for what a label hides waits on its own',
+    flows: ['mpls,actions=pop_mpls:0x0800,group:1,output:3'],
+    groups: [
+      'group_id=1,type=all,bucket=bucket_id:1,actions=set_field:5->reg0,resubmit(,1),bucket=bucket_id:2,actions=resubmit(,1)',
+    ],
+    packets: [MPLS],
+  },
+  {
+    name: 'a lookup by what began the connection exchanges what was looked at',
+    flows: [
+      'priority=2,ct_state=+est+trk,udp,actions=load:0x7->NXM_OF_IP_DST[4..6],resubmit(,1,ct),output:2',
+      'table=1,tcp,ip_src=10.0.0.0/8,actions=output:3',
+      'priority=1,actions=drop',
+    ],
+    packets: [
+      `${UDP},ct_state=trk|est,ct_zone=1,ct_nw_proto=6,ct_nw_src=10.0.0.1,ct_nw_dst=10.0.0.2,ct_tp_src=7,ct_tp_dst=22`,
+    ],
+  },
+  {
+    name: 'a write to ARP looks at the whole of its operation',
+    flows: ['arp,actions=load:0x6->arp_op[5..7],output:2'],
+    packets: [ARP],
+  },
+  {
+    name: 'a controller with a meter is told of an action, in an action set too',
+    flows: [
+      'actions=write_actions(resubmit(,1))',
+      'table=1,actions=controller(meter_id=1),CONTROLLER:128',
+    ],
+    packets: [UDP],
+  },
+  {
+    name: 'what a clone gives back is written only where it was looked at',
+    flows: [
+      'mpls,actions=clone(encap(mpls),encap(ethernet),output:2),load:1->NXM_OF_ETH_SRC[3],output:3',
+    ],
+    packets: [MPLS],
+  },
+  {
+    name: 'a fork keeps the port by which the packet came in',
+    flows: [
+      'udp,actions=set_field:3->in_port,ct(table=1),goto_table:1',
+      'table=1,udp,actions=ct(commit,table=2,zone=1)',
+    ],
+    packets: [UDP],
+  },
+  {
+    name: 'a bare NSH packet that gets a label shows neither',
+    flows: [
+      'udp,actions=resubmit(,1),push_mpls:0x8847,set_field:5->reg0',
+      'table=1,udp,actions=encap(nsh)',
+    ],
+    packets: [UDP],
+  },
+];

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { parse, TomlError } from 'smol-toml';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { TLocalizedValidationError } from 'typebox/error';
 import type { ServiceCredentials } from '../api/auth/keystone.ts';
 import type { Rate } from '../api/auth/rate-limit.ts';
 import type { NovaOptions } from '../api/nova/index.ts';
@@ -122,11 +123,15 @@ export async function readConfig(path: string | undefined): Promise<Config> {
 async function readToml(path: string): Promise<Static<typeof FileSchema>> {
   const content = toml(await readText('config', path), path);
   if (fileSchema.Check(content)) return content;
-  const [error] = fileSchema.Errors(content);
-  const at = error?.instancePath.slice(1).replaceAll('/', '.') ?? '';
-  const extra = error?.keyword === 'additionalProperties' ? error.params.additionalProperties : [];
-  const setting = [at, ...extra].filter((part) => part !== '').join('.');
-  throw wrong(path, `${setting || 'the file'} ${error?.message ?? 'is not as it should be'}`);
+  throw wrong(path, complaint(fileSchema.Errors(content)));
+}
+
+function complaint(errors: readonly TLocalizedValidationError[]): string {
+  const unknown = errors.find((error) => error.keyword === 'additionalProperties');
+  const error = unknown ?? errors[0];
+  const parts = error?.instancePath.split('/').slice(1) ?? [];
+  if (unknown === undefined) return `${parts.join('.')} ${error?.message ?? 'is wrong'}`;
+  return `${[...parts, unknown.params.additionalProperties[0]].join('.')} is no setting`;
 }
 
 function toml(text: string, path: string): unknown {

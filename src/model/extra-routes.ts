@@ -32,10 +32,13 @@ function reachOf(topology: Topology, router: Router): Subnet[] {
   const networks = [...topology.find('network.by_router', router.id)];
   if (router.network_id !== null) networks.push(router.network_id);
   if (router.external_gateway_info) networks.push(router.external_gateway_info.network_id);
-  const within = networks
-    .flatMap((id) => [...topology.find('subnet.by_network', id)])
-    .map((id) => existing(topology, 'subnet', id));
-  return [...subnetsOfRouter(topology, router.id), ...within];
+  const subnets = subnetsOfRouter(topology, router.id);
+  for (const network of networks) {
+    for (const id of topology.find('subnet.by_network', network)) {
+      subnets.push(existing(topology, 'subnet', id));
+    }
+  }
+  return subnets;
 }
 
 /** What a router answers to itself. */

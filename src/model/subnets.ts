@@ -242,19 +242,21 @@ function checkPlace(draft: Draft, network: Network, prefix: Prefix): void {
   ) {
     throw invalid('cidr', cidr, `is not inside the VPC's ${whole}`, `give a part of ${whole}`);
   }
-  const others = vpcsOf(network).flatMap((vpc) => [...topology.find('subnet.by_vpc', vpc.id)]);
-  for (const id of others) {
-    const other = existing(topology, 'subnet', id);
-    if (prefixesOverlap(prefix, parsePrefix(other.cidr))) {
-      throw invalid(
-        'cidr',
-        cidr,
-        // Clients look for these words, and try another prefix.
-        `overlaps with another subnet of the VPC, ${id} (${other.cidr})`,
-        'give a prefix that no subnet of the VPC uses',
-      );
-    }
+  for (const vpc of vpcsOf(network)) {
+    for (const id of topology.find('subnet.by_vpc', vpc.id)) checkApart(topology, prefix, id);
   }
+}
+
+function checkApart(topology: Topology, prefix: Prefix, id: string): void {
+  const { cidr } = existing(topology, 'subnet', id);
+  if (!prefixesOverlap(prefix, parsePrefix(cidr))) return;
+  throw invalid(
+    'cidr',
+    formatPrefix(prefix),
+    // Clients look for these words, and try another prefix.
+    `overlaps with another subnet of the VPC, ${id} (${cidr})`,
+    'give a prefix that no subnet of the VPC uses',
+  );
 }
 
 export function createSubnet(

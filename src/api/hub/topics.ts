@@ -67,14 +67,13 @@ const PUBLISH: { [K in Kind]: (object: Objects[K], topology: Topology) => Public
     ],
   }),
   port: (it) => {
+    const hosts = hostsOf(it).map(nodeTopic);
     const groups = [...new Set(it.security_groups)];
     return {
       topics: [networkTopic(it.network_id)],
       pulls: [
-        ...hostsOf(it).flatMap((host): Pull[] => [
-          [nodeTopic(host), present(it.network_id)],
-          ...groups.map((id): Pull => [nodeTopic(host), rules(id)]),
-        ]),
+        ...hosts.map((host): Pull => [host, present(it.network_id)]),
+        ...hosts.flatMap((host) => groups.map((id): Pull => [host, rules(id)])),
         ...(it.device_owner.startsWith('network:router')
           ? pull(networkTopic(it.network_id), router, it.device_id)
           : []),

@@ -63,7 +63,7 @@ function inCatalog(body: unknown, region: string | null, keystone: string): stri
     .flatMap(({ endpoints }) => endpoints)
     .filter((each) => region === null || each.region_id === region)
     .sort((a, b) => INTERFACES.indexOf(a.interface) - INTERFACES.indexOf(b.interface));
-  const [first] = found.filter((each) => INTERFACES.includes(each.interface));
+  const first = found.find((each) => INTERFACES.includes(each.interface));
   if (first === undefined) {
     const where = region === null ? '' : ` in region ${region}`;
     throw new Failure(

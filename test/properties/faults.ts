@@ -16,6 +16,8 @@ import {
 import { addresses, localPorts } from '../../src/pipeline/features/forwarding.ts';
 import { input } from '../../src/pipeline/features/input.ts';
 import {
+  addressGroupMatches,
+  addressGroupPrefixes,
   remoteGroupAddresses,
   remoteGroupMatches,
 } from '../../src/pipeline/features/remote-groups.ts';
@@ -184,7 +186,7 @@ export const WRONG: readonly (Fault & {
     what: 'a port without port security counts as secured',
     in: input,
     plant: seeing('port', (port) => ({ ...port, port_security_enabled: true })),
-    by: 'request',
+    by: 'reply',
   },
   {
     what: 'a VNI is taken for its neighbour',
@@ -237,6 +239,18 @@ export const WRONG: readonly (Fault & {
     in: remoteGroupAddresses,
     plant: flows((flow) => without(flow, ...VPC)),
     by: 'compiler',
+  },
+  {
+    what: 'an address group lets nobody in by its IPv4 prefixes',
+    in: addressGroupPrefixes,
+    plant: tables(152)((flow) => (having(flow, 'ip_src') ? null : flow)),
+    by: 'request',
+  },
+  {
+    what: 'an address group lets nothing in',
+    in: addressGroupMatches,
+    plant: tables(152)(() => null),
+    by: 'request',
   },
   {
     what: 'a remote group lets nothing in',
@@ -299,6 +313,13 @@ export const FORGETFUL: readonly Fault[] = [
   { what: 'who names the group', in: remoteGroupAddresses, plant: hiding('remoteUses') },
   { what: 'who has the address', in: remoteGroupAddresses, plant: hiding('port') },
   { what: 'who names the group', in: remoteGroupMatches, plant: hiding('remoteUses') },
+  { what: 'who names the addresses', in: addressGroupPrefixes, plant: hiding('addressGroupUses') },
+  {
+    what: 'who has the prefix',
+    in: addressGroupPrefixes,
+    plant: hiding('address_group.by_prefix'),
+  },
+  { what: 'who names the addresses', in: addressGroupMatches, plant: hiding('addressGroupUses') },
   { what: 'the subnet', in: subnetRoutes, plant: hiding('subnet') },
   { what: 'the router', in: externalRoutes, plant: hiding('router') },
   { what: 'the port', in: floatingIpArrivals, plant: hiding('port') },

@@ -7,6 +7,7 @@ import {
   CLIENT,
   FRIEND,
   FRIENDS,
+  OFFICE,
   SERVER,
   type ChangingWorld,
 } from '../support/revocation/world.ts';
@@ -179,16 +180,25 @@ requireOrSkip('Open vSwitch', ovsAvailable)('a connection whose rule is removed'
       (world: ChangingWorld) =>
         world.port(FRIEND, { security_groups: [], port_security_enabled: false }),
       true,
+      { remote_group_id: FRIENDS },
+    ],
+    [
+      'an address leaves the address group',
+      (world: ChangingWorld) => world.addresses(OFFICE, ['192.0.2.0/24']),
+      true,
+      { remote_address_group_id: OFFICE },
     ],
     [
       'the group leaves the port',
       (world: ChangingWorld) => world.port(SERVER, { security_groups: [] }),
       false,
+      { remote_group_id: FRIENDS },
     ],
-  ])('stops when %s', { timeout: 120_000 }, async (_what, change, others) => {
+  ] as const)('stops when %s', { timeout: 120_000 }, async (_what, change, others, remote) => {
     await start(undefined, (world) => {
+      world.addresses(OFFICE, [`${FRIEND[4]}/32`, `${FRIEND[6]}/127`]);
       for (const ethertype of ['IPv4', 'IPv6'] as const) {
-        const rule = { ethertype, remote_group_id: FRIENDS };
+        const rule = { ethertype, ...remote };
         world.rule({ ...rule, protocol: 'tcp', ...ports(443) });
         world.rule({ ...rule, protocol: ethertype === 'IPv4' ? 'icmp' : 'ipv6-icmp' });
       }

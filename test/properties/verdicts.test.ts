@@ -24,6 +24,7 @@ const EXPECTED_DECISIONS = [
   'remote any',
   'remote prefix',
   'remote group',
+  'remote address group',
   'IPv4',
   'IPv6',
   'ingress',

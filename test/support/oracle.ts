@@ -157,6 +157,10 @@ function allows(
   if (rule.ethertype !== family || !protocolFits(rule, packet)) return false;
   const { remote_ip_prefix: prefix, remote_group_id: group } = rule;
   if (prefix !== null) return covers(prefix, peer);
+  if (rule.remote_address_group_id !== null) {
+    const named = topology.get('address_group', rule.remote_address_group_id);
+    return named?.addresses.some((each) => covers(each, peer)) ?? false;
+  }
   if (group === null) return true;
   return [...topology.all('port')].some(
     (port) =>

@@ -8,6 +8,7 @@ import type { Change, Port, SecurityGroupRule, Subnet } from '../../src/model/ob
 import { INTERFACE_OWNER, Topology, type DependencyKey } from '../../src/model/topology.ts';
 import { advanced, headedFor, isMoving, vpcsOf } from '../../src/model/vpc.ts';
 import {
+  addressGroup,
   floatingIp,
   network,
   node,
@@ -45,6 +46,11 @@ const V4_PAIRS = [
 const V6_PAIRS = ['2001:db8:0:1::99', '2001:db8::/32', '2001:db8:0:1::/64'];
 const V4_REMOTES = ['0.0.0.0/0', '10.0.0.0/24', '10.0.0.4/30', '10.0.1.5/32', '192.168.0.0/16'];
 const V6_REMOTES = ['::/0', '2001:db8:0:1::/64', '2001:db8:0:2::4/126'];
+/** Few, so that groups share some; wide and narrow, inside and outside of VPCs. */
+const GROUPED = [...V4_REMOTES, '10.0.0.0/8', '0.0.0.0/1', ...V6_REMOTES, '2001:db8::/32'];
+const ADDRESS_GROUPS = ['a1', 'a2', 'a3'].map(
+  (tail) => `00000000-0000-4000-8000-0000000000${tail}`,
+);
 const PORTS = ['tcp', 'udp', 'sctp'];
 const OTHERS = ['gre', 'ah', '112', '4'];
 const V4_PROTOCOLS = [null, 'icmp', 'icmp', ...PORTS, ...OTHERS];
@@ -82,6 +88,7 @@ export class World {
       ...[...topology.all('network')].map((object) => put('network', object)),
       ...[...topology.all('router')].map((object) => put('router', object)),
       ...[...topology.all('subnet')].map((object) => put('subnet', object)),
+      ...[...topology.all('address_group')].map((object) => put('address_group', object)),
       ...[...topology.all('security_group')].map((object) => put('security_group', object)),
       ...[...topology.all('security_group_rule')].map((o) => put('security_group_rule', o)),
       ...[...topology.all('port')].map((object) => put('port', object)),
@@ -95,6 +102,7 @@ export class World {
     );
     for (const cidr of EXTERNAL_CIDRS) this.#addExternal(cidr);
     for (let i = 0; i < (options.vpcs ?? 2); i += 1) this.addVpc();
+    for (const id of ADDRESS_GROUPS) this.#setAddresses(id);
     for (let i = 0; i < (options.groups ?? 4); i += 1) this.addGroup();
     for (let i = 0; i < (options.rules ?? 14); i += 1) this.addRule();
     for (let i = 0; i < (options.ports ?? 12); i += 1) this.addPort();
@@ -274,6 +282,17 @@ export class World {
     return this.#apply([put('security_group', securityGroup({ id: this.random.uuid() }))]);
   }
 
+  #setAddresses(id: string): Change[] {
+    const addresses = [...new Set([1, 2, 3].map(() => this.random.pick(GROUPED)))];
+    return this.#apply([
+      put('address_group', addressGroup({ id, name: `office-${id.slice(-2)}`, addresses })),
+    ]);
+  }
+
+  changeAddresses(): Change[] {
+    return this.#setAddresses(this.random.pick(ADDRESS_GROUPS));
+  }
+
   addRule(): Change[] {
     const groups = this.#groups();
     if (groups.length === 0) return [];
@@ -302,6 +321,7 @@ export class World {
       port_range_min: low,
       port_range_max: high,
       remote_ip_prefix: remote < 0.4 ? prefix : null,
+      remote_address_group_id: remote > 0.5 && remote < 0.65 ? random.pick(ADDRESS_GROUPS) : null,
       remote_group_id: remote > 0.65 ? random.pick(groups) : null,
     });
   }
@@ -589,6 +609,7 @@ export class World {
         () => this.addRule(),
         () => this.addRule(),
         () => this.deleteRule(),
+        () => this.changeAddresses(),
         () => this.addGroup(),
         () => this.deleteGroup(),
         () => this.addSubnet(),
@@ -619,5 +640,6 @@ function ruleKey(rule: SecurityGroupRule): string {
     rule.port_range_max,
     rule.remote_ip_prefix,
     rule.remote_group_id,
+    rule.remote_address_group_id,
   ].join(' ');
 }

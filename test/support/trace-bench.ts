@@ -88,6 +88,7 @@ const KINDS: readonly Kind[] = [
   'network',
   'router',
   'subnet',
+  'address_group',
   'security_group',
   'security_group_rule',
   'port',

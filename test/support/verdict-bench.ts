@@ -29,9 +29,12 @@ function countRule(rule: SecurityGroupRule, count: Count): void {
   if (protocol === 'tcp' || protocol === 'udp') {
     if (low !== null) count('ports');
   } else if (low !== null) count(high === null ? 'icmp type' : 'icmp type and code');
-  count(
-    rule.remote_group_id ? 'remote group' : rule.remote_ip_prefix ? 'remote prefix' : 'remote any',
-  );
+  const remotes = [
+    ['remote group', rule.remote_group_id],
+    ['remote prefix', rule.remote_ip_prefix],
+    ['remote address group', rule.remote_address_group_id],
+  ] as const;
+  count(remotes.find(([, value]) => value !== null)?.[0] ?? 'remote any');
   count(rule.ethertype);
   count(rule.direction);
 }

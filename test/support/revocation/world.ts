@@ -2,7 +2,16 @@
 import type { Port, SecurityGroupRule } from '../../../src/model/objects.ts';
 import { Topology, type DependencyKey } from '../../../src/model/topology.ts';
 import { LocalState } from '../../../src/pipeline/local-state.ts';
-import { network, node, port, put, securityGroup, securityGroupRule, subnet } from '../objects.ts';
+import {
+  addressGroup,
+  network,
+  node,
+  port,
+  put,
+  securityGroup,
+  securityGroupRule,
+  subnet,
+} from '../objects.ts';
 
 const uuid = (n: number): string => `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
 
@@ -31,6 +40,8 @@ const OPEN = uuid(1);
 const SERVED = uuid(2);
 /** A group that rules name as remote. */
 export const FRIENDS = uuid(3);
+/** Addresses that rules name as remote. */
+export const OFFICE = uuid(7);
 const VPC = uuid(4);
 const SUBNETS = [uuid(5), uuid(6)] as const;
 
@@ -83,6 +94,10 @@ export class ChangingWorld {
     const rule = { id, security_group_id: SERVED, direction: 'ingress', ...of } as const;
     this.#apply(put('security_group_rule', securityGroupRule(rule)));
     return id;
+  }
+
+  addresses(id: string, addresses: readonly string[]): void {
+    this.#apply(put('address_group', addressGroup({ id, addresses })));
   }
 
   revoke(id: string): void {

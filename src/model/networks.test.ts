@@ -98,7 +98,8 @@ describe('networks', () => {
   });
 
   test('an update that changes nothing writes nothing', () => {
-    const { world, network } = recordVpc();
+    const { world, network: made } = recordVpc();
+    const network = world.get('network', made.id);
     const same = PLANNERS.network.update(
       world.topology,
       network.id,
@@ -108,6 +109,15 @@ describe('networks', () => {
     expect(same).toEqual({ ops: [], object: network });
     const renamed = world.update('network', network.id, { name: 'other' });
     expect(renamed.revision_number).toBe(network.revision_number + 1);
+  });
+
+  test('count it as a change when a subnet comes or goes', () => {
+    const { world, network } = recordVpc();
+    const revision = () => world.get('network', network.id).revision_number;
+    const before = revision();
+    const [subnet = ''] = world.topology.find('subnet.by_network', network.id);
+    world.delete('subnet', subnet);
+    expect(revision()).toBe(before + 1);
   });
 
   test('one external network is the default', () => {

@@ -6,7 +6,7 @@ import type { SecurityGroupRule } from './objects.ts';
 import { IPV6_PROTOCOLS, PORT_PROTOCOLS, PROTOCOL_NAMES, protocolNumber } from './protocols.ts';
 import { ruleKey, type RuleTerms } from './rule-key.ts';
 import type { Topology } from './topology.ts';
-import { existing, invalid, newStandard, refusal, revised } from './values.ts';
+import { existing, invalid, newStandard, refusal, revised, touched } from './values.ts';
 
 const ICMP = 1;
 const ICMPV6 = 58;
@@ -234,6 +234,7 @@ export function createSecurityGroupRule(
     ...terms,
   };
   draft.create('security_group_rule', rule);
+  draft.update('security_group', group, touched(group, context));
   return draft.plan(rule);
 }
 
@@ -257,6 +258,8 @@ export function deleteSecurityGroupRule(
 ): Plan<SecurityGroupRule> {
   const draft = new Draft(topology, context);
   const rule = existing(topology, 'security_group_rule', id);
+  const group = existing(topology, 'security_group', rule.security_group_id);
   draft.delete('security_group_rule', rule);
+  draft.update('security_group', group, touched(group, context));
   return draft.plan(rule);
 }

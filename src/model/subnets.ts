@@ -15,7 +15,16 @@ import type { SubnetInput, SubnetPatch } from './inputs.ts';
 import type { AllocationPool, HostRoute, Ipv6Mode, Network, Port, Subnet } from './objects.ts';
 import { sourceOf } from './subnet-source.ts';
 import { INTERFACE_OWNER, type Topology } from './topology.ts';
-import { addressOf, existing, inUse, invalid, newStandard, refusal, revised } from './values.ts';
+import {
+  addressOf,
+  existing,
+  inUse,
+  invalid,
+  newStandard,
+  refusal,
+  revised,
+  touched,
+} from './values.ts';
 import { vpcsOf } from './vpc.ts';
 
 const MOST_NAMESERVERS = 5;
@@ -290,6 +299,7 @@ export function createSubnet(
   if (subnet.enable_dhcp) checkDhcp(prefix);
   draft.create('subnet', subnet);
   draft.prefix(network, subnet.cidr, 'add');
+  draft.update('network', network, touched(network, context));
   return draft.plan(subnet);
 }
 
@@ -390,5 +400,6 @@ export function deleteSubnet(topology: Topology, id: string, context: PlanContex
   }
   draft.delete('subnet', subnet);
   draft.prefix(network, subnet.cidr, 'remove');
+  draft.update('network', network, touched(network, context));
   return draft.plan(subnet);
 }

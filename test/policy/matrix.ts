@@ -174,14 +174,21 @@ export const GIVEN: readonly GivenRow[] = [
   post('networks', { shared: false, 'router:external': false }, MEMBERS),
   post('networks', { shared: true }, ADMIN),
   post('networks', { 'router:external': true }, ADMIN),
+  post('networks', { is_default: false }, MEMBERS),
   put('networks', { port_security_enabled: false }, MEMBER),
   put('networks', { shared: true }, ADMIN),
   put('networks', { shared: false }, ADMIN),
   put('networks', { 'router:external': true }, ADMIN),
-  // create_subnet: ADMIN or NET_OWNER; service_types: ADMIN
+  put('networks', { is_default: false }, ADMIN),
+  // create_subnet: ADMIN or NET_OWNER; the rule of service_types is there, but no attribute asks for it
   post('subnets', { cidr: '10.5.0.0/24' }, MEMBER, 'shared with B'),
-  post('subnets', { cidr: '10.5.0.0/24', service_types: ['compute:nova'] }, ADMIN, 'shared with B'),
-  put('subnets', { service_types: ['compute:nova'] }, ADMIN),
+  post(
+    'subnets',
+    { cidr: '10.5.0.0/24', service_types: ['compute:nova'] },
+    MEMBER,
+    'shared with B',
+  ),
+  put('subnets', { service_types: ['compute:nova'] }, MEMBER),
   // create_port: ADMIN or PROJECT_MEMBER; addresses, MAC, port security: the network's owner or advsvc
   post('ports', {}, MEMBERS, 'shared with B'),
   post('ports', { device_owner: 'compute:nova', device_id: 'vm' }, MEMBERS, 'shared with B'),
@@ -214,6 +221,7 @@ export const GIVEN: readonly GivenRow[] = [
   ),
   // create_floatingip; floating_ip_address: ADMIN
   post('floatingips', { floating_network_id: 'EXTERNAL' }, MEMBERS),
+  post('floatingips', { floating_network_id: 'EXTERNAL', floating_ip_address: null }, MEMBERS),
   post(
     'floatingips',
     { floating_network_id: 'EXTERNAL', floating_ip_address: '100.0.0.77' },

@@ -37,5 +37,5 @@ export const floatingips = resource({
     port_details: derived(nullable(freeForm()), portDetails, { filter: false }),
     ...STANDARD,
   },
-  access: { ...OWNED, give: { floating_ip_address: 'admin' } },
+  access: { ...OWNED, give: { floating_ip_address: { rule: 'admin', unset: null } } },
 });

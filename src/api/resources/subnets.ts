@@ -31,7 +31,6 @@ const ACCESS: Access = {
   get: ['reader', 'network shared'],
   update: ['member', 'network member'],
   delete: ['member', 'network member'],
-  give: { service_types: 'admin' },
 };
 
 export const subnets = resource({

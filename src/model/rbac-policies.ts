@@ -5,7 +5,14 @@
 import { Failure } from '../base/failure.ts';
 import { Draft, type Plan, type PlanContext } from './draft.ts';
 import type { RbacPolicyInput, RbacPolicyPatch } from './inputs.ts';
-import type { Network, Objects, RbacAction, RbacPolicy, SharedKind } from './objects.ts';
+import type {
+  Network,
+  Objects,
+  RbacAction,
+  RbacPolicy,
+  SharedKind,
+  Subnetpool,
+} from './objects.ts';
 import { EVERYBODY, grantTo, isShared } from './sharing.ts';
 import type { Topology } from './topology.ts';
 import { existing, invalid, missing, refusal, touched } from './values.ts';
@@ -209,6 +216,7 @@ export function createRbacPolicy(
   }
   const object = shareable(topology, input, context);
   checkUnique(topology, object_id, action, target_tenant);
+  if ('address_scope_id' in object) checkScope(topology, object, target_tenant);
   const owner = input.project_id ?? context.caller.projectId;
   const policy = grant(draft, object_type, object, action, target_tenant, owner);
   if (action === 'access_as_external') checkExternal(existing(topology, 'network', object_id));
@@ -227,6 +235,20 @@ function checkUnique(topology: Topology, object: string, action: RbacAction, tar
       value: target,
       remedy: 'leave it as it is',
     },
+  );
+}
+
+/** A pool's subnets are routed in its scope, which who uses the pool must be able to use, too. */
+function checkScope(topology: Topology, pool: Subnetpool, target: string): void {
+  const scope = pool.address_scope_id;
+  if (scope === null || isShared(topology, scope, target)) return;
+  throw refusal(
+    'in_use',
+    'RbacPolicyInitError',
+    'target_tenant',
+    target,
+    `has no access to address scope ${scope} of subnet pool ${pool.id}`,
+    'share the scope with it first',
   );
 }
 

@@ -12,6 +12,7 @@ const UDP = `udp,in_port=1,${LINK},ip_src=10.0.0.1,ip_dst=10.0.0.2,ip_dscp=10,nw
 const NSH = `dl_type=0x894f,nsh_mdtype=1,in_port=1,${LINK},nsh_ttl=9,nsh_np=3,nsh_spi=0x5,nsh_si=255,nsh_c1=0x5`;
 const MPLS = `mpls,in_port=1,${LINK},mpls_label=100,mpls_tc=5,mpls_bos=1,mpls_ttl=9`;
 const ARP = `arp,in_port=1,${LINK},arp_op=2,arp_spa=10.0.0.1,arp_tpa=10.0.0.2`;
+const SOLICIT = `icmp6,icmpv6_type=135,icmpv6_code=0,in_port=1,${LINK},ipv6_src=2001:db8::1,ipv6_dst=2001:db8::2,nd_target=2001:db8::2,nd_options_type=2`;
 const OUT_OF_TUNNEL = 'tun_src=10.8.0.2,tun_dst=10.8.0.1,tun_tos=3';
 
 export const LANGUAGE_CASES: readonly LanguageCase[] = [
@@ -126,5 +127,32 @@ export const LANGUAGE_CASES: readonly LanguageCase[] = [
       'table=1,udp,actions=encap(nsh)',
     ],
     packets: [UDP],
+  },
+  {
+    name: 'what a pause leaves over makes no new state for a controller',
+    flows: [
+      'actions=check_pkt_larger(1500)->NXM_NX_REG0[0],load:0->NXM_NX_REG0[],CONTROLLER:128,controller(pause,userdata=07)',
+    ],
+    packets: [UDP],
+  },
+  {
+    name: 'a header of MPLS takes over nothing of what it is put around',
+    flows: ['udp,actions=clone(encap(mpls),encap(ethernet),output:2),set_field:2->nw_ecn,output:3'],
+    packets: [UDP],
+  },
+  {
+    name: 'a second label hides no write that follows it',
+    flows: [
+      'udp,actions=push_mpls:0x8847,push_mpls:0x8847,set_field:02:00:00:00:00:09->eth_src,output:2',
+      'arp,actions=load:0x3->NXM_OF_ETH_SRC[4..5]',
+    ],
+    packets: [UDP],
+  },
+  {
+    name: 'the type of a neighbour option reads as zero',
+    flows: [
+      'icmp6,icmpv6_type=135,icmpv6_code=0,actions=move:ERICOXM_OF_ICMPV6_ND_OPTIONS_TYPE[1..5]->NXM_NX_IPV6_SRC[55..59],output:2',
+    ],
+    packets: [SOLICIT],
   },
 ];

@@ -9,7 +9,7 @@ import { PORT, type Action, type Flow, type Subfield, type Term } from '../../op
 import { fieldMask, newKey, readField, writeField } from '../../openflow/key.ts';
 import type { ExecuteOptions } from '../execute.ts';
 import type { Operation, OperationOf } from '../operations.ts';
-import { ETH_TYPE_NSH, networkType } from '../prerequisites.ts';
+import { ETH_TYPE_NSH, isMplsType, networkType } from '../prerequisites.ts';
 import type { Execution, Step } from '../types.ts';
 import { AT, ethernetType, fragment, ipProtocol } from '../words.ts';
 import type { Pass } from '../translate/pass.ts';
@@ -153,9 +153,6 @@ const looks: { readonly [K in Operation['kind']]?: Look<K> } = {
     if (typeof zone !== 'number') bits(mask, zone);
   },
   push_mpls: (mask, _operation, key) => labelled(mask, key),
-  encap: (mask, { header }, key) => {
-    if (header === 'mpls' || header === 'mpls_mc') labelled(mask, key);
-  },
   fin_timeout: (mask) => whole(mask, fields.protocol),
   set_queue: (mask) => whole(mask, fields.priority),
   pop_queue: (mask) => whole(mask, fields.priority),
@@ -179,8 +176,12 @@ const looks: { readonly [K in Operation['kind']]?: Look<K> } = {
   },
 };
 
-/** These look at the packet after what changed so far has been written, each in a step of its own. */
-const WRITES_FIRST: ReadonlySet<Operation['kind']> = new Set(['push_mpls', 'encap']);
+/**
+ * Whether it looks at the packet after what changed so far has been written in a step of its own, as
+ * a first label does.
+ */
+const writesFirst = ({ kind }: Operation, key: FlowKey): boolean =>
+  kind === 'push_mpls' && !isMplsType(ethernetType(key));
 
 type GroupStep = Extract<Step, { kind: 'group' }>;
 
@@ -379,7 +380,7 @@ export class Examined {
       if (look === undefined) return;
       const mask: FlowKey = new Uint32Array(key.length);
       look(mask, operation, key, pass);
-      const glance = { at: WRITES_FIRST.has(operation.kind) ? at + 1 : at, mask };
+      const glance = { at: writesFirst(operation, key) ? at + 1 : at, mask };
       const known = operations.get(pass.number);
       if (known === undefined) operations.set(pass.number, [glance]);
       else known.push(glance);

@@ -143,13 +143,15 @@ export function newPass(departure: Departure, firstStep: number, initial: FlowKe
 
 /**
  * What a packet that waits at this point of the translation keeps.
- * @param returns Whether it waits for the datapath, which gives it back as of the port it came in by.
+ * @param returns Whether it waits for the datapath, which gives it back as of the port it came in by
+ * and to the actions that are left; to a controller the packet goes without either.
  */
 export function keptOf({ pass, bridge }: Frame, returns: boolean): Kept {
   const { stack, conntracked, wasMpls, residue, initial } = pass;
   const inPort = returns ? (initial[AT.inPort] ?? 0) : 0;
   const arrival = bridge.port(inPort) === undefined ? 0 : inPort;
-  return { stack, conntracked, wasMpls, arrival, remainder: residue?.operations ?? [] };
+  const remainder = returns ? (residue?.operations ?? []) : [];
+  return { stack, conntracked, wasMpls, arrival, remainder };
 }
 
 /** Where the actions of `flow`, found in `table`, stand: written out, for every lookup makes one. */

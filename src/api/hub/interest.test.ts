@@ -9,10 +9,16 @@ function put<K extends Kind>(kind: K, id: string, attributes: Partial<Objects[K]
   return { kind, id, object: { id, name: '', ...attributes } } as unknown as Change;
 }
 
-const network = (id: string, vpc: string, router: string | null = null, external = false) =>
+const network = (
+  id: string,
+  vpc: string,
+  router: string | null = null,
+  next: string | null = null,
+  external = false,
+) =>
   put('network', id, {
     vpc: { id: vpc, vni: 7 },
-    next_vpc: null,
+    next_vpc: next === null ? null : { id: next, vni: 8 },
     last_vpc: null,
     vni: null,
     router_id: router,
@@ -67,9 +73,10 @@ function scopeOf(topology: Topology, name: string): Set<string> {
   const here = all('port').filter(
     (it) => it['binding:host_id'] === name || it.standby_bindings.some(({ host }) => host === name),
   );
-  const vpcOf = (id: string) => topology.get('network', id)?.vpc.id;
-  const vpcs = new Set(here.map((it) => vpcOf(it.network_id)));
-  const inside = all('network').filter((it) => vpcs.has(it.vpc.id));
+  const vpcsOf = (it: Objects['network'] | undefined) => [it?.vpc.id, it?.next_vpc?.id];
+  const vpcs = new Set(here.flatMap((it) => vpcsOf(topology.get('network', it.network_id))));
+  vpcs.delete(undefined);
+  const inside = all('network').filter((it) => vpcsOf(it).some((id) => vpcs.has(id)));
   const networks = new Set(inside.map((it) => it.id));
   const ports = all('port').filter((it) => networks.has(it.network_id));
   const portIds = new Set(ports.map((it) => it.id));
@@ -262,7 +269,9 @@ function anyChange(): fc.Arbitrary<Change> {
     )
     .map(([kind, id]) => gone(kind, id));
   const puts = fc.oneof(
-    fc.tuple(networks, pick('n1', 'n2'), orNull(routers)).map((it) => network(...it)),
+    fc
+      .tuple(networks, pick('n1', 'n2'), orNull(routers), orNull(pick('n1', 'n2', 'n3')))
+      .map((it) => network(...it)),
     fc.tuple(pick('s1', 's2', 's3'), networks).map((it) => subnet(...it)),
     fc.tuple(routers, orNull(networks), orNull(pick('x1', 'x2'))).map((it) => router(...it)),
     fc

@@ -54,6 +54,8 @@ describe('what is shown', () => {
       shared: false,
       mtu: 1450,
       subnets: [subnet.id],
+      ipv4_address_scope: null,
+      ipv6_address_scope: null,
       'router:external': false,
       is_default: false,
       port_security_enabled: true,

@@ -111,6 +111,9 @@ const CLAIMS: { readonly [K in Kind]: ClaimsOf<K> } = {
       ? []
       : [claim(vniPath(network.vni), network.id), claim(prefixesPath(network.id), [])]),
     ...(network.is_default ? [claim(`${ROOT}/default_network`, network.id)] : []),
+    ...(network.auto_allocated
+      ? [claim(member(ROOT, 'auto_networks', network.project_id), network.id)]
+      : []),
     ...(network['router:external'] ? [claim(externalPath(path), network.id)] : []),
     ...(network.router_id
       ? [

@@ -21,6 +21,8 @@ interface Owner {
   readonly port: string;
   readonly mac: string;
   readonly had: readonly FixedIp[];
+  /** Who the port is for, such as `compute:nova`: some subnets are for some owners alone. */
+  readonly deviceOwner: string;
 }
 
 /** What a host with this MAC calls itself in the subnet (modified EUI-64). */
@@ -196,6 +198,34 @@ function asRequested(
   return chosen;
 }
 
+/** DHCP has a port in every subnet that it serves, whomever that is for. */
+const DHCP_OWNER = 'network:dhcp';
+
+/**
+ * The subnets that a port may have addresses in: first those for its owner, then those for all.
+ * @throws {Failure} `exhausted` when every subnet of the network is for other owners.
+ */
+function subnetsFor({ topology }: Draft, owner: Owner, subnets: readonly Subnet[]): Subnet[] {
+  const { deviceOwner, network } = owner;
+  const isFor = ({ service_types: types, enable_dhcp }: Subnet): boolean =>
+    types.includes(deviceOwner) || (enable_dhcp && deviceOwner === DHCP_OWNER && types.length > 0);
+  const candidates = [
+    ...subnets.filter(isFor),
+    ...subnets.filter(({ service_types }) => service_types.length === 0),
+  ];
+  if (candidates.length > 0 || topology.find('subnet.by_network', network.id).size === 0) {
+    return candidates;
+  }
+  throw refusal(
+    'exhausted',
+    'IpAddressGenerationFailureNoMatchingSubnet',
+    'device_owner',
+    deviceOwner,
+    `is no service type of the subnets of network ${network.id}`,
+    'add a subnet for it, or one without service_types',
+  );
+}
+
 /**
  * The fixed addresses of a port. Subnets where hosts make their own addresses give one each,
  * asked or not; of the others, without `requests`, one IPv4 and one IPv6 subnet.
@@ -206,7 +236,7 @@ export function fixedIpsFor(
   requests: readonly FixedIpRequest[] | undefined,
 ): FixedIp[] {
   const ids = draft.topology.find('subnet.by_network', owner.network.id);
-  const subnets = inOrder(draft, 'subnet', ids);
+  const subnets = subnetsFor(draft, owner, inOrder(draft, 'subnet', ids));
   const auto = subnets
     .filter(isAutoSubnet)
     .map((subnet) =>

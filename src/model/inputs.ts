@@ -38,6 +38,8 @@ export interface NetworkInput extends NamedInput {
   readonly 'router:external'?: boolean;
   /** For an external network only, and for one. */
   readonly is_default?: boolean;
+  /** Never given by a user: the project's auto-allocated network. */
+  readonly auto_allocated?: true;
   readonly port_security_enabled?: boolean;
   /** Fully qualified, or empty. */
   readonly dns_domain?: string;

@@ -122,6 +122,7 @@ export function createNetwork(
     mtu: mtuOf(input.mtu, context),
     'router:external': external,
     is_default: defaultness(topology, standard.id, external, input.is_default ?? false),
+    ...(input.auto_allocated ? { auto_allocated: true } : {}),
     port_security_enabled: input.port_security_enabled ?? true,
     dns_domain: domainName(input.dns_domain ?? ''),
     cidr: input.cidr ? formatPrefix(networkPrefix(input.cidr)) : null,

@@ -34,6 +34,8 @@ export interface Network extends Named {
   readonly 'router:external': boolean;
   /** The one external network that routers get without being told of any. */
   readonly is_default: boolean;
+  /** Made as its project's own without being asked for by itself. */
+  readonly auto_allocated?: true;
   readonly port_security_enabled: boolean;
   /** Of its ports' names, with a dot at the end; empty: the default. */
   readonly dns_domain: string;

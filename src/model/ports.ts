@@ -103,7 +103,11 @@ export function draftPort(draft: Draft, input: PortInput, allotted?: readonly Fi
     admin_state_up: input.admin_state_up ?? true,
     mac_address: mac,
     fixed_ips:
-      allotted ?? fixedIpsFor(draft, { network, port: standard.id, mac, had: [] }, input.fixed_ips),
+      allotted ?? fixedIpsFor(
+        draft,
+        { network, port: standard.id, mac, had: [], deviceOwner: input.device_owner ?? '' },
+        input.fixed_ips,
+      ),
     allowed_address_pairs: addressPairs(input.allowed_address_pairs ?? [], mac),
     port_security_enabled: secured,
     security_groups:
@@ -218,7 +222,8 @@ export function redraftPort(
   const network = existing(topology, 'network', before.network_id, 'network_id');
   const mac = macAfter(draft, network, before, patch);
   const moved = mac !== before.mac_address;
-  const owner = { network, port: before.id, mac, had: before.fixed_ips };
+  const deviceOwner = patch.device_owner ?? before.device_owner;
+  const owner = { network, port: before.id, mac, had: before.fixed_ips, deviceOwner };
   const settled = {
     mac_address: mac,
     fixed_ips:

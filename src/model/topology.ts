@@ -129,7 +129,10 @@ const INDEXES = {
   'floatingip.by_prefix': index('floatingip', (fip) => prefixesAround(fip.floating_ip_address)),
   'floatingip.by_network': index('floatingip', (fip) => [fip.floating_network_id]),
   'floatingip.by_router': index('floatingip', (fip) => (fip.router_id ? [fip.router_id] : [])),
-  'scope.by_project': index('address_scope', (scope) => [scope.project_id]),
+  /** A project's auto-allocated network. */
+  'network.auto': index('network', (network) =>
+    network.auto_allocated ? [network.project_id] : [],
+  ),
   'pool.by_scope': index('subnetpool', (pool) =>
     pool.address_scope_id ? [pool.address_scope_id] : [],
   ),

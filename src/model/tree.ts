@@ -42,6 +42,7 @@
  *     <router>/interfaces/…/<port>
  *     <router>/gateway                          there while it has one
  *     <router>/gateway/users/…/<floating ip>
+ *     auto_networks/…/<project>                 one auto-allocated network a project
  *     default_subnetpools/…/<4 or 6>            one default pool a version
  *     <scope>/pools/…/<pool>
  *     <pool>/subnets/…/<subnet>

@@ -3,6 +3,7 @@ import { addressGroups } from './address-groups.ts';
 import { addressScopes } from './address-scopes.ts';
 import { agents } from './agents.ts';
 import { availabilityZones } from './availability-zones.ts';
+import { autoAllocatedTopology } from './auto-allocated-topology.ts';
 import { floatingips } from './floatingips.ts';
 import { floatingipPools } from './floatingip-pools.ts';
 import { networkIpAvailabilities } from './network-ip-availabilities.ts';
@@ -33,6 +34,7 @@ export const RESOURCES: readonly AnyResource[] = [
   addressGroups,
   quotas,
   networkIpAvailabilities,
+  autoAllocatedTopology,
   rbacPolicies,
   availabilityZones,
   serviceProviders,

@@ -1,6 +1,8 @@
 import type { Network } from '../../model/objects.ts';
+import type { Topology } from '../../model/topology.ts';
 import { type Access, OWNED } from '../auth/rules.ts';
 import {
+  asNumber,
   constant,
   derived,
   ID,
@@ -16,6 +18,7 @@ import {
   idOf,
   integer,
   nullable,
+  numeric,
   prefix,
   shownList,
   text,
@@ -41,6 +44,18 @@ const ACCESS: Access = {
   hidden: PROVIDER,
 };
 
+/** The scope of the pools that a network's subnets of one version come from. */
+const scopeOf =
+  (version: 4 | 6) =>
+  ({ id }: Network, topology: Topology): string | null => {
+    for (const each of topology.find('subnet.by_network', id)) {
+      const subnet = topology.get('subnet', each);
+      if (subnet?.ip_version !== version || subnet.subnetpool_id === null) continue;
+      return topology.get('subnetpool', subnet.subnetpool_id)?.address_scope_id ?? null;
+    }
+    return null;
+  };
+
 export const networks = resource({
   kind: 'network',
   collection: 'networks',
@@ -52,10 +67,12 @@ export const networks = resource({
     admin_state_up: settable(bool()),
     status: constant(choice('ACTIVE'), 'ACTIVE'),
     shared: sharing(settable(bool())),
-    mtu: settable(integer(0, 65_535)),
+    mtu: settable(numeric(0, 65_535), { convert: asNumber }),
     subnets: derived(shownList(uuid()), (network: Network, topology) => [
       ...topology.find('subnet.by_network', network.id),
     ]),
+    ipv4_address_scope: derived(nullable(uuid()), scopeOf(4)),
+    ipv6_address_scope: derived(nullable(uuid()), scopeOf(6)),
     'router:external': settable(bool()),
     is_default: settable(bool()),
     port_security_enabled: settable(bool()),

@@ -156,12 +156,12 @@ const form: readonly Refusal[] = [
     says: ['name', 'null is not text'],
   },
   {
-    what: 'a number in quotes',
+    what: 'a number with its unit',
     path: 'networks',
-    body: { network: { mtu: '1500' } },
+    body: { network: { mtu: '1500B' } },
     status: 400,
     type: HTTP,
-    says: ['mtu', '"1500" is not an integer', 'without quotes'],
+    says: ['mtu', '"1500B" is not an integer'],
   },
   {
     what: 'half a byte',

@@ -1,6 +1,6 @@
 /** A port's own DHCP options, as its owner changes them. */
-import { namedDhcpOption } from '../packet/index.ts';
 import type { ExtraDhcpOptionInput } from './inputs.ts';
+import { namedDhcpOption } from './named-dhcp-options.ts';
 import type { ExtraDhcpOption } from './objects.ts';
 import { invalid } from './values.ts';
 

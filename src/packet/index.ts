@@ -8,7 +8,6 @@ export * from './icmpv6.ts';
 export * from './ipv4.ts';
 export * from './ipv6.ts';
 export * from './malformed.ts';
-export * from './named-dhcp-options.ts';
 export * from './nd.ts';
 export * from './pcap.ts';
 export * from './tcp.ts';

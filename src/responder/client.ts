@@ -10,9 +10,9 @@ import {
 } from '../address/index.ts';
 import { Failure } from '../base/failure.ts';
 import { domainOf } from '../model/dns-names.ts';
+import { namedDhcpOption, type NamedDhcpOption } from '../model/named-dhcp-options.ts';
 import type { Port, Subnet } from '../model/objects.ts';
 import type { TopologyReader } from '../model/topology.ts';
-import { namedDhcpOption, type NamedDhcpOption } from '../packet/index.ts';
 
 export interface FixedAddress {
   readonly ip: bigint;

@@ -2,8 +2,9 @@
 import { formatIpv4, parseIp, parsePrefix, prefixMask, prefixRange } from '../address/index.ts';
 import { assemble } from '../packet/assemble.ts';
 import { asciiBytes } from '../packet/domain.ts';
-import { DHCP_OPTION, DHCPV4_FIXED_LENGTH, NEXT_SERVER, type Dhcpv4 } from '../packet/index.ts';
+import { DHCP_OPTION, DHCPV4_FIXED_LENGTH, type Dhcpv4 } from '../packet/index.ts';
 import { hostName } from '../model/dns-names.ts';
+import { NEXT_SERVER } from '../model/named-dhcp-options.ts';
 import type { Client, FixedAddress } from './client.ts';
 import { LEASE_SECONDS } from './lease.ts';
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../src/base/failure.ts';
 import { domainName, portName } from '../../src/model/dns-names.ts';
-import { namedDhcpOption } from '../../src/packet/index.ts';
+import { namedDhcpOption } from '../../src/model/named-dhcp-options.ts';
 import { respond } from '../../src/responder/index.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { clientWith, type Setting } from './network.ts';

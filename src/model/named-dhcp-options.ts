@@ -3,9 +3,8 @@
  * dnsmasq (`dnsmasq --help dhcp`), which Neutron's users know.
  */
 import { parseIp, parsePrefix, tryParseIp } from '../address/index.ts';
+import { Writer } from '../base/bytes.ts';
 import { Failure } from '../base/failure.ts';
-import { assemble } from './assemble.ts';
-import { asciiBytes, writeDomain } from './domain.ts';
 
 /** How a value's text becomes bytes; a number: an integer of so many bytes. */
 type Form = 'addresses' | 'text' | 'domains' | 'routes' | 'any' | 1 | 2 | 4;
@@ -138,6 +137,12 @@ function optionOf(version: 4 | 6, name: string): Known | null {
 
 const FIELD = 'extra_dhcp_opts.opt_value';
 
+function assemble(write: (writer: Writer) => void): Uint8Array {
+  const writer = new Writer();
+  write(writer);
+  return writer.finish();
+}
+
 /** `dnsmasq` wants IPv6 addresses in brackets; both forms are taken. */
 const bare = (text: string): string => text.trim().replace(/^\[(.*)\]$/, '$1');
 
@@ -181,7 +186,9 @@ function integer(value: string, bytes: 1 | 2 | 4): Uint8Array {
   if (!/^-?(\d+|0x[0-9a-f]+)$/i.test(value) || given > most || given < -(most + 1) / 2) {
     throw bad(FIELD, value, `is no integer of ${bytes} bytes`, `give 0 to ${most}`);
   }
-  return assemble((writer) => writer.uint(BigInt.asUintN(bytes * 8, BigInt(given)), bytes * 8));
+  return assemble((writer) => {
+    writer.uint(BigInt.asUintN(bytes * 8, BigInt(given)), bytes * 8);
+  });
 }
 
 function ascii(value: string): Uint8Array {
@@ -189,7 +196,7 @@ function ascii(value: string): Uint8Array {
   if (!/^[\x20-\x7e]*$/.test(value)) {
     throw bad(FIELD, value, 'has characters that are not ASCII', 'give ASCII');
   }
-  return asciiBytes(value);
+  return Uint8Array.from(value, (character) => character.charCodeAt(0));
 }
 
 const LABEL = /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
@@ -201,7 +208,8 @@ function domains(value: string): Uint8Array {
       if (!name.split('.').every((label) => LABEL.test(label))) {
         throw bad(FIELD, text, 'is no domain name', 'give names such as example.org');
       }
-      writeDomain(writer, name);
+      for (const label of name.split('.')) writer.u8(label.length).bytes(ascii(label));
+      writer.u8(0);
     }
   });
 }

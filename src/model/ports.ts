@@ -103,7 +103,8 @@ export function draftPort(draft: Draft, input: PortInput, allotted?: readonly Fi
     admin_state_up: input.admin_state_up ?? true,
     mac_address: mac,
     fixed_ips:
-      allotted ?? fixedIpsFor(
+      allotted ??
+      fixedIpsFor(
         draft,
         { network, port: standard.id, mac, had: [], deviceOwner: input.device_owner ?? '' },
         input.fixed_ips,

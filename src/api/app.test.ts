@@ -259,7 +259,7 @@ describe('every resource', () => {
     expect((body['resources'] as Json[]).map((resource) => resource['collection'])).toEqual(
       RESOURCES.map(collectionKey),
     );
-    for (const resource of RESOURCES) {
+    for (const resource of RESOURCES.filter(({ unlisted }) => !unlisted)) {
       const { status, body } = await api.ask('GET', resource.collection);
       expect([resource.collection, status]).toEqual([resource.collection, 200]);
       expect(Object.keys(body)).toEqual([collectionKey(resource)]);

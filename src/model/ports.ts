@@ -43,7 +43,10 @@ function addressPairs(given: readonly AddressPairInput[], mac: string): AddressP
 
 function groupsGiven(topology: Topology, ids: readonly string[]): string[] {
   for (const id of ids) existing(topology, 'security_group', id, 'security_groups');
-  return [...new Set(ids)];
+  const twice = ids.find((id, at) => ids.indexOf(id) !== at);
+  if (twice !== undefined)
+    throw invalid('security_groups', twice, 'is listed twice', 'list it once');
+  return [...ids];
 }
 
 /** Pairs and groups mean something only where the port's traffic is checked. */

@@ -44,9 +44,19 @@ export function parseBody(of: AnyResource, purpose: Purpose, body: unknown): Bod
     });
   }
   return {
-    items: content.map((item, at) => attributesOf(of, purpose, item, `${key}[${at}]`)),
+    items: content.map((item, at) =>
+      attributesOf(of, purpose, unwrapped(of, item), `${key}[${at}]`),
+    ),
     bulk: true,
   };
+}
+
+/** Some clients put each object of many under its member's key once more. */
+function unwrapped(of: AnyResource, item: unknown): unknown {
+  const alone = isObject(item) && Object.keys(item).length === 1;
+  return alone && isObject(item[of.member]) && !(of.member in of.attributes)
+    ? item[of.member]
+    : item;
 }
 
 /**

@@ -53,7 +53,12 @@ export class Operations {
     const params = queryOf(request);
     const { beforeList } = this.#of;
     const query = parseListQuery(this.#of, params, request.caller);
-    if (beforeList) await this.#runtime.execute(beforeList, request.caller);
+    if (beforeList) {
+      const project = params.get('tenant_id') ?? params.get('project_id');
+      const { caller } = request;
+      const owner = caller.admin && project ? { ...caller, projectId: project } : caller;
+      await this.#runtime.execute(beforeList, owner);
+    }
     const page = runListQuery(this.#sight(request), query, params);
     return { [this.#many]: page.items, ...this.#linksOf(request, page) };
   };
@@ -88,8 +93,9 @@ export class Operations {
     const id = idOf(request);
     const sight = this.#sight(request);
     const { access, member, plans } = this.#of;
-    const target = sight.existing(id) as Target;
+    // First, as Neutron does: what nobody may change is refused of objects that nobody sees, too.
     const [patch = {}] = parseBody(this.#of, 'put', request.body).items;
+    const target = sight.existing(id) as Target;
     this.#checkReferences(caller, patch);
     permit(`update_${member}`, access.update, caller, target, sight.topology);
     permitGiven(this.#of, 'update', patch, caller, target, sight.topology);

@@ -5,7 +5,7 @@ import { startOvs, type Sandbox } from './ovs.ts';
 export interface TracedSwitch {
   readonly sandbox: Sandbox;
   readonly unixctl: Unixctl;
-  stop(): void;
+  readonly stop: () => void;
 }
 
 /** Starts one with the bridge `br0` and its ports `p1`, `p2` …, by ofport; stop it in `afterAll`. */

@@ -217,13 +217,17 @@ function* usersOf(
   for (const user of externalUsers(topology, network)) if (!going.has(user)) yield user;
 }
 
+/** Clients look for these words of Neutron's. */
+const PORTS_LEFT = 'There are one or more ports still in use on the network';
+
 export function deleteNetwork(topology: Topology, id: string, context: PlanContext): Plan<Network> {
   const draft = new Draft(topology, context);
   const network = existing(topology, 'network', id);
   const idle = idleOf(topology, network);
   const users = [...usersOf(topology, network, idle)];
   if (users.length > 0) {
-    throw inUse('NetworkInUse', 'network', id, someOf(users), 'delete what uses it first');
+    const ports = topology.find('port.by_network', id).size > 0 ? `. ${PORTS_LEFT}` : '';
+    throw inUse('NetworkInUse', 'network', id, someOf(users) + ports, 'delete what uses it first');
   }
   for (const floating of idle) draft.delete('floatingip', floating);
   for (const subnet of inOrder(draft, 'subnet', topology.find('subnet.by_network', id))) {

@@ -23,6 +23,8 @@ const NODES = ['node1', 'node2', 'node3'];
 /** Small enough to be met all the time. */
 const QUOTA = { network: 6, subnet: 8, port: 60, router: 3, security_group: 6, floatingip: 5 };
 const PROJECTS = ['red', 'blue'];
+/** ms in which all want the same. */
+const RUSH = 100;
 
 type Json = Record<string, unknown>;
 
@@ -102,6 +104,7 @@ class Client {
 
   #id(kind: Kind): string {
     const all = [...server.runtime.topology.all(kind)];
+    if (kind === 'network' && this.#maybe(0.6)) return all[0]?.id ?? '';
     return this.#one(all)?.id ?? '00000000-0000-4000-8000-000000000000';
   }
 
@@ -109,12 +112,19 @@ class Client {
     return this.#random.next() < share;
   }
 
+  /** Often what everybody else wants in the same moment. */
+  #of(choices: number): number {
+    return this.#maybe(0.7)
+      ? Math.floor(performance.now() / RUSH) % choices
+      : this.#random.int(choices);
+  }
+
   #address(): string {
-    return `10.0.${this.#random.int(4)}.${2 + this.#random.int(12)}`;
+    return `10.0.0.${2 + this.#of(12)}`;
   }
 
   #mac(): string {
-    return `fa:16:3e:00:00:${this.#random.int(16).toString(16).padStart(2, '0')}`;
+    return `fa:16:3e:00:00:${this.#of(16).toString(16).padStart(2, '0')}`;
   }
 
   #port(): Json {

@@ -50,7 +50,8 @@ export function subtractPrefixes(from: readonly Prefix[], taken: readonly Prefix
       if (hole.first > at) parts.push({ first: at, last: hole.first - 1n });
       at = hole.last + 1n;
     }
-    return at <= last ? [...parts, { first: at, last }] : parts;
+    if (at <= last) parts.push({ first: at, last });
+    return parts;
   });
   return prefixesOf(left, from[0]?.version ?? 4);
 }

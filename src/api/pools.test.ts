@@ -125,7 +125,7 @@ describe('quotas', () => {
     expect((await api.ask('POST', 'networks', bulk)).status).toBe(409);
     expect(api.runtime.topology.count('network')).toBe(1);
 
-    const details = await api.ask('GET', 'quotas/acme/details');
+    const details = await api.ask('GET', 'quotas/acme/details.json');
     expect(details.body).toMatchObject({ quota: { network: { limit: 1, used: 1, reserved: 0 } } });
     const checked = { quota: { network: 0, check_limit: true } };
     expect((await api.ask('PUT', 'quotas/acme', checked)).status).toBe(400);

@@ -150,7 +150,8 @@ export class Draft {
       if (this.#created.has(path)) continue;
       checks.push({ op: 'check', path, ...(version === undefined ? {} : { version }) });
     }
-    const { newId, novaOrder } = this.context;
+    const { novaOrder } = this.context;
+    const newId = (): string => this.context.newId();
     const events = novaOrder === undefined ? [] : queueing(this.#events, newId, novaOrder);
     return { ops: [...checks, ...prefixes, ...this.#ops, ...events], object };
   }

@@ -1,10 +1,19 @@
 import { Failure } from '../base/failure.ts';
-import type { Draft } from './draft.ts';
 import { COUNTED, type CountedKind, type Kind, type Objects } from './objects.ts';
+import type { Topology } from './topology.ts';
 import { slotPath } from './tree.ts';
 
 const isCounted = (kind: string): kind is CountedKind =>
   (COUNTED as readonly string[]).includes(kind);
+
+/** What choosing a slot needs of the change that it is for. */
+interface Change {
+  readonly topology: Topology;
+  readonly context: { isClaimed(path: string): boolean; random(): number };
+  /** Fails the write when the quota is no longer as the topology has it. */
+  unchanged(kind: 'quota', quota: Objects['quota']): void;
+  creates(path: string): boolean;
+}
 
 /** What the system makes by itself is counted, but never refused. */
 function isRefusable(object: Objects[Kind]): boolean {
@@ -19,14 +28,14 @@ const CHOICE = 8;
  * `object` with the slot that it takes in its project's quota, if a limit applies.
  * @throws {Failure} `exhausted` when none is left.
  */
-export function withSlot<K extends Kind>(draft: Draft, kind: K, object: Objects[K]): Objects[K] {
+export function withSlot<K extends Kind>(change: Change, kind: K, object: Objects[K]): Objects[K] {
   if (!isCounted(kind) || !('project_id' in object) || object.project_id === '') return object;
-  const { topology, context } = draft;
+  const { topology, context } = change;
   const project = object.project_id;
   const own = topology.get('quota', project);
   const limit = own?.limits[kind] ?? topology.quotas[kind];
   if (limit < 0) return object;
-  if (own !== undefined) draft.unchanged('quota', own);
+  if (own !== undefined) change.unchanged('quota', own);
   const left = limit - topology.usage.count(kind, project);
   const open: number[] = [];
   let awaited: number | undefined;
@@ -34,7 +43,7 @@ export function withSlot<K extends Kind>(draft: Draft, kind: K, object: Objects[
   for (let seen = 0; seen < left && open.length < CHOICE; seen += 1) {
     slot = topology.usage.nextFree(kind, project, slot + 1);
     const path = slotPath(project, kind, slot);
-    if (draft.creates(path)) continue;
+    if (change.creates(path)) continue;
     if (context.isClaimed(path)) awaited ??= slot;
     else open.push(slot);
   }

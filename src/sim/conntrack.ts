@@ -8,32 +8,13 @@
  * packet quoted in an ICMP error (it is `+inv`; a switch finds its parent and says `+rel`). The
  * remains of a translated connection, which a switch keeps until its sweeper comes by, go at once.
  */
-import { CT_STATE, ETH_TYPE, IP_PROTO } from '../openflow/build.ts';
+import { CT_STATE, IP_PROTO } from '../openflow/build.ts';
 import type { FlowKey } from '../openflow/fields.ts';
 import type { NatSpec } from '../openflow/flow.ts';
-import { ICMP_ANSWER, lifeOf, type PacketKind } from './connection.ts';
-import {
-  AT,
-  destinationPort,
-  ethernetType,
-  fragment,
-  ipProtocol,
-  sourcePort,
-  tcpFlags,
-} from './words.ts';
-
-/** One end: the words of its address (1 or 4), its port or ICMP type. */
-interface End {
-  readonly address: readonly number[];
-  readonly port: number;
-}
-
-export interface Tuple {
-  readonly zone: number;
-  readonly protocol: number;
-  readonly source: End;
-  readonly destination: End;
-}
+import { idOf, reversed, tupleOf, type Tuple } from './connection-tuple.ts';
+import { lifeOf, type PacketKind } from './connection.ts';
+import { translatedReplies } from './nat.ts';
+import { AT, sourcePort, tcpFlags } from './words.ts';
 
 export interface Connection {
   readonly original: Tuple;
@@ -99,59 +80,6 @@ const SWEEP_INTERVAL = 4096;
 interface Direction {
   readonly connection: Connection;
   readonly reply: boolean;
-}
-
-const textOf = ({ address, port }: End): string =>
-  address.length === 1 ? `${address[0]}:${port}` : `${address.join('.')}:${port}`;
-
-const idOf = ({ zone, protocol, source, destination }: Tuple): string =>
-  `${zone} ${protocol} ${textOf(source)} ${textOf(destination)}`;
-
-const reversed = ({ zone, protocol, source, destination }: Tuple): Tuple => ({
-  zone,
-  protocol,
-  source: destination,
-  destination: source,
-});
-
-/** An IPv6 address. */
-const words = (key: FlowKey, at: number): number[] => [
-  key[at] ?? 0,
-  key[at + 1] ?? 0,
-  key[at + 2] ?? 0,
-  key[at + 3] ?? 0,
-];
-
-/** The ports that identify a packet's connection, null when it identifies none. */
-function portsOf(key: FlowKey, protocol: number): readonly [number, number] | null {
-  const answers = ICMP_ANSWER.get(protocol);
-  if (answers !== undefined) {
-    const type = sourcePort(key);
-    const answer = destinationPort(key) === 0 ? answers.get(type) : undefined;
-    return answer === undefined ? null : [type, answer];
-  }
-  if (protocol !== IP_PROTO.tcp && protocol !== IP_PROTO.udp) return [0, 0];
-  const source = sourcePort(key);
-  const destination = destinationPort(key);
-  return source === 0 || destination === 0 ? null : [source, destination];
-}
-
-/** The tuple of a packet, null when it cannot be tracked. */
-function tupleOf(key: FlowKey, zone: number): Tuple | null {
-  const type = ethernetType(key);
-  const v4 = type === ETH_TYPE.ip;
-  if ((!v4 && type !== ETH_TYPE.ipv6) || fragment(key) !== 0) return null;
-  const protocol = ipProtocol(key);
-  const ports = portsOf(key, protocol);
-  if (ports === null) return null;
-  const source = v4 ? [key[AT.ipSource] ?? 0] : words(key, AT.ipv6Source);
-  const destination = v4 ? [key[AT.ipDestination] ?? 0] : words(key, AT.ipv6Destination);
-  return {
-    zone,
-    protocol,
-    source: { address: source, port: ports[0] },
-    destination: { address: destination, port: ports[1] },
-  };
 }
 
 export class Conntrack implements Tracker {
@@ -294,20 +222,11 @@ export class Conntrack implements Tracker {
     return connection;
   }
 
-  /**
-   * The tuple that replies will bear: the first that is free. A switch picks an address and a port
-   * of a range by a hash; here they are tried from the first on. Without a range the packet keeps
-   * its source port if it can, else takes the next of its class (set_sport_range() in OVS).
-   */
+  /** The tuple that replies will bear: the first that is free; null: none is. */
   #replyTuple(tuple: Tuple, nat: NatSpec | null, now: number): Tuple | null {
-    const plain = reversed(tuple);
-    if (nat?.direction === undefined) return plain;
-    const end = nat.direction === 'src' ? 'destination' : 'source';
-    for (const address of addresses(nat, plain[end].address)) {
-      const translated = { ...plain, [end]: { address, port: plain[end].port } };
-      for (const reply of withPorts(translated, nat)) {
-        if (this.#find(idOf(reply), now) === null) return reply;
-      }
+    if (nat?.direction === undefined) return reversed(tuple);
+    for (const reply of translatedReplies(tuple, nat)) {
+      if (this.#find(idOf(reply), now) === null) return reply;
     }
     return null;
   }
@@ -407,51 +326,5 @@ export class Conntrack implements Tracker {
   #tidy(): void {
     if (this.#base !== null) return;
     for (const [id, entry] of this.#entries) if (entry === null) this.#entries.delete(id);
-  }
-}
-
-/** As many ports as OVS tries in a row. */
-const PORT_ATTEMPTS = 128;
-/** Without a range, a source port stays within its class. */
-const PORT_CLASSES = [
-  { from: 1, to: 511 },
-  { from: 600, to: 1023 },
-  { from: 1024, to: 65_535 },
-] as const;
-
-/** A reply tuple with the ports that a translation may use. */
-function* withPorts(reply: Tuple, nat: NatSpec): Generator<Tuple> {
-  if (reply.protocol !== IP_PROTO.tcp && reply.protocol !== IP_PROTO.udp) {
-    yield reply;
-    return;
-  }
-  if (nat.port !== undefined) {
-    const end = nat.direction === 'src' ? 'destination' : 'source';
-    for (let port = nat.port.from; port <= nat.port.to; port += 1) {
-      yield { ...reply, [end]: { ...reply[end], port } };
-    }
-    return;
-  }
-  const own = reply.destination.port;
-  const [low, middle, high] = PORT_CLASSES;
-  const range = own < 512 ? low : own < 1024 ? middle : high;
-  const count = range.to - range.from + 1;
-  for (let step = 0; step < Math.min(PORT_ATTEMPTS, count); step += 1) {
-    const port = step === 0 ? own : range.from + ((own - range.from + step) % count);
-    yield { ...reply, destination: { ...reply.destination, port } };
-  }
-}
-
-/** The addresses that a translation may use; the packet's own when it names none. */
-function* addresses(nat: NatSpec, own: readonly number[]): Generator<readonly number[]> {
-  if (nat.address === undefined) {
-    yield own;
-    return;
-  }
-  const count = nat.address.version === 4 ? 1 : 4;
-  for (let value = nat.address.from; value <= nat.address.to; value += 1n) {
-    yield Array.from({ length: count }, (_, index) =>
-      Number((value >> BigInt(32 * (count - 1 - index))) & 0xffffffffn),
-    );
   }
 }

@@ -1,5 +1,6 @@
 export { KeyArena, KeyPool, type Keys } from './arena.ts';
 export * from './bridge.ts';
+export type { Tuple } from './connection-tuple.ts';
 export * from './conntrack.ts';
 export * from './dump.ts';
 export * from './execute.ts';

@@ -3,7 +3,8 @@ import { ETH_TYPE } from '../openflow/build.ts';
 import type { FlowKey } from '../openflow/fields.ts';
 import type { Keys } from './arena.ts';
 import { ICMP_ANSWER } from './connection.ts';
-import type { Tracking, Tuple } from './conntrack.ts';
+import type { Tuple } from './connection-tuple.ts';
+import type { Tracking } from './conntrack.ts';
 import { AT, ethernetType } from './words.ts';
 
 /** The word behind conntrack's tuple, whose last field is an IPv6 address. */

@@ -1,7 +1,8 @@
 /** The connections of a captured node, as the simulated tracker has them. */
 import { tryParseIp } from '../../address/index.ts';
 import { stateOf } from '../../sim/connection.ts';
-import type { Connection, Tuple } from '../../sim/conntrack.ts';
+import type { Tuple } from '../../sim/connection-tuple.ts';
+import type { Connection } from '../../sim/conntrack.ts';
 import {
   parseDumpedConnection,
   type DumpedConnection,

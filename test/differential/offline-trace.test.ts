@@ -18,7 +18,8 @@ import { requireOrSkip } from '../support/require.ts';
 import { startTracedSwitch } from '../support/traced-switch.ts';
 import { VMS, walkthroughNode, walkthroughTopology } from '../support/walkthrough.ts';
 import { flatten, outcomeOf, readSections } from './offline-peer.ts';
-import { PORTS, randomPacket, randomProgram } from './sim-generator.ts';
+import { PORTS } from './sim-generator-fields.ts';
+import { randomPacket, randomProgram } from './sim-generator.ts';
 import { Random } from './sim-random.ts';
 
 const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);

@@ -20,7 +20,8 @@ import type { Unixctl } from '../../src/net/unixctl.ts';
 import { ovsAvailable, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { startTracedSwitch } from '../support/traced-switch.ts';
-import { PORTS, randomPacket, randomProgram } from './sim-generator.ts';
+import { PORTS } from './sim-generator-fields.ts';
+import { randomPacket, randomProgram } from './sim-generator.ts';
 import { Random } from './sim-random.ts';
 import { readTrace, type Pass } from './sim-ofproto-trace.ts';
 

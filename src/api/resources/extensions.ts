@@ -7,6 +7,8 @@ export const EXTENSIONS: ReadonlyMap<string, string> = new Map([
   ['address-scope', 'Subnet pools that do not overlap'],
   ['allowed-address-pairs', 'Other addresses that a port may send from'],
   ['auto-allocated-topology', 'A network of one’s own for the asking'],
+  // By this name, not by its alias, `openstack` looks for it.
+  ['availability_zone', 'Availability Zone'],
   ['binding', 'The node that a port is on'],
   ['binding-extended', 'The nodes that a port may move to'],
   ['default-subnetpools', 'Pools for subnets that name none'],

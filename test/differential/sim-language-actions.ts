@@ -80,9 +80,8 @@ const HASHES = [
   'symmetric_l3',
 ];
 
-function setField(place: Place): string {
-  const { random } = place;
-  const field = random.rarest(writableDrawn(place), ({ name }) => `set ${name}`);
+function setField({ random }: Place, fields: readonly Field[]): string {
+  const field = random.rarest(fields, ({ name }) => `set ${name}`);
   return `set_field:${random.chance(25) ? masked(random, field, random.pick(valuesOf(field))) : random.pick(valuesOf(field))}->${field.name}`;
 }
 
@@ -178,7 +177,7 @@ const ACTIONS: Readonly<Record<string, Write>> = {
     const may = GROUPS.filter((id) => groupTable(id) >= table);
     return nested || may.length === 0 ? null : `group:${random.pick(may)}`;
   },
-  set_field: setField,
+  set_field: (place) => setField(place, writableDrawn(place)),
   load,
   move,
   mod: ({ random, kind }) =>
@@ -277,6 +276,19 @@ export function drawAction(place: Place): Drawn {
     const text = ACTIONS[name]?.(place) ?? null;
     if (text !== null) return { name, text };
   }
+}
+
+/** Fields that chance alone would hardly write: few packets have them, or they are few among many. */
+const isScarce = ({ name, needs }: Field): boolean => /^(icmp|nd)/.test(needs) || isTunnelEnd(name);
+const isTunnelEnd = (name: string): boolean => name.startsWith('tun_ipv6');
+
+/** A write to one of them, or seldom anything. */
+export function drawScarce(place: Place): Drawn[] {
+  const scarce = writableOf(place.kind).filter(isScarce);
+  const own = scarce.filter(({ name }) => !isTunnelEnd(name));
+  const fields = own.length > 0 && place.random.chance(90) ? own : scarce;
+  if (!place.random.chance(own.length > 0 ? 35 : 4)) return [];
+  return [{ name: 'set_field', text: setField(place, fields) }];
 }
 
 export function actionTexts(place: Place, most: number): string[] {

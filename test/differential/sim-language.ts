@@ -4,6 +4,7 @@ import {
   actionTexts,
   drawAction,
   drawRarest,
+  drawScarce,
   GROUPS,
   groupTable,
   HEADERS,
@@ -109,6 +110,9 @@ const field = (name: string): Field => {
   return found;
 };
 
+/** Ports that action sets put out to, and that are asked for. */
+const SET_PORTS = [1, 2] as const;
+
 const STATES = [
   '+trk',
   '-trk',
@@ -126,13 +130,17 @@ function matchOf(
   random: Random,
   { kind, values }: Packet,
   names: string[],
+  withSets: boolean,
   plain: boolean,
 ): string[] {
   const taken = new Set<string>();
   const terms = [kind.word];
   if (plain) return terms;
   const candidates = [...values.keys()].filter(({ name }) => name !== 'skb_priority');
-  for (let more = 1 + random.below(3); more > 0; more -= 1) {
+  const state = isIpKind(kind) && random.chance(45) ? random.pick(STATES) : null;
+  // Of a known connection little else is asked: its own terms are many.
+  const most = state === '+est+trk' ? 1 : 3;
+  for (let more = 1 + random.below(most); more > 0; more -= 1) {
     const target = random.rarest(candidates, ({ name }) => `match ${name}`);
     if (placesOf(target).some((place) => taken.has(place))) continue;
     for (const place of placesOf(target)) taken.add(place);
@@ -151,20 +159,20 @@ function matchOf(
     names.push(name);
     terms.push(term);
   }
-  if (isIpKind(kind) && random.chance(45)) {
-    const state = random.pick(STATES);
+  if (state !== null) {
     names.push('ct_state');
     terms.push(`ct_state=${state}`);
     if ((state === '+new+trk' || state === '+est+trk') && random.chance(90)) {
-      const tuple = random.pick([
-        'ct_zone=1',
-        'ct_nw_proto=6,ct_tp_src=7,ct_tp_dst=22',
-        ...(kind.has.includes('ipv4')
-          ? ['ct_nw_src=10.0.0.1', 'ct_nw_dst=10.0.0.2']
-          : ['ct_ipv6_src=2001:db8::1', 'ct_ipv6_dst=2001:db8::2']),
-      ]);
-      names.push(...tuple.split(',').map((term) => term.replace(/=.*/, '')));
-      terms.push(tuple);
+      const addresses = kind.has.includes('ipv4')
+        ? ['ct_nw_src=10.0.0.1', 'ct_nw_dst=10.0.0.2']
+        : ['ct_ipv6_src=2001:db8::1', 'ct_ipv6_dst=2001:db8::2'];
+      const ports = 'ct_nw_proto=6,ct_tp_src=7,ct_tp_dst=22';
+      const zone = `ct_zone=${random.pick([0, 1, 7])}`;
+      const choices = [...addresses, ...addresses, zone, zone, ports];
+      for (const tuple of new Set(random.some(choices, 3))) {
+        names.push(...tuple.split(',').map((term) => term.replace(/=.*/, '')));
+        terms.push(tuple);
+      }
     }
   }
   if (isIpKind(kind) && random.chance(8)) {
@@ -175,9 +183,9 @@ function matchOf(
       `nw_frag=${random.pick(['no', 'yes', 'first', 'not_later', ...(bare ? ['later'] : [])])}`,
     );
   }
-  if (random.chance(5)) {
+  if (random.chance(withSets ? 45 : 2)) {
     names.push('actset_output');
-    terms.push(`actset_output=${random.pick([1, 2])}`);
+    terms.push(`actset_output=${random.pick(SET_PORTS)}`);
   }
   return terms;
 }
@@ -195,7 +203,7 @@ function rowOf(
   withSets: boolean,
   plain: boolean,
 ): Row {
-  const terms = matchOf(random, packet, names, plain);
+  const terms = matchOf(random, packet, names, withSets, plain);
   const mayCommit = !terms.some((term) => term.includes('+inv'));
   const tracked = terms.some((term) => /\+(new|est)\+trk/.test(term));
   const place: Place = {
@@ -210,7 +218,10 @@ function rowOf(
   };
   const acts: Drawn[] = random.chance(5)
     ? []
-    : Array.from({ length: 1 + random.below(4) }, () => drawAction(place));
+    : [
+        ...drawScarce(place),
+        ...Array.from({ length: 1 + random.below(4) }, () => drawAction(place)),
+      ];
   if (random.chance(20)) {
     acts.push(drawRarest(place, HEADERS));
     const beyond: Place = { ...place, kind: { word: '', has: [] }, tracked: false };
@@ -224,10 +235,11 @@ function* instructions(place: Place, acts: readonly Drawn[]): Generator<Drawn> {
   const { random, table } = place;
   if (random.chance(6)) yield { name: 'meter', text: `meter:${random.pick([1, 2])}` };
   yield* acts;
-  if (place.withSets && random.chance(15)) yield { name: 'clear_actions', text: 'clear_actions' };
-  if (place.withSets && random.chance(25)) {
+  if (place.withSets && random.chance(8)) yield { name: 'clear_actions', text: 'clear_actions' };
+  if (place.withSets && random.chance(35)) {
     const set = { ...place, set: true };
     const texts = actionTexts(set, 3).filter((text) => !text.startsWith('ct('));
+    if (random.chance(60)) texts.push(`output:${random.pick(SET_PORTS)}`);
     if (texts.length > 0)
       yield { name: 'write_actions', text: `write_actions(${texts.join(',')})` };
   }

@@ -55,6 +55,15 @@ const NEEDED = [
     packages: ['python3-keystone'],
   },
   {
+    name: 'the OpenStack clients',
+    files: [
+      '/usr/lib/python3/dist-packages/openstackclient/shell.py',
+      '/usr/lib/python3/dist-packages/openstack/connection.py',
+      '/usr/lib/python3/dist-packages/neutronclient/shell.py',
+    ],
+    packages: ['python3-openstackclient', 'python3-openstacksdk', 'python3-neutronclient'],
+  },
+  {
     name: 'Chromium',
     files: ['/usr/bin/chromium', '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf'],
     packages: ['chromium', 'fonts-dejavu-core'],

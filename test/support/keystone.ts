@@ -128,6 +128,14 @@ export class TestKeystone {
     return { projectId, userId };
   }
 
+  /** Puts a service into the catalogue, so that clients find it. */
+  async publish(type: string, url: string): Promise<void> {
+    const made = await this.#call('POST', '/services', { service: { type, name: type } });
+    const { id: service_id } = made.body['service'] as { id: string };
+    const endpoint = { service_id, interface: 'public', url, region_id: 'RegionOne' };
+    await this.#call('POST', '/endpoints', { endpoint });
+  }
+
   async #ensure(member: string, content: Json & { name: string }): Promise<string> {
     const found = await this.#call('GET', `/${member}s?name=${content.name}`);
     const [known] = found.body[`${member}s`] as { id: string }[];

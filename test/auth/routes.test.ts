@@ -60,6 +60,8 @@ test('what anyone may read tells nothing of a project, and is no more than this'
   expect(open.filter((route) => route.startsWith('GET ')).sort()).toEqual([
     'GET /',
     'GET /console',
+    'GET /docs',
+    'GET /openapi.json',
     'GET /readyz',
   ]);
   expect(open.filter((route) => !/^(GET|HEAD) /.test(route))).toEqual([]);

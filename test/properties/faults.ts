@@ -9,6 +9,7 @@ import type { Fact, Feature, View } from '../../src/pipeline/feature.ts';
 import type { LocalReader } from '../../src/pipeline/local.ts';
 import { arpResponder } from '../../src/pipeline/features/arp.ts';
 import { base } from '../../src/pipeline/features/base.ts';
+import { customRoutes } from '../../src/pipeline/features/custom-routes.ts';
 import {
   floatingIpArrivals,
   floatingIpDepartures,
@@ -21,7 +22,11 @@ import {
   remoteGroupAddresses,
   remoteGroupMatches,
 } from '../../src/pipeline/features/remote-groups.ts';
-import { externalRoutes, subnetRoutes } from '../../src/pipeline/features/routing.ts';
+import {
+  externalRoutes,
+  routerAddresses,
+  subnetRoutes,
+} from '../../src/pipeline/features/routing.ts';
 import { securityGroups } from '../../src/pipeline/features/security-groups.ts';
 import { tunnelEntry } from '../../src/pipeline/features/tunnel.ts';
 import { uplink } from '../../src/pipeline/features/uplink.ts';
@@ -322,6 +327,8 @@ export const FORGETFUL: readonly Fault[] = [
   { what: 'who names the addresses', in: addressGroupMatches, plant: hiding('addressGroupUses') },
   { what: 'the subnet', in: subnetRoutes, plant: hiding('subnet') },
   { what: 'the router', in: externalRoutes, plant: hiding('router') },
+  { what: 'which ports routers have', in: routerAddresses, plant: hiding('interface.by_vpc') },
+  { what: 'who has the next hop', in: customRoutes, plant: hiding('port.by_address') },
   { what: 'the port', in: floatingIpArrivals, plant: hiding('port') },
   { what: 'the floating ip', in: floatingIpArrivals, plant: hiding('floatingip') },
   { what: 'the port', in: floatingIpDepartures, plant: hiding('port') },

@@ -1,24 +1,13 @@
 /** What an agent believes of a server's message: the envelope, and objects that have their id. */
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { ServerMessage } from '../model/stream.ts';
+import { STREAMED_KINDS, type ServerMessage } from '../model/stream.ts';
 import { parseTyped } from '../api/hub/envelope.ts';
 
 const Revision = Type.Integer({ minimum: 0 });
-const KINDS = [
-  'network',
-  'subnet',
-  'router',
-  'port',
-  'security_group',
-  'security_group_rule',
-  'floatingip',
-  'node',
-] as const;
-
 const Changes = Type.Array(
   Type.Object({
-    kind: Type.Union(KINDS.map((kind) => Type.Literal(kind))),
+    kind: Type.Union(STREAMED_KINDS.map((kind) => Type.Literal(kind))),
     id: Type.String({ minLength: 1 }),
     object: Type.Union([Type.Null(), Type.Object({ id: Type.String({ minLength: 1 }) })]),
   }),

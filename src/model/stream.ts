@@ -3,7 +3,20 @@
  * snapshot or what changed since the revision that the agent still holds, only for the VPCs with a
  * port on that node; the agent reports what it has plugged and which revision its switch holds.
  */
-import type { Change, NodeDatapath } from './objects.ts';
+import type { Change, Kind, NodeDatapath } from './objects.ts';
+
+/** What a node is told of, in an order in which no object names one that is yet to come. */
+export const STREAMED_KINDS = [
+  'node',
+  'network',
+  'subnet',
+  'router',
+  'address_group',
+  'security_group',
+  'security_group_rule',
+  'port',
+  'floatingip',
+] as const satisfies readonly Kind[];
 
 /** What a node's own allocator gave a plugged port. */
 export interface Plugged {

@@ -5,22 +5,10 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Change, Kind, Objects } from '../../model/objects.ts';
+import { STREAMED_KINDS } from '../../model/stream.ts';
 import type { Topology } from '../../model/topology.ts';
 import { NODES, nodeTopic, publicationOf } from './topics.ts';
 import type { Publication, Topic } from './topics.ts';
-
-/** The order in which a receiver can put objects without meeting an unknown name. */
-const KIND_ORDER: readonly Kind[] = [
-  'node',
-  'network',
-  'subnet',
-  'router',
-  'address_group',
-  'security_group',
-  'security_group_rule',
-  'port',
-  'floatingip',
-];
 
 interface Slot {
   readonly kind: Kind;
@@ -87,7 +75,7 @@ export class Interest {
   constructor(topology: Topology, revision: number) {
     this.#topology = topology;
     this.#revision = revision;
-    for (const kind of KIND_ORDER) {
+    for (const kind of STREAMED_KINDS) {
       for (const { id } of topology.all(kind)) {
         const filed = this.#publication({ kind, id });
         if (filed === undefined) continue;
@@ -305,7 +293,7 @@ export class Interest {
       if (object === null) removals.push(change);
       else entry(puts, kind, (): Change[] => []).push(change);
     }
-    return [...removals, ...KIND_ORDER.flatMap((kind) => puts.get(kind) ?? [])];
+    return [...removals, ...STREAMED_KINDS.flatMap((kind) => puts.get(kind) ?? [])];
   }
 }
 

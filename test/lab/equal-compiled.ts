@@ -51,12 +51,18 @@ function withVpc(network: Shown, routers: readonly Shown[]): Shown {
   return { ...network, vpc: pointer, next_vpc: null, last_vpc: null, vni: null, birth_vpc: vpc };
 }
 
+/** Of what the API shows of an object, or keeps to itself, what compiling needs. */
+const COMPLETED: Readonly<Record<string, (it: Shown, routers: readonly Shown[]) => Shown>> = {
+  network: withVpc,
+  port: (port) => ({ ...port, standby_bindings: [] }),
+};
+
 async function topologyOf(bench: Bench): Promise<Topology> {
   const routers = await shown(bench, 'routers');
   const changes: object[] = [];
   for (const [kind, collection] of Object.entries(COLLECTIONS)) {
     for (const it of await shown(bench, collection)) {
-      const object = kind === 'network' ? withVpc(it, routers) : it;
+      const object = COMPLETED[kind]?.(it, routers) ?? it;
       changes.push({ kind, id: it.id, object });
     }
   }

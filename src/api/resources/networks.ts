@@ -40,6 +40,7 @@ const ACCESS: Access = {
     shared: { rule: 'admin', unset: false },
     'router:external': { rule: 'admin', unset: false },
     is_default: { rule: 'admin', unset: false },
+    'provider:network_type': { rule: 'admin' },
   },
   hidden: PROVIDER,
 };
@@ -77,7 +78,8 @@ export const networks = resource({
     is_default: settable(bool()),
     port_security_enabled: settable(bool()),
     dns_domain: settable(text()),
-    'provider:network_type': constant(choice('vxlan'), 'vxlan'),
+    // The one that there is: whoever asks for it gets it.
+    'provider:network_type': { ...constant(choice('vxlan'), 'vxlan'), post: true },
     'provider:physical_network': constant(nullable(text()), null),
     'provider:segmentation_id': derived(
       integer(1, 2 ** 24 - 1),

@@ -64,6 +64,11 @@ const NEEDED = [
     packages: ['python3-openstackclient', 'python3-openstacksdk', 'python3-neutronclient'],
   },
   {
+    name: 'ZooKeeper',
+    files: ['/usr/share/java/zookeeper.jar', '/usr/bin/java'],
+    packages: ['zookeeper', 'default-jre-headless'],
+  },
+  {
     name: 'Chromium',
     files: ['/usr/bin/chromium', '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf'],
     packages: ['chromium', 'fonts-dejavu-core'],

@@ -57,4 +57,18 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
     traced: [3],
     sent: [2],
   },
+  {
+    name: 'a pause takes later forks along',
+    flows: [
+      'cookie=1,table=0,actions=group:1',
+      'cookie=1,table=1,udp,actions=ct(table=2)',
+      'cookie=1,table=2,actions=output:2',
+      'cookie=1,table=3,actions=controller(pause)',
+    ],
+    groups: [
+      'group_id=1,type=all,bucket=bucket_id:1,actions=resubmit(,3),bucket=bucket_id:2,actions=resubmit(,1)',
+    ],
+    traced: [],
+    sent: [2],
+  },
 ];

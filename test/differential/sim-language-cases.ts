@@ -155,4 +155,31 @@ export const LANGUAGE_CASES: readonly LanguageCase[] = [
     ],
     packets: [SOLICIT],
   },
+  {
+    name: 'a group that hashes fields looks at none that the packet lacks',
+    flows: [
+      'arp,actions=set_field:0.0.163.188/0.7.255.252->arp_spa,group:1,output:2',
+      'udp,actions=set_field:1068/0xffe->udp_dst,group:1,output:2',
+    ],
+    groups: [
+      'group_id=1,type=select,selection_method=hash,fields(ip_src,tcp_dst),bucket=bucket_id:1,actions=output:3',
+    ],
+    packets: [ARP, UDP],
+  },
+  {
+    name: 'a symmetric hash of layer 4 looks at the ports of a fragment',
+    flows: [
+      'tcp,actions=set_field:28/0x1c->tcp_dst,bundle_load(symmetric_l4,31,hrw,ofport,NXM_NX_REG12[0..15],members:1,2,77),output:2',
+    ],
+    packets: [`${UDP.replaceAll('udp', 'tcp')},nw_frag=first`, UDP.replaceAll('udp', 'tcp')],
+  },
+  {
+    name: 'a pause takes along what waits for a hash of the datapath',
+    flows: [
+      'actions=check_pkt_larger(100)->NXM_NX_REG5[31],resubmit(,1),output:2,group:1',
+      'table=1,reg5=0x80000000,actions=controller(pause,userdata=07)',
+    ],
+    groups: ['group_id=1,type=select,selection_method=dp_hash,bucket=bucket_id:1,actions=output:3'],
+    packets: [UDP],
+  },
 ];

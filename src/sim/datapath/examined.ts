@@ -9,7 +9,7 @@ import { PORT, type Action, type Flow, type Subfield, type Term } from '../../op
 import { fieldMask, newKey, readField, writeField } from '../../openflow/key.ts';
 import type { ExecuteOptions } from '../execute.ts';
 import type { Operation, OperationOf } from '../operations.ts';
-import { ETH_TYPE_NSH, isMplsType, networkType } from '../prerequisites.ts';
+import { ETH_TYPE_NSH, isMplsType, networkType, prerequisiteOf } from '../prerequisites.ts';
 import type { Execution, Step } from '../types.ts';
 import { AT, ethernetType, fragment, ipProtocol } from '../words.ts';
 import type { Pass } from '../translate/pass.ts';
@@ -62,11 +62,12 @@ function hashed(mask: FlowKey, key: FlowKey, kind: string): void {
       if (destination) whole(mask, fields.ipv6Destination);
     }
   };
-  const ports = (protocols: readonly number[]) => {
-    const ip = type === ETH_TYPE.ip || type === ETH_TYPE.ipv6;
-    if (!ip || fragment(key) !== 0 || !protocols.includes(ipProtocol(key))) return;
+  const ports = () => {
     whole(mask, fields.source);
     whole(mask, fields.destination);
+  };
+  const portsOf = (protocols: readonly number[]) => {
+    if (isIp(key) && fragment(key) === 0 && protocols.includes(ipProtocol(key))) ports();
   };
   const { tcp, udp, sctp } = IP_PROTO;
   switch (kind) {
@@ -77,15 +78,16 @@ function hashed(mask: FlowKey, key: FlowKey, kind: string): void {
       whole(mask, fields.ethernetSource);
       whole(mask, fields.ethernetDestination);
       addresses(true, true);
-      ports([tcp, sctp]);
+      // Of fragments, and of protocols without ports, too.
+      if (isIp(key) && ipProtocol(key) !== udp) ports();
       return;
     case 'symmetric_l3l4':
       addresses(true, true);
-      ports([tcp, sctp]);
+      portsOf([tcp, sctp]);
       return;
     case 'symmetric_l3l4+udp':
       addresses(true, true);
-      ports([tcp, udp, sctp]);
+      portsOf([tcp, udp, sctp]);
       return;
     case 'symmetric_l3':
       addresses(true, true);
@@ -191,7 +193,7 @@ function hashedByGroup(mask: FlowKey, { group }: GroupStep, key: FlowKey): void 
   const { hashedFields = [] } = group;
   if (hashedFields.length === 0) hashed(mask, key, 'symmetric_l4');
   for (const { field: target, mask: under } of hashedFields) {
-    writeField(mask, target, under, under);
+    if (prerequisiteOf(target)?.(key) !== false) writeField(mask, target, under, under);
   }
 }
 

@@ -230,7 +230,8 @@ export class Walk implements Execution {
     const { packet, pass } = frame;
     if (this.options.imitate) {
       pass.exit = true;
-      pass.freeze = { cause, hash };
+      // A pause that ofproto/trace did not end takes what comes after it along.
+      if (pass.freeze?.cause !== 'pause') pass.freeze = { cause, hash };
       return false;
     }
     const key = snapshot(packet);

@@ -6,13 +6,19 @@ import type { TreeOp } from '../base/tree.ts';
  * with the first object below them and vanish with the last. Values are JSON text, which no driver
  * looks into.
  *
- * One `multi` is atomic and durable when its promise resolves; the multis of one `Store` take
- * effect in the order in which they were called, any number may be in flight. Each one that
- * changes something is one commit with a revision of its own, greater than all before.
+ * Several stores, on several machines, may have one tree open; what is said below of one holds for
+ * all together, unless it says otherwise.
+ *
+ * One `multi` is atomic and durable when its promise resolves. Any number may be in flight: those
+ * of one `Store` take effect in the order in which they were called, but for one that another
+ * store came in the way of, which is judged anew on what the other left and so may come later. Each
+ * one that changes something is one commit with a revision of its own, greater than all before, and
+ * the same wherever it is told.
  *
  * The operations of a multi take effect one after the other, each on what those before it left,
  * and several may name one path:
- * - `create` needs no object above it, and may itself be made above or below others;
+ * - `create` needs no object above it, and may be made below others; where there is a container or
+ *   an object already it is `exists`;
  * - `delete` is `not_empty` while objects lie below: a multi deletes the children first;
  * - an object that is deleted and created again starts at version 0.
  *
@@ -22,8 +28,10 @@ import type { TreeOp } from '../base/tree.ts';
  * Paths begin with a slash, have no empty segment and no trailing slash, no `.` or `..` segment and
  * none of the characters that ZooKeeper refuses, and are at most `MAX_PATH_BYTES` long; `/` alone
  * names no object, only the place where `children` and `snapshot` begin. Values are at most
- * `MAX_VALUE_BYTES`. Anything else is a Failure `invalid`, and a closed store answers with a
- * Failure `unavailable`.
+ * `MAX_VALUE_BYTES`. Anything else is a Failure `invalid`, and so may be a multi too large for what
+ * the driver writes to (`StoreMultiTooLarge`): thousands of small operations, or one of the largest
+ * values, always go. A closed store, and one that cannot reach what it writes to, answers with a
+ * Failure `unavailable`; its code is `StoreOutcomeUnknown` for a multi that may have happened.
  */
 export type StoreConflictReason = 'exists' | 'missing' | 'version' | 'not_empty';
 
@@ -47,7 +55,7 @@ export class RevisionGone extends Error {
   override readonly name = 'RevisionGone';
 
   constructor(from: number, oldest: number, newest: number) {
-    super(`cannot watch from revision ${from}: changes are kept from ${oldest} to ${newest}`);
+    super(`cannot watch from revision ${from}: it can be done from ${oldest} to ${newest}`);
   }
 }
 
@@ -67,7 +75,11 @@ export interface StoreChange {
   readonly version: number;
 }
 
-/** All changes of one multi, in the order of its operations. */
+/**
+ * All changes of one multi, in the order of its operations. A store that fell too far behind the
+ * others tells one commit for all that it missed: what they came to, a change a path, at the
+ * revision of the last of them.
+ */
 export interface StoreCommit {
   readonly revision: number;
   readonly changes: readonly StoreChange[];
@@ -78,10 +90,32 @@ export interface Watch {
   close(): void;
 }
 
+export interface StoreHealth {
+  /** Whether the store follows what others write: what it shows is no older than a moment. */
+  readonly fresh: boolean;
+  /** When that was last known to be so, in ms since 1970: now while `fresh`. */
+  readonly since: number;
+}
+
+/** The stores that have one tree open at this moment, as far as they make themselves known. */
+export interface Members {
+  /**
+   * Makes `value` known to all stores of the tree, from when the promise resolves until the returned
+   * function is called or this store is closed, or has not been heard of for some seconds. A store
+   * may announce several.
+   * @throws {Failure} `unavailable`.
+   */
+  announce(value: string): Promise<() => Promise<void>>;
+  /** What is announced, this store's own too, by a key of the announcement's own. */
+  list(): ReadonlyMap<string, string>;
+  /** Calls `listener` whenever `list` has changed; what it throws ends the process. */
+  follow(listener: (members: ReadonlyMap<string, string>) => void): () => void;
+}
+
 export interface StoreOptions {
   /**
    * How many of the newest changes a watch can go back (whole commits, at least the last one);
-   * 100,000 when left out.
+   * 100,000 when left out. Fewer where the tree itself keeps fewer.
    */
   readonly keepChanges?: number;
   /**
@@ -98,6 +132,13 @@ export interface Store {
   readonly storeId: string;
   /** The newest revision this driver has seen; 0 while nothing was ever written. */
   readonly revision: number;
+  /** The lowest revision that `watch` can begin from. */
+  readonly oldest: number;
+  /** A store that nobody else writes to is always fresh. */
+  readonly health: StoreHealth;
+  readonly members: Members;
+  /** Calls `listener` when `health.fresh` has changed; what it throws ends the process. */
+  onHealth(listener: (health: StoreHealth) => void): () => void;
   get(path: string): Promise<StoreEntry | null>;
   /** Names one level below `path`, objects and containers alike, sorted. */
   children(path: string): Promise<string[]>;

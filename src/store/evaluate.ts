@@ -1,7 +1,7 @@
 import type { TreeOp } from '../base/tree.ts';
 import { StoreConflict } from './contract.ts';
 import type { StoreChange, StoreCommit, StoreConflictReason } from './contract.ts';
-import { prefixBelow } from './paths.ts';
+import { placesAbove } from './paths.ts';
 
 /** What there is before a multi; only read. */
 export interface TreeView {
@@ -36,7 +36,7 @@ export function commitOf(revision: number, drafts: readonly DraftChange[]): Stor
 }
 
 function refusal(draft: Draft, op: TreeOp, version: number | null): StoreConflictReason | null {
-  if (op.op === 'create') return version === null ? null : 'exists';
+  if (op.op === 'create') return version !== null || draft.hasBelow(op.path) ? 'exists' : null;
   if (version === null) return 'missing';
   if (op.version !== undefined && op.version !== version) return 'version';
   return op.op === 'delete' && draft.hasBelow(op.path) ? 'not_empty' : null;
@@ -54,8 +54,8 @@ class Draft {
   readonly #view: TreeView;
   /** Of the paths touched so far: the version, null when deleted. */
   readonly #touched = new Map<string, number | null>();
-  /** Those of them that are there, apart: a multi of many deletions searches them for each. */
-  readonly #present = new Set<string>();
+  /** Of each path, how many of those touched are there below it. */
+  readonly #presentBelow = new Map<string, number>();
 
   constructor(view: TreeView) {
     this.#view = view;
@@ -67,8 +67,7 @@ class Draft {
   }
 
   hasBelow(path: string): boolean {
-    const prefix = prefixBelow(path);
-    for (const present of this.#present) if (present.startsWith(prefix)) return true;
+    if ((this.#presentBelow.get(path) ?? 0) > 0) return true;
     for (const stored of this.#view.below(path)) {
       if (this.#touched.get(stored) !== null) return true;
     }
@@ -76,14 +75,20 @@ class Draft {
   }
 
   put(path: string, value: string, version: number): void {
+    if ((this.#touched.get(path) ?? null) === null) this.#count(path, 1);
     this.#touched.set(path, version);
-    this.#present.add(path);
     this.changes.push({ path, value, version });
   }
 
   remove(path: string): void {
+    if ((this.#touched.get(path) ?? null) !== null) this.#count(path, -1);
     this.#touched.set(path, null);
-    this.#present.delete(path);
     this.changes.push({ path, value: null, version: -1 });
+  }
+
+  #count(path: string, more: number): void {
+    for (const above of placesAbove(path)) {
+      this.#presentBelow.set(above, (this.#presentBelow.get(above) ?? 0) + more);
+    }
   }
 }

@@ -1,11 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import type { TreeOp } from '../base/tree.ts';
-import { DEFAULT_KEPT_CHANGES, RevisionGone } from './contract.ts';
-import type { Store, StoreCommit, StoreEntry, StoreOptions, Watch } from './contract.ts';
+import { CommitLog } from './commits.ts';
+import { DEFAULT_KEPT_CHANGES } from './contract.ts';
+import type {
+  Store,
+  StoreCommit,
+  StoreEntry,
+  StoreHealth,
+  StoreOptions,
+  Watch,
+} from './contract.ts';
 import { commitOf, evaluate } from './evaluate.ts';
 import type { DraftChange, TreeView } from './evaluate.ts';
 import { closedFailure } from './failures.ts';
 import { Listeners } from './listeners.ts';
+import { LocalMembers } from './members.ts';
 import { checkOps, checkPath, checkPlace } from './paths.ts';
 
 /** A store that lasts as long as the process: for tests and for trying things out. */
@@ -15,18 +24,31 @@ export function openMemoryStore(options: StoreOptions = {}): Store {
 
 class MemoryStore implements Store {
   readonly storeId = randomUUID();
+  readonly members = new LocalMembers();
   readonly #tree = new Tree();
-  readonly #log: Log;
+  readonly #log: CommitLog;
   readonly #listeners: Listeners;
   #closed = false;
 
   constructor(options: StoreOptions) {
-    this.#log = new Log(options.keepChanges ?? DEFAULT_KEPT_CHANGES);
+    this.#log = new CommitLog(options.keepChanges ?? DEFAULT_KEPT_CHANGES);
     this.#listeners = new Listeners(options.onListenerError);
   }
 
   get revision(): number {
     return this.#log.newest;
+  }
+
+  get oldest(): number {
+    return this.#log.oldest;
+  }
+
+  get health(): StoreHealth {
+    return { fresh: true, since: Date.now() };
+  }
+
+  onHealth(): () => void {
+    return () => {};
   }
 
   async get(path: string): Promise<StoreEntry | null> {
@@ -57,7 +79,8 @@ class MemoryStore implements Store {
     const changes = evaluate(this.#tree, ops);
     if (changes.length === 0) return this.revision;
     for (const change of changes) this.#tree.apply(change);
-    const commit = this.#log.append(changes);
+    const commit = commitOf(this.revision + 1, changes);
+    this.#log.append(commit);
     this.#listeners.publish(commit);
     return commit.revision;
   }
@@ -132,55 +155,6 @@ class Tree implements TreeView {
       if (node === undefined || node.entry !== null || node.children.size > 0) return;
       trail[depth]?.children.delete(name);
     }
-  }
-}
-
-/** The commits that hold the newest changes; revisions are numbered without gaps. */
-class Log {
-  newest = 0;
-  #oldest = 1;
-  #changes = 0;
-  readonly #commits = new Map<number, StoreCommit>();
-  readonly #keep: number;
-
-  constructor(keep: number) {
-    this.#keep = keep;
-  }
-
-  append(drafts: readonly DraftChange[]): StoreCommit {
-    const revision = ++this.newest;
-    const commit = commitOf(revision, drafts);
-    this.#commits.set(revision, commit);
-    this.#changes += drafts.length;
-    this.#trim();
-    return commit;
-  }
-
-  after(from: number): StoreCommit[] {
-    if (from + 1 < this.#oldest || from > this.newest) {
-      throw new RevisionGone(from, this.#oldest, this.newest);
-    }
-    const commits: StoreCommit[] = [];
-    for (let revision = from + 1; revision <= this.newest; revision++) {
-      const commit = this.#commits.get(revision);
-      if (commit !== undefined) commits.push(commit);
-    }
-    return commits;
-  }
-
-  #trim(): void {
-    for (let size = this.#sizeOfOldest(); this.#mayDrop(size); size = this.#sizeOfOldest()) {
-      this.#commits.delete(this.#oldest++);
-      this.#changes -= size;
-    }
-  }
-
-  #sizeOfOldest(): number {
-    return this.#commits.get(this.#oldest)?.changes.length ?? 0;
-  }
-
-  #mayDrop(size: number): boolean {
-    return this.#oldest < this.newest && this.#changes - size >= this.#keep;
   }
 }
 

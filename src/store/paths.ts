@@ -5,10 +5,10 @@ import type { TreeOp } from '../base/tree.ts';
 export const MAX_PATH_BYTES = 1024;
 
 /**
- * In UTF-8. ZooKeeper refuses packets above 0xfffff bytes (`jute.maxbuffer`); the rest is room for
- * the path and the headers.
+ * In UTF-8. ZooKeeper refuses packets above 0xfffff bytes (`jute.maxbuffer`), and a packet holds a
+ * value twice, once as the object's and once as what changed; the rest is room for paths.
  */
-export const MAX_VALUE_BYTES = 1_000_000;
+export const MAX_VALUE_BYTES = 500_000;
 
 /**
  * What ZooKeeper refuses in a path (ZooKeeper Programmer's Guide, *The ZooKeeper Data Model*), in
@@ -56,6 +56,13 @@ function checkValue(path: string, value: string): void {
     `value of ${path} has ${size} bytes; at most ${MAX_VALUE_BYTES} are stored`,
     { field: path, value: size, remedy: `at most ${MAX_VALUE_BYTES} bytes` },
   );
+}
+
+/** What a path lies below, from its parent up; without `/`. */
+export function* placesAbove(path: string): Iterable<string> {
+  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+    yield path.slice(0, end);
+  }
 }
 
 /** What all paths below `path` begin with. */

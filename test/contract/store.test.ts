@@ -6,7 +6,7 @@ import { openLmdbStore, openMemoryStore } from '../../src/store/index.ts';
 import type { Store, StoreOptions } from '../../src/store/index.ts';
 import { storeContract } from './store.contract.ts';
 
-storeContract('memory', async (options) => openMemoryStore(options));
+storeContract('memory', { open: async (options) => openMemoryStore(options) });
 
 const dirs = new Map<Store, string>();
 const top = mkdtempSync(join(tmpdir(), 'tianchi-store-'));
@@ -18,7 +18,8 @@ async function openIn(dir: string, options?: StoreOptions): Promise<Store> {
   return store;
 }
 
-storeContract('lmdb', (options) => openIn(mkdtempSync(join(top, 'db-')), options), {
+storeContract('lmdb', {
+  open: (options) => openIn(mkdtempSync(join(top, 'db-')), options),
   async reopen(store, options) {
     const dir = dirs.get(store);
     if (dir === undefined) throw new Error('not opened here');

@@ -10,6 +10,16 @@ export function measured(store: Store, metrics: Pick<Metrics, 'write'>): Store {
     get revision() {
       return store.revision;
     },
+    get oldest() {
+      return store.oldest;
+    },
+    get health() {
+      return store.health;
+    },
+    get members() {
+      return store.members;
+    },
+    onHealth: (listener) => store.onHealth(listener),
     get: (path) => store.get(path),
     children: (path) => store.children(path),
     snapshot: (path) => store.snapshot(path),

@@ -23,6 +23,12 @@ export class CommitLog {
     return key ?? [0, 0];
   }
 
+  /** The lowest revision that one can go on from. */
+  oldest(): number {
+    const [key] = this.#log.getKeys({ limit: 1 });
+    return key === undefined ? this.newest()[0] : key[0] - 1;
+  }
+
   /** Only within a write transaction. */
   append(after: LogKey, drafts: readonly DraftChange[]): LogKey {
     const key: LogKey = [after[0] + 1, after[1] + drafts.length];
@@ -49,9 +55,8 @@ export class CommitLog {
    */
   after(from: number): Iterable<StoreCommit> {
     const [newest] = this.newest();
-    const [oldestKey] = this.#log.getKeys({ limit: 1 });
-    const oldest = oldestKey?.[0] ?? newest + 1;
-    if (from + 1 < oldest || from > newest) throw new RevisionGone(from, oldest, newest);
+    const oldest = this.oldest();
+    if (from < oldest || from > newest) throw new RevisionGone(from, oldest, newest);
     return this.#read(from);
   }
 

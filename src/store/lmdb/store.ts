@@ -1,11 +1,19 @@
 import { Failure } from '../../base/failure.ts';
 import type { TreeOp } from '../../base/tree.ts';
 import { DEFAULT_KEPT_CHANGES, StoreConflict } from '../contract.ts';
-import type { Store, StoreCommit, StoreEntry, StoreOptions, Watch } from '../contract.ts';
+import type {
+  Store,
+  StoreCommit,
+  StoreEntry,
+  StoreHealth,
+  StoreOptions,
+  Watch,
+} from '../contract.ts';
 import { commitOf, evaluate } from '../evaluate.ts';
 import type { DraftChange, TreeView } from '../evaluate.ts';
 import { closedFailure } from '../failures.ts';
 import { Listeners } from '../listeners.ts';
+import { LocalMembers } from '../members.ts';
 import { checkOps, checkPath, checkPlace, endOf, prefixBelow } from '../paths.ts';
 import { openEnvironment } from './environment.ts';
 import type { Environment, LogKey } from './environment.ts';
@@ -37,6 +45,7 @@ interface Outcome {
 
 class LmdbStore implements Store {
   readonly storeId: string;
+  readonly members = new LocalMembers();
   readonly #environment: Environment;
   readonly #view: TreeView;
   readonly #log: CommitLog;
@@ -58,6 +67,19 @@ class LmdbStore implements Store {
 
   get revision(): number {
     return this.#revision;
+  }
+
+  get oldest(): number {
+    this.#assertOpen();
+    return this.#log.oldest();
+  }
+
+  get health(): StoreHealth {
+    return { fresh: true, since: Date.now() };
+  }
+
+  onHealth(): () => void {
+    return () => {};
   }
 
   async get(path: string): Promise<StoreEntry | null> {

@@ -18,7 +18,6 @@ const HOLDINGS: { readonly [K in Kind]?: (object: Objects[K]) => readonly [strin
     gatewayInside(subnet) && subnet.gateway_ip ? [subnet.gateway_ip] : [],
   ],
   port: (port) => [port.network_id, port.fixed_ips.map((fixed) => fixed.ip_address)],
-  floatingip: (floating) => [floating.floating_network_id, [floating.floating_ip_address]],
 };
 
 export interface Holder {

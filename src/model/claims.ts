@@ -64,11 +64,7 @@ function pathOfId(kind: 'network' | 'subnet', id: string, topology: TopologyRead
 }
 
 /** The subnet of `network` that `address` lies in. */
-export function subnetOf(
-  network: string,
-  address: string,
-  topology: TopologyReader,
-): Subnet | undefined {
+function subnetOf(network: string, address: string, topology: TopologyReader): Subnet | undefined {
   const ip = parseIp(address);
   for (const id of topology.find('subnet.by_network', network)) {
     const subnet = topology.get('subnet', id);
@@ -177,16 +173,8 @@ const CLAIMS: { readonly [K in Kind]: ClaimsOf<K> } = {
   },
   floatingip: (floating, topology) => {
     const owner = { floatingip: floating.id };
-    const address = allocationOf(
-      floating.floating_network_id,
-      floating.floating_ip_address,
-      topology,
-    );
     const external = externalPath(pathOfId('network', floating.floating_network_id, topology));
-    const claims = [
-      claim(address.path, owner, address.on),
-      claim(member(external, 'users', floating.id), owner, external),
-    ];
+    const claims = [claim(member(external, 'users', floating.id), owner, external)];
     const port = floating.port_id ? topology.get('port', floating.port_id) : undefined;
     if (port && floating.fixed_ip_address && floating.router_id) {
       const fixed = allocationOf(port.network_id, floating.fixed_ip_address, topology);

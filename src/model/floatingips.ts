@@ -1,29 +1,14 @@
 import { Failure } from '../base/failure.ts';
-import { parseIp, parsePrefix, prefixContains } from '../address/index.ts';
+import { parsePrefix, prefixContains } from '../address/index.ts';
 import { Draft, type Plan, type PlanContext } from './draft.ts';
 import { allocate, chosenAddress } from './fixed-ips.ts';
+import { associate, NO_ASSOCIATION } from './floating-associations.ts';
 import type { FloatingIpInput, FloatingIpPatch } from './inputs.ts';
-import type { FloatingIp, Network, Port, Router, Subnet } from './objects.ts';
-import type { Topology } from './topology.ts';
-import {
-  addressOf,
-  addressText,
-  existing,
-  invalid,
-  inOrder,
-  newStandard,
-  refusal,
-  revised,
-} from './values.ts';
-
-type Association = Pick<FloatingIp, 'port_id' | 'fixed_ip_address' | 'router_id'>;
-
-const NO_ASSOCIATION: Association = { port_id: null, fixed_ip_address: null, router_id: null };
-
-/** `floating` without its port. */
-export function disassociated(floating: FloatingIp, context: PlanContext): FloatingIp {
-  return revised(floating, { ...NO_ASSOCIATION, status: 'DOWN' }, context);
-}
+import type { FixedIp, FloatingIp, Network, Subnet } from './objects.ts';
+import { draftPort } from './ports.ts';
+import { portOfDevice } from './router-ports.ts';
+import { FLOATING_OWNER, type Topology } from './topology.ts';
+import { addressOf, existing, invalid, inOrder, newStandard, revised } from './values.ts';
 
 /** IPv4 subnets of the external network, those that the request leaves open. */
 function candidates(draft: Draft, network: Network, subnetId: string | null | undefined): Subnet[] {
@@ -43,7 +28,7 @@ function candidates(draft: Draft, network: Network, subnetId: string | null | un
   return subnets.filter((subnet) => subnet.ip_version === 4);
 }
 
-function floatingAddress(draft: Draft, network: Network, input: FloatingIpInput): string {
+function floatingAddress(draft: Draft, network: Network, input: FloatingIpInput): FixedIp {
   const subnets = candidates(draft, network, input.subnet_id);
   if (subnets.length === 0) {
     throw invalid(
@@ -56,7 +41,7 @@ function floatingAddress(draft: Draft, network: Network, input: FloatingIpInput)
   }
   if (!input.floating_ip_address) {
     try {
-      return allocate(draft, network, subnets).ip_address;
+      return allocate(draft, network, subnets);
     } catch (error) {
       if (!(error instanceof Failure) || error.kind !== 'exhausted') throw error;
       throw new Failure(error.kind, 'ExternalIpAddressExhausted', error.message, error.details);
@@ -74,107 +59,7 @@ function floatingAddress(draft: Draft, network: Network, input: FloatingIpInput)
       'InvalidIpForNetwork',
     );
   }
-  return chosenAddress(draft, subnet, ip, field, '').ip_address;
-}
-
-/** The IPv4 address of the port that is meant. */
-function fixedAddress(port: Port, requested: string | null | undefined): string {
-  const addresses = port.fixed_ips
-    .map((fixed) => fixed.ip_address)
-    .filter((address) => parseIp(address).version === 4);
-  const bad = (value: unknown, why: string, remedy: string) =>
-    invalid('fixed_ip_address', value, why, remedy, 'BadRequest');
-  if (requested) {
-    const address = addressText(requested, 'fixed_ip_address');
-    if (addresses.includes(address)) return address;
-    throw bad(
-      requested,
-      `is no IPv4 address of port ${port.id}`,
-      addresses.length === 0 ? 'use a port with one' : `give ${addresses.join(' or ')}`,
-    );
-  }
-  const [only, second] = addresses;
-  if (only === undefined) {
-    throw bad(null, `cannot be found: port ${port.id} has no IPv4 address`, 'use a port with one');
-  }
-  if (second !== undefined) {
-    throw bad(
-      null,
-      `is needed: port ${port.id} has several IPv4 addresses`,
-      `give one of ${addresses.join(', ')}`,
-    );
-  }
-  return only;
-}
-
-/**
- * The router that leads from the subnet of a port's address to the external network; of several the
- * one whose interface is the subnet's gateway.
- */
-function routerFor(topology: Topology, port: Port, address: string, external: string): Router {
-  const network = existing(topology, 'network', port.network_id, 'network_id');
-  const subnet = port.fixed_ips.find((fixed) => fixed.ip_address === address)?.subnet_id ?? '';
-  const gateway = topology.get('subnet', subnet)?.gateway_ip;
-  const found: (readonly [router: string, atGateway: boolean])[] = [];
-  for (const id of topology.find('interface.by_network', network.id)) {
-    const { device_id, fixed_ips } = existing(topology, 'port', id);
-    const own = fixed_ips.find((fixed) => fixed.subnet_id === subnet);
-    if (own !== undefined) found.push([device_id, own.ip_address === gateway]);
-  }
-  for (const id of firstLayerRouters(topology, network)) found.push([id, true]);
-  found.sort(([, a], [, b]) => Number(b) - Number(a));
-  for (const [id] of found) {
-    const router = topology.get('router', id);
-    if (router?.external_gateway_info?.network_id === external) return router;
-  }
-  throw refusal(
-    'not_found',
-    'ExternalGatewayForFloatingIPNotFound',
-    'port_id',
-    port.id,
-    `is in network ${network.id}, which no router connects to external network ${external}`,
-    "set the external_gateway_info of its network's router to that network first",
-  );
-}
-
-/** The routers of the first layer that a network is, or was made in. */
-const firstLayerRouters = (topology: Topology, network: Network): Iterable<string> =>
-  network.router_id === null ? topology.find('router.by_network', network.id) : [network.router_id];
-
-function associate(
-  draft: Draft,
-  floating: Pick<FloatingIp, 'id' | 'floating_network_id' | 'project_id'>,
-  portId: string,
-  requested: string | null | undefined,
-): Association {
-  const { topology } = draft;
-  const port = existing(topology, 'port', portId, 'port_id');
-  if (port.project_id !== floating.project_id && !draft.context.caller.admin) {
-    throw invalid(
-      'port_id',
-      portId,
-      'belongs to another project than the floating ip',
-      'give a port of the same project',
-      'BadRequest',
-    );
-  }
-  const fixed_ip_address = fixedAddress(port, requested);
-  const router = routerFor(topology, port, fixed_ip_address, floating.floating_network_id);
-  for (const id of topology.find('floatingip.by_port', portId)) {
-    if (id === floating.id) continue;
-    if (topology.get('floatingip', id)?.fixed_ip_address !== fixed_ip_address) continue;
-    throw refusal(
-      'in_use',
-      'FloatingIPPortAlreadyAssociated',
-      'fixed_ip_address',
-      fixed_ip_address,
-      `of port ${portId} has floating ip ${id} already`,
-      'disassociate that one first',
-    );
-  }
-  draft.unchanged('port', port);
-  draft.unchanged('router', router);
-  return { port_id: portId, fixed_ip_address, router_id: router.id };
+  return chosenAddress(draft, subnet, ip, field, '');
 }
 
 function checkAlone(portId: string | null, fixed: string | null | undefined): void {
@@ -204,12 +89,20 @@ export function createFloatingIp(
   checkAlone(portId, input.fixed_ip_address);
   const standard = newStandard(input, context);
   const own = { ...standard, floating_network_id: network.id };
+  const held = floatingAddress(draft, network, input);
   const floating: FloatingIp = {
     ...own,
-    floating_ip_address: floatingAddress(draft, network, input),
+    floating_ip_address: held.ip_address,
     ...(portId === null ? NO_ASSOCIATION : associate(draft, own, portId, input.fixed_ip_address)),
     status: 'DOWN',
   };
+  const holder = {
+    network_id: network.id,
+    project_id: '',
+    device_id: floating.id,
+    device_owner: FLOATING_OWNER,
+  };
+  draftPort(draft, holder, [held]);
   draft.create('floatingip', floating);
   return draft.plan(floating);
 }
@@ -242,6 +135,13 @@ export function updateFloatingIp(
   return draft.plan(after);
 }
 
+/** Deletes a floating ip within the plan, and the port that holds its address outside. */
+export function dropFloatingIp(draft: Draft, floating: FloatingIp): void {
+  const port = portOfDevice(draft.topology, floating.id, FLOATING_OWNER);
+  draft.delete('floatingip', floating);
+  if (port !== undefined) draft.delete('port', port);
+}
+
 export function deleteFloatingIp(
   topology: Topology,
   id: string,
@@ -249,6 +149,6 @@ export function deleteFloatingIp(
 ): Plan<FloatingIp> {
   const draft = new Draft(topology, context);
   const floating = existing(topology, 'floatingip', id);
-  draft.delete('floatingip', floating);
+  dropFloatingIp(draft, floating);
   return draft.plan(floating);
 }

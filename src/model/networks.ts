@@ -1,6 +1,7 @@
 import { formatPrefix } from '../address/index.ts';
 import { domainName } from './dns-names.ts';
 import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
+import { dropFloatingIp } from './floatingips.ts';
 import type { NetworkInput, NetworkPatch } from './inputs.ts';
 import type { FloatingIp, Network } from './objects.ts';
 import { grant, shareWithAll, withdrawExternal } from './rbac-policies.ts';
@@ -204,14 +205,22 @@ const idleOf = (topology: Topology, network: Network): FloatingIp[] =>
     .flatMap((id) => topology.get('floatingip', id) ?? [])
     .filter((floating) => floating.port_id === null);
 
+/** The ports of a network but those that hold the addresses of `idle`. */
+function portsLeft(topology: Topology, network: Network, idle: readonly FloatingIp[]): string[] {
+  const going = new Set(idle.map(({ id }) => id));
+  return [...topology.find('port.by_network', network.id)].filter(
+    (id) => !going.has(topology.get('port', id)?.device_id ?? ''),
+  );
+}
+
 /** What keeps a network from being deleted. */
 function* usersOf(
   topology: Topology,
   network: Network,
   idle: readonly FloatingIp[],
 ): Iterable<string> {
-  const ports = topology.find('port.by_network', network.id);
-  if (ports.size > 0) yield `port ${someOf(ports)}`;
+  const ports = portsLeft(topology, network, idle);
+  if (ports.length > 0) yield `port ${someOf(ports)}`;
   for (const id of topology.find('router.by_network', network.id)) yield `router ${id}`;
   const going = new Set(idle.map(({ id }) => `floating ip ${id}`));
   for (const user of externalUsers(topology, network)) if (!going.has(user)) yield user;
@@ -226,10 +235,10 @@ export function deleteNetwork(topology: Topology, id: string, context: PlanConte
   const idle = idleOf(topology, network);
   const users = [...usersOf(topology, network, idle)];
   if (users.length > 0) {
-    const ports = topology.find('port.by_network', id).size > 0 ? `. ${PORTS_LEFT}` : '';
+    const ports = portsLeft(topology, network, idle).length > 0 ? `. ${PORTS_LEFT}` : '';
     throw inUse('NetworkInUse', 'network', id, someOf(users) + ports, 'delete what uses it first');
   }
-  for (const floating of idle) draft.delete('floatingip', floating);
+  for (const floating of idle) dropFloatingIp(draft, floating);
   for (const subnet of inOrder(draft, 'subnet', topology.find('subnet.by_network', id))) {
     draft.delete('subnet', subnet);
     draft.prefix(network, subnet.cidr, 'remove');

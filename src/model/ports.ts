@@ -3,11 +3,11 @@ import { extraDhcpOptions } from './dhcp-options.ts';
 import { domainName, domainOf, portName } from './dns-names.ts';
 import { Draft, type Plan, type PlanContext } from './draft.ts';
 import { fixedIpsFor } from './fixed-ips.ts';
-import { disassociated } from './floatingips.ts';
+import { disassociated } from './floating-associations.ts';
 import type { AddressPairInput, PortInput, PortPatch } from './inputs.ts';
 import { claimMac, freshMac, usableMac } from './macs.ts';
 import type { AddressPair, FixedIp, Network, Port, Status } from './objects.ts';
-import { checkOwner, checkRouterPort } from './router-ports.ts';
+import { checkOwner, checkServicePort } from './router-ports.ts';
 import { defaultGroup } from './security-groups.ts';
 import { INTERFACE_OWNER, plainAddress, type Topology } from './topology.ts';
 import { existing, inUse, invalid, newStandard, refusal, revised } from './values.ts';
@@ -264,7 +264,7 @@ export function updatePort(
   const draft = new Draft(topology, context);
   const before = existing(topology, 'port', id);
   if (patch.device_owner !== before.device_owner) checkOwner(patch.device_owner);
-  checkRouterPort(topology, before, patch);
+  checkServicePort(topology, before, patch);
   return draft.plan(redraftPort(draft, before, patch));
 }
 
@@ -272,7 +272,7 @@ export function updatePort(
 export function deletePort(topology: Topology, id: string, context: PlanContext): Plan<Port> {
   const draft = new Draft(topology, context);
   const port = existing(topology, 'port', id);
-  checkRouterPort(topology, port, null);
+  checkServicePort(topology, port, null);
   for (const each of topology.find('floatingip.by_port', id)) {
     const floating = existing(topology, 'floatingip', each);
     draft.update('floatingip', floating, disassociated(floating, context));

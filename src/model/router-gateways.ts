@@ -5,17 +5,13 @@ import type { GatewayInput } from './inputs.ts';
 import type { ExternalGateway, Network, Port, Router } from './objects.ts';
 import { draftPort, redraftPort } from './ports.ts';
 import { subnetsOfRouter } from './router-interfaces.ts';
+import { portOfDevice } from './router-ports.ts';
 import { GATEWAY_OWNER, type Topology } from './topology.ts';
 import { existing, inUse, invalid } from './values.ts';
 
 /** The port that holds a router's addresses on its external network. */
-function gatewayPort(topology: Topology, router: string): Port | undefined {
-  for (const id of topology.find('port.by_device', router)) {
-    const port = topology.get('port', id);
-    if (port?.device_owner === GATEWAY_OWNER) return port;
-  }
-  return undefined;
-}
+const gatewayPort = (topology: Topology, router: string): Port | undefined =>
+  portOfDevice(topology, router, GATEWAY_OWNER);
 
 type Gateway = GatewayInput & { readonly network_id: string };
 

@@ -1,21 +1,63 @@
-/** The ports that are routers' own, which only the routers' plans make, re-address and take away. */
+/** The ports of routers and floating ips, which only the plans of these make, re-address and take away. */
 import { parseIp, parsePrefix, prefixContains } from '../address/index.ts';
 import type { FixedIpRequest, PortPatch } from './inputs.ts';
 import type { Port } from './objects.ts';
-import { GATEWAY_OWNER, INTERFACE_OWNER, type TopologyReader } from './topology.ts';
+import { FLOATING_OWNER, GATEWAY_OWNER, INTERFACE_OWNER, type TopologyReader } from './topology.ts';
 import { existing, inUse, invalid } from './values.ts';
 
-/** What such a port is, and how it is changed instead. */
-const ROLES: ReadonlyMap<string, readonly [role: string, remedy: string]> = new Map([
-  [GATEWAY_OWNER, ['the gateway', "change the router's external_gateway_info instead"]],
-  [INTERFACE_OWNER, ['an interface', 'use remove_router_interface and add_router_interface']],
+interface Role {
+  /** What the port's device is. */
+  readonly of: 'router' | 'floatingip';
+  readonly words: string;
+  /** How it is changed instead. */
+  readonly remedy: string;
+}
+
+const ROLES: ReadonlyMap<string, Role> = new Map<string, Role>([
+  [
+    GATEWAY_OWNER,
+    {
+      of: 'router',
+      words: 'the gateway of router',
+      remedy: "change the router's external_gateway_info instead",
+    },
+  ],
+  [
+    INTERFACE_OWNER,
+    {
+      of: 'router',
+      words: 'an interface of router',
+      remedy: 'use remove_router_interface and add_router_interface',
+    },
+  ],
+  [
+    FLOATING_OWNER,
+    {
+      of: 'floatingip',
+      words: 'the address of floating ip',
+      remedy: 'delete the floating ip instead',
+    },
+  ],
 ]);
 
-/** @throws {Failure} `invalid` for an owner that only routers give. */
+/** A device's port with that owner. */
+export function portOfDevice(
+  topology: TopologyReader,
+  device: string,
+  owner: string,
+): Port | undefined {
+  for (const id of topology.find('port.by_device', device)) {
+    const port = topology.get('port', id);
+    if (port?.device_owner === owner) return port;
+  }
+  return undefined;
+}
+
+/** @throws {Failure} `invalid` for an owner that only routers and floating ips give. */
 export function checkOwner(deviceOwner: string | undefined): void {
-  const [, remedy] = ROLES.get(deviceOwner ?? '') ?? [];
-  if (remedy === undefined) return;
-  throw invalid('device_owner', deviceOwner, 'is for the ports that routers make', remedy);
+  const role = ROLES.get(deviceOwner ?? '');
+  if (role === undefined) return;
+  throw invalid('device_owner', deviceOwner, `is for the port of a ${role.of}`, role.remedy);
 }
 
 /** Whether a router's interface would still be in the subnets that it is in, and in no other. */
@@ -38,16 +80,15 @@ function staysInSubnets(
 
 /**
  * @param patch null: the port is to go.
- * @throws {Failure} `in_use` for what would take a port from its router.
+ * @throws {Failure} `in_use` for what would take a port from its router or floating ip.
  */
-export function checkRouterPort(
+export function checkServicePort(
   topology: TopologyReader,
   port: Port,
   patch: PortPatch | null,
 ): void {
-  const [role, remedy] = ROLES.get(port.device_owner) ?? [];
-  if (role === undefined || remedy === undefined) return;
-  if (topology.get('router', port.device_id) === undefined) return;
+  const role = ROLES.get(port.device_owner);
+  if (role === undefined || topology.get(role.of, port.device_id) === undefined) return;
   if (patch !== null) {
     const { device_id = port.device_id, device_owner = port.device_owner, fixed_ips } = patch;
     const kept = device_id === port.device_id && device_owner === port.device_owner;
@@ -56,6 +97,6 @@ export function checkRouterPort(
       (port.device_owner === INTERFACE_OWNER && staysInSubnets(topology, port, fixed_ips));
     if (kept && addressed) return;
   }
-  const by = `it is ${role} of router ${port.device_id}`;
-  throw inUse('ServicePortInUse', 'port', port.id, by, remedy);
+  const by = `it is ${role.words} ${port.device_id}`;
+  throw inUse('ServicePortInUse', 'port', port.id, by, role.remedy);
 }

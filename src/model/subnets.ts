@@ -9,12 +9,11 @@ import {
   type Ip,
   type Prefix,
 } from '../address/index.ts';
-import { subnetOf } from './claims.ts';
 import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
 import type { SubnetInput, SubnetPatch } from './inputs.ts';
 import type { AllocationPool, HostRoute, Ipv6Mode, Network, Port, Subnet } from './objects.ts';
 import { sourceOf } from './subnet-source.ts';
-import { INTERFACE_OWNER, type Topology } from './topology.ts';
+import { FLOATING_OWNER, INTERFACE_OWNER, type Topology } from './topology.ts';
 import {
   addressOf,
   existing,
@@ -190,9 +189,9 @@ function hostRoutes(given: readonly HostRoute[], version: 4 | 6): HostRoute[] {
   });
 }
 
-/** Owners of ports are written `<who>:<what>`. */
+/** Owners of ports are written `<who>:<what>`, where `<what>` may be nothing. */
 function serviceTypes(given: readonly string[]): string[] {
-  const bad = given.find((type) => !/^[a-z]+:./.test(type));
+  const bad = given.find((type) => !/^[a-z]+:/.test(type));
   if (bad === undefined) return [...new Set(given)];
   throw invalid(
     'service_types',
@@ -377,14 +376,11 @@ export function deleteSubnet(topology: Topology, id: string, context: PlanContex
     (port) => topology.get('port', port) ?? [],
   );
   const released = isAutoSubnet(subnet) ? ports.filter(makesItsAddress) : [];
-  const floating = [...topology.find('floatingip.by_network', network.id)].filter((fip) => {
-    const address = topology.get('floatingip', fip)?.floating_ip_address;
-    return address !== undefined && subnetOf(network.id, address, topology)?.id === id;
-  });
-  const users = [
-    ...ports.filter((port) => !released.includes(port)).map((port) => `port ${port.id}`),
-    ...floating.map((fip) => `floating ip ${fip}`),
-  ];
+  const users = ports
+    .filter((port) => !released.includes(port))
+    .map(({ id: port, device_id, device_owner }) =>
+      device_owner === FLOATING_OWNER ? `floating ip ${device_id}` : `port ${port}`,
+    );
   if (users.length > 0) {
     throw inUse(
       'SubnetInUse',

@@ -33,9 +33,13 @@ function vpcsAround(networkId: string, topology: Topology): readonly string[] {
   return network === undefined ? [] : vpcIds(network);
 }
 
-/** Of the ports by which routers are in networks, and of those that hold gateways' addresses. */
+/**
+ * Of the ports by which routers are in networks, and of those that hold the addresses of gateways
+ * and of floating ips.
+ */
 export const INTERFACE_OWNER = 'network:router_interface';
 export const GATEWAY_OWNER = 'network:router_gateway';
+export const FLOATING_OWNER = 'network:floatingip';
 
 /** A prefix of one address is that address. */
 export const plainAddress = (address: string): string =>

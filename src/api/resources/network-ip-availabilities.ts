@@ -1,6 +1,5 @@
 import { Type } from 'typebox';
 import { parseIp } from '../../address/index.ts';
-import { subnetOf } from '../../model/claims.ts';
 import type { Network, Subnet } from '../../model/objects.ts';
 import type { Topology } from '../../model/topology.ts';
 import { OPERATOR } from '../auth/rules.ts';
@@ -30,8 +29,8 @@ interface NetworkAvailability extends Availability {
 /** A /64 has more addresses than a number of JavaScript can count. */
 const count = () => Type.Unsafe<bigint>({ type: 'integer', description: 'a number of addresses' });
 
-/** The addresses in each subnet that ports and floating ips of the network have. */
-function usedIn(topology: Topology, network: string, subnets: readonly Subnet[]) {
+/** The addresses in each subnet that ports have. */
+function usedIn(topology: Topology, subnets: readonly Subnet[]) {
   const used = new Map(subnets.map(({ id }) => [id, 0]));
   const take = (subnet: string) => used.set(subnet, (used.get(subnet) ?? 0) + 1);
   for (const { id } of subnets) {
@@ -40,11 +39,6 @@ function usedIn(topology: Topology, network: string, subnets: readonly Subnet[])
         if (fixed.subnet_id === id) take(id);
       }
     }
-  }
-  for (const id of topology.find('floatingip.by_network', network)) {
-    const address = topology.get('floatingip', id)?.floating_ip_address;
-    const subnet = address && subnetOf(network, address, topology);
-    if (subnet) take(subnet.id);
   }
   return used;
 }
@@ -59,7 +53,7 @@ function availabilityOf(topology: Topology, network: Network): NetworkAvailabili
   const subnets = [...topology.find('subnet.by_network', network.id)].flatMap(
     (id) => topology.get('subnet', id) ?? [],
   );
-  const used = usedIn(topology, network.id, subnets);
+  const used = usedIn(topology, subnets);
   const each = subnets.map((subnet) => ({
     subnet_id: subnet.id,
     subnet_name: subnet.name,

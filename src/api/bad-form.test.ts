@@ -228,7 +228,7 @@ const form: readonly Refusal[] = [
     body: { network: { tenant_id: 'a', project_id: 'b' } },
     status: 400,
     type: HTTP,
-    says: ['project_id', '"b"', 'give project_id alone'],
+    says: ["'project_id' and 'tenant_id' do not match"],
   },
   {
     what: 'a missing attribute',

@@ -19,6 +19,8 @@ export interface FailureDetails {
   readonly value?: unknown;
   /** What would be right, or what to do: half a sentence that ends the message. */
   readonly remedy?: string;
+  /** The message is Neutron's to the letter, as clients compare it: nothing is added. */
+  readonly verbatim?: true;
 }
 
 /**

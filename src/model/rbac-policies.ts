@@ -242,13 +242,12 @@ function checkUnique(topology: Topology, object: string, action: RbacAction, tar
 function checkScope(topology: Topology, pool: Subnetpool, target: string): void {
   const scope = pool.address_scope_id;
   if (scope === null || isShared(topology, scope, target)) return;
-  throw refusal(
-    'in_use',
-    'RbacPolicyInitError',
+  throw invalid(
     'target_tenant',
     target,
     `has no access to address scope ${scope} of subnet pool ${pool.id}`,
     'share the scope with it first',
+    'RbacPolicyInitError',
   );
 }
 

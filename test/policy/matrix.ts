@@ -27,6 +27,8 @@ export interface ObjectRow {
   readonly see: Names;
   /** Those who may change, and delete it; others who see it get 403. */
   readonly update: Names;
+  /** Those who get 403 for a change; left out: all who see it. */
+  readonly seeToUpdate?: Names;
   readonly delete: Names;
   /** Bodies of PUT `{id}/<name>`, and who may. */
   readonly actions?: readonly (readonly [name: string, body: unknown, may: Names])[];
@@ -124,12 +126,14 @@ export const OBJECTS: readonly ObjectRow[] = [
     update: MEMBER,
     delete: MEMBER,
   },
-  // get_address_group: PROJECT_READER or shared; the rest by the default rule: admin or owner
+  // get_address_group: PROJECT_READER or shared; the rest by the default rule: admin or owner. A
+  // PUT does not look at `shared` (it is not required_by_policy), so that others get 404.
   ...(['private', 'shared with B', 'shared with all'] as const).map((state) => ({
     collection: 'address-groups',
     state,
     see: state === 'private' ? READER : ALL,
     update: MEMBER,
+    seeToUpdate: READER,
     delete: MEMBER,
     actions: [
       ['add_addresses', { addresses: ['10.9.0.0/24'] }, MEMBER],
@@ -219,6 +223,10 @@ export const GIVEN: readonly GivenRow[] = [
     { external_gateway_info: { network_id: 'EXTERNAL', external_fixed_ips: [] } },
     ADMIN,
   ),
+  // create_router:distributed, ha and update_router:…: ADMIN, whatever is asked for
+  post('routers', { distributed: false, ha: false }, ADMIN),
+  put('routers', { distributed: false }, ADMIN),
+  put('routers', { ha: false }, ADMIN),
   // create_floatingip; floating_ip_address: ADMIN
   post('floatingips', { floating_network_id: 'EXTERNAL' }, MEMBERS),
   post('floatingips', { floating_network_id: 'EXTERNAL', floating_ip_address: null }, MEMBERS),
@@ -248,10 +256,11 @@ export const GIVEN: readonly GivenRow[] = [
   put('rbac-policies', { target_tenant: '*' }, ADMIN),
 ];
 
-/** Attributes that get_network:… and get_port:… show to ADMIN alone. */
+/** Attributes that get_network:…, get_port:… and get_router:… show to ADMIN alone. */
 export const HIDDEN: Readonly<Record<string, readonly string[]>> = {
   networks: ['provider:network_type', 'provider:physical_network', 'provider:segmentation_id'],
   ports: ['binding:host_id', 'binding:profile', 'binding:vif_type', 'binding:vif_details'],
+  routers: ['distributed', 'ha'],
 };
 
 /** Bodies that refer to what B does not see: 404 for it, with the type named. */

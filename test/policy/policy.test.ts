@@ -61,7 +61,7 @@ describe('objects', () => {
       const expected = await met((caller) => ({
         listed: row.see.includes(caller),
         get: row.see.includes(caller) ? 'done' : 404,
-        update: answered(row, row.update, caller),
+        update: answered({ see: row.seeToUpdate ?? row.see }, row.update, caller),
         actions: (row.actions ?? []).map(([name, , may]) => [name, answered(row, may, caller)]),
         delete: answered(row, row.delete, caller),
       }));

@@ -149,6 +149,8 @@ export interface Access {
   /** Who sees an object at all; to others it is as if it were not there. */
   readonly get: Rule;
   readonly update: Rule;
+  /** Whom an update tells at all that an object is there; left out: who sees it. */
+  readonly seeToUpdate?: Rule;
   readonly delete: Rule;
   /** Attributes, such as `fixed_ips.ip_address`, that not all may give who create or update. */
   readonly give?: Readonly<Record<string, GiveRule>>;

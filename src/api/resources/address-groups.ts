@@ -22,7 +22,8 @@ export const addressGroups = resource({
     shared: sharing(shown(bool())),
     ...STANDARD,
   },
-  access: SHAREABLE,
+  // As Neutron's, which does not look at who shares it when it is to be changed.
+  access: { ...SHAREABLE, seeToUpdate: 'reader' },
   actions: [
     action({
       method: 'PUT',

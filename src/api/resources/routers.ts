@@ -11,6 +11,7 @@ import {
   type Call,
   constant,
   fixed,
+  given,
   ID,
   NAME,
   resource,
@@ -68,6 +69,8 @@ export const routers = resource({
     network_id: fixed(nullable(idOf('network')), { index: 'router.by_network' }),
     external_gateway_info: settable(nullable(gateway())),
     routes: settable(nullable(routes())),
+    distributed: given(bool(), false),
+    ha: given(bool(), false),
     availability_zones: constant(shownList(text()), [ZONE]),
     availability_zone_hints: constant(shownList(text()), []),
     ...STANDARD,
@@ -75,9 +78,12 @@ export const routers = resource({
   access: {
     ...OWNED,
     give: {
+      distributed: 'admin',
+      ha: 'admin',
       'external_gateway_info.enable_snat': 'admin',
       'external_gateway_info.external_fixed_ips': 'admin',
     },
+    hidden: ['distributed', 'ha'],
   },
   actions: [
     ...(

@@ -1,3 +1,5 @@
+import type { Failure } from '../../base/failure.ts';
+import { invalid } from '../../model/values.ts';
 import type { AnyAction } from './actions.ts';
 import type { AnyResource, Attribute } from './resource.ts';
 import { attributeOf, collectionKey } from './resource.ts';
@@ -110,16 +112,40 @@ function attributesOf(of: AnyResource, purpose: Purpose, content: unknown, field
     checkAttribute(name, schema, given);
     const value = convert === undefined ? given : convert(given);
     const target = alias ?? name;
-    if (target in attributes && attributes[target] !== value) {
-      throw badRequest(`${name} ${shorten(value)} differs from the other name it has, ${target}`, {
-        field: name,
-        value: shorten(value),
-        remedy: `give ${target} alone`,
-      });
-    }
+    if (target in attributes && attributes[target] !== value) throw notAlike(of, target, value);
     attributes[target] = value;
   }
   return attributes;
+}
+
+/**
+ * What the model is told of the attributes that a caller gave, who may give them.
+ * @throws {Failure} InvalidInput for a constant that is to be something else.
+ */
+export function withoutConstants(of: AnyResource, attributes: Json): Json {
+  const isConstant = (name: string) => declared(of, name).constant !== undefined;
+  if (!Object.keys(attributes).some(isConstant)) return attributes;
+  const kept: Record<string, unknown> = {};
+  for (const [name, given] of Object.entries(attributes)) {
+    const { constant } = declared(of, name);
+    if (constant === undefined) kept[name] = given;
+    else if (given !== constant.value) {
+      const remedy = `leave it out: it is ${shorten(constant.value)}`;
+      throw invalid(name, given, 'is not supported', remedy);
+    }
+  }
+  return kept;
+}
+
+/** An attribute was given by two of its names, differently. */
+function notAlike(of: AnyResource, target: string, value: unknown): Failure {
+  const aliases = Object.entries(of.attributes).filter(([, { alias }]) => alias === target);
+  const names = [target, ...aliases.map(([name]) => name)].map((name) => `'${name}'`);
+  return badRequest(`${names.join(' and ')} do not match`, {
+    field: target,
+    value: shorten(value),
+    verbatim: true,
+  });
 }
 
 function declared(of: AnyResource, name: string): Attribute<never> {

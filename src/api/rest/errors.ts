@@ -41,7 +41,8 @@ export const BODY_LIMIT = 1024 * 1024;
 
 /** Sentence of a failure with its remedy. */
 function sentence(failure: Failure): string {
-  const { remedy } = failure.details;
+  const { remedy, verbatim } = failure.details;
+  if (verbatim) return failure.message;
   const said = failure.message.replace(/\.$/, '');
   return remedy === undefined || said.includes(remedy) ? `${said}.` : `${said}; ${remedy}.`;
 }

@@ -7,7 +7,7 @@ import { permit, permitForOthers, permitGiven } from '../auth/access.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { Target } from '../auth/rules.ts';
 import type { Runtime, Write } from '../runtime.ts';
-import { type Json, parseActionBody, parseBody } from './body.ts';
+import { type Json, parseActionBody, parseBody, withoutConstants } from './body.ts';
 import { checkRevision, revisionWanted } from './if-match.ts';
 import { type Page, parseListQuery, runListQuery } from './query.ts';
 import type { AnyAction, Call } from './actions.ts';
@@ -70,10 +70,11 @@ export class Operations {
     for (const item of items) this.#permitCreate(sight, item);
     const { create } = this.#of.plans;
     const { parent } = sight.scope;
-    const writes = items.map(
-      (item): Write<object> =>
+    const inputs = items.map((item) => withoutConstants(this.#of, item));
+    const writes = inputs.map(
+      (input): Write<object> =>
         (topology, context) =>
-          planned(create?.(topology, item as never, context, parent)),
+          planned(create?.(topology, input as never, context, parent)),
     );
     const objects = await this.#runtime.executeAll(writes, caller);
     const shown = objects.map((object) => sight.present(object));
@@ -95,12 +96,13 @@ export class Operations {
     const { access, member, plans } = this.#of;
     // First, as Neutron does: what nobody may change is refused of objects that nobody sees, too.
     const [patch = {}] = parseBody(this.#of, 'put', request.body).items;
-    const target = sight.existing(id) as Target;
+    const target = sight.existing(id, access.seeToUpdate) as Target;
     this.#checkReferences(caller, patch);
     permit(`update_${member}`, access.update, caller, target, sight.topology);
     permitGiven(this.#of, 'update', patch, caller, target, sight.topology);
+    const input = withoutConstants(this.#of, patch);
     const object = await this.#execute(request, sight, (topology, context) =>
-      planned(plans.update?.(topology, id, patch as never, context, sight.scope.parent)),
+      planned(plans.update?.(topology, id, input as never, context, sight.scope.parent)),
     );
     return { [member]: sight.present(object) };
   };

@@ -61,6 +61,8 @@ export interface Attribute<O> {
   readonly convert?: (given: unknown) => unknown;
   /** Taken, but not shown. */
   readonly hidden?: true;
+  /** The same for all objects: whoever asks for another is refused, and the model is not told. */
+  readonly constant?: { readonly value: unknown };
   /** What the API shows; left out: what is stored under the attribute's name. */
   readonly show?: (object: O, topology: Topology, caller: Caller) => unknown;
   /** Whether a list's filter selects what is shown; left out: by equality, false: no filter. */
@@ -176,8 +178,17 @@ export const derived = <O>(
 ): Attribute<O> => ({ ...shown(schema, options), show });
 
 /** What is the same for all objects of a resource. */
-export const constant = (schema: TSchema, value: unknown): Attribute<unknown> =>
-  derived<unknown>(schema, () => value);
+export const constant = (schema: TSchema, value: unknown): Attribute<unknown> => ({
+  ...derived<unknown>(schema, () => value),
+  constant: { value },
+});
+
+/** The one value that there is: whoever asks for it gets it. */
+export const given = (schema: TSchema, value: unknown): Attribute<unknown> => ({
+  ...constant(schema, value),
+  post: true,
+  put: true,
+});
 
 /** Attributes of everything that belongs to a project. */
 export const STANDARD = {

@@ -1,6 +1,6 @@
 import { Failure } from '../../base/failure.ts';
 import type { IndexName, Topology } from '../../model/topology.ts';
-import { allows, found, type Target } from '../auth/rules.ts';
+import { allows, found, type Rule, type Target } from '../auth/rules.ts';
 import { shorten } from './check.ts';
 import { type AnyResource, present, type Scope, valueOf } from './resource.ts';
 
@@ -36,10 +36,16 @@ export class Sight {
     return object !== undefined && this.#shows(object) ? object : undefined;
   }
 
-  /** @throws {Failure} `not_found`, in the same words whether it is not there or not to be seen. */
-  existing(id: string): object {
+  /**
+   * @param rule Who of those that see it is told so.
+   * @throws {Failure} `not_found`, in the same words whether it is not there or not to be seen.
+   */
+  existing(id: string, rule: Rule = 'anyone'): object {
     const object = this.get(id);
-    if (object !== undefined) return object;
+    const { caller } = this.scope;
+    if (object !== undefined && allows(rule, caller, object as Target, this.topology)) {
+      return object;
+    }
     const { typeName, collection } = this.of;
     throw new Failure(
       'not_found',

@@ -1,7 +1,7 @@
-/** The server that measurements of the API ask, a process of its own: `api-server.js DIR`. */
+/** The server that measurements of the API ask, a process of its own: `api-server.js DIR [record]`. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { Agent, request } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { startServer } from '../src/api/server.ts';
@@ -14,7 +14,7 @@ export interface Report {
   readonly rssMiB: number;
   readonly heapMiB: number;
   readonly cpuMs: number;
-  /** To do again. */
+  /** To do again; none unless they are recorded. */
   readonly writes: readonly TreeOp[][];
 }
 
@@ -24,6 +24,7 @@ interface Answer {
 }
 
 const self = fileURLToPath(import.meta.url);
+const RECORD = 'record';
 
 export const cpuMs = (): number => {
   const { user, system } = process.cpuUsage();
@@ -42,9 +43,13 @@ export class ApiServer {
     this.#agent = new Agent({ keepAlive: true, maxSockets: clients });
   }
 
-  /** @param clients Connections at most. */
-  static async start(dir: string, clients: number): Promise<ApiServer> {
-    const child = fork(self, [dir], { execArgv: ['--expose-gc', ...process.execArgv] });
+  /**
+   * @param clients Connections at most.
+   * @param record Keep what is written for the next report.
+   */
+  static async start(dir: string, clients: number, record = false): Promise<ApiServer> {
+    const argv = record ? [dir, RECORD] : [dir];
+    const child = fork(self, argv, { execArgv: ['--expose-gc', ...process.execArgv] });
     const [url] = (await once(child, 'message')) as [string];
     return new ApiServer(child, url, clients);
   }
@@ -60,6 +65,13 @@ export class ApiServer {
     const answer = await this.#send(method, `${this.url}/${path}`, body);
     if (answer.status < 300) return answer.body;
     throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+  }
+
+  /** Reads an answer to its end without looking at it. */
+  async drain(path: string): Promise<void> {
+    const sent = request(`${this.url}/${path}`, { agent: this.#agent }).end();
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    await once(answer.resume(), 'end');
   }
 
   /** Makes an object and returns its id. */
@@ -102,10 +114,10 @@ const writesOf = ({ changes }: StoreCommit): TreeOp[] =>
     return version === 0 ? { op: 'create', path, value } : { op: 'set', path, value };
   });
 
-async function serve(dir: string): Promise<void> {
+async function serve(dir: string, record: boolean): Promise<void> {
   const store = await openLmdbStore(dir);
   const commits: StoreCommit[] = [];
-  store.watch(store.revision, (commit) => commits.push(commit));
+  if (record) store.watch(store.revision, (commit) => commits.push(commit));
   const server = await startServer({
     listen: '127.0.0.1:0',
     store,
@@ -128,6 +140,6 @@ async function serve(dir: string): Promise<void> {
 }
 
 if (process.argv[1] === self) {
-  const [, , dir] = process.argv;
-  if (dir !== undefined) await serve(dir);
+  const [, , dir, record] = process.argv;
+  if (dir !== undefined) await serve(dir, record === RECORD);
 }

@@ -72,7 +72,7 @@ interface Slices {
 
 /** Slice after slice, over REST and then on the bare store: both meet the same disturbances. */
 async function measure(dir: string): Promise<Slices> {
-  const server = await ApiServer.start(join(dir, 'rest'), CLIENTS);
+  const server = await ApiServer.start(join(dir, 'rest'), CLIENTS, true);
   const network_id = await server.make('networks', 'network', { name: 'net', cidr: '10.0.0.0/8' });
   await server.make('subnets', 'subnet', { network_id, cidr: '10.0.0.0/16', ip_version: 4 });
   const group = await server.make('security-groups', 'security_group', { name: 'sg' });

@@ -193,10 +193,10 @@ async function listAll(
   port: string,
 ): Promise<Pick<RequestsFigures, 'allPortsMs' | 'besideMs'>> {
   const from = now();
-  let listing = true;
-  const all = server.drain('ports').then(() => (listing = false));
+  const listing = { done: false };
+  const all = server.drain('ports').then(() => (listing.done = true));
   let besideMs = 0;
-  while (listing) {
+  while (!listing.done) {
     const began = now();
     await server.ask('GET', `ports/${port}`);
     besideMs = Math.max(besideMs, now() - began);

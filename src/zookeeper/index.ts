@@ -20,4 +20,4 @@ export type {
   ZooKeeperOptions,
   ZooKeeperState,
 } from './types.ts';
-export { openZooKeeper } from './open.ts';
+export { openZooKeeper } from './client.ts';

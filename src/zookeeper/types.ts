@@ -128,9 +128,9 @@ export type MultiOp =
     }
   | { readonly op: 'check'; readonly path: string; readonly version: number };
 
-/** What became of one operation; deletes and checks have nothing to tell. */
+/** What became of one operation; ZooKeeper tells no stat of a create within a multi. */
 export type MultiResult =
-  | { readonly op: 'create'; readonly path: string; readonly stat: Stat }
+  | { readonly op: 'create'; readonly path: string }
   | { readonly op: 'set'; readonly stat: Stat }
   | { readonly op: 'delete' }
   | { readonly op: 'check' };
@@ -170,7 +170,7 @@ export interface ZooKeeper {
   readonly state: ZooKeeperState;
   /** The session's number; another one after an expiry. 0n before the first. */
   readonly session: bigint;
-  /** Told each new state, after requests of the old one have been settled; returns what ends that. */
+  /** Tells each new state; returns what ends that. */
   onState(listener: (state: ZooKeeperState) => void): () => void;
 
   create(path: string, data: Uint8Array | null, options?: CreateOptions): Promise<Created>;
@@ -202,7 +202,7 @@ export interface ZooKeeper {
 
   /**
    * Watches until the returned function is called, over reconnects and fresh sessions. The node
-   * need not exist. Rejects when the watch could not be placed.
+   * need not exist. A path is watched in one mode at a time: another is `BADARGUMENTS`.
    */
   watch(
     path: string,

@@ -160,6 +160,12 @@ function selectionOf(group: Group, buckets: readonly LiveBucket[]): Selection {
   return { method: 'dp_hash', hash: { algorithm, basis }, slots };
 }
 
+/** Whether a translation chooses by a hash of addresses and ports: no method and no weights that forbid it. */
+export function hashesHeaders({ type, selectionMethod, hashedFields, buckets }: Group): boolean {
+  if (type !== 'select') return false;
+  return selectionMethod === 'hash' ? hashedFields === undefined : countSlots(buckets) === null;
+}
+
 const byDefault: Selection = { method: 'score', basis: (key) => hashSymmetricL4(key, 0) };
 
 /** Fields that the packet lacks count for nothing, but that a tunnel option is missing does. */
@@ -181,21 +187,24 @@ function hashOfFields(
   return basis;
 }
 
-/**
- * Hash values shared out by weight, by Webster's method (group_setup_dp_hash_table() in OVS); null
- * when no bucket has weight or the values would be too many.
- */
+/** How many hash values are shared out; null: no bucket has weight, or they would be too many. */
+function countSlots(buckets: readonly Bucket[]): number | null {
+  const weights = buckets.map(({ weight = 1 }) => weight).filter((weight) => weight > 0);
+  if (weights.length === 0) return null;
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const least = Math.ceil(Math.log2(Math.ceil(total / Math.min(...weights))));
+  const count = Math.max(MINIMUM_SLOTS, 2 ** least);
+  return count > MAXIMUM_SLOTS ? null : count;
+}
+
+/** Hash values shared out by weight, by Webster's method (group_setup_dp_hash_table() in OVS). */
 function spread(buckets: readonly LiveBucket[]): readonly LiveBucket[] | null {
+  const length = countSlots(buckets.map(({ bucket }) => bucket));
+  if (length === null) return null;
   const seats = buckets.map((bucket) => {
     const weight = bucket.bucket.weight ?? 1;
     return { bucket, weight, divisor: 1, value: weight };
   });
-  const weights = seats.map(({ weight }) => weight).filter((weight) => weight > 0);
-  if (weights.length === 0) return null;
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const least = Math.ceil(Math.log2(Math.ceil(total / Math.min(...weights))));
-  const length = Math.max(MINIMUM_SLOTS, 2 ** least);
-  if (length > MAXIMUM_SLOTS) return null;
   return Array.from({ length }, () => {
     const winner = seats.reduce((best, seat) => (seat.value > best.value ? seat : best));
     winner.divisor += 2;

@@ -83,7 +83,7 @@ function setBits(target: Field, value: bigint, mask: bigint): SetOperation {
     keep,
     value: values,
     needs: prerequisiteOf(target),
-    repair: repairOf(target),
+    repair: repairOf(target, bits),
     field: target,
     looksUnderLabel: !ABOVE_NETWORK.has(target.needs),
   };

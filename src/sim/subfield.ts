@@ -46,17 +46,18 @@ const repairs: ReadonlyMap<Field, Repair> = new Map([
   [field('dl_vlan_pcp'), makeTagged],
 ]);
 
-/** What is to be done after a write to `target`; null: nothing. */
-export function repairOf(target: Field): Repair | null {
+/** Open vSwitch takes this of the wrong byte, and finds zero whatever the packet has (mf_get_value()). */
+const READ_AS_ZERO = field('nd_options_type');
+
+/** What is to be done after a write to the bits `mask` of `target`; null: nothing. */
+export function repairOf(target: Field, mask: bigint): Repair | null {
   if (target.present !== undefined) return (key) => setPresent(key, target, true);
+  if (target === READ_AS_ZERO) return (key) => writeField(key, target, 0n, ~mask & target.exact);
   return repairs.get(target) ?? null;
 }
 
 /** Without the bits beside the field that a part of it may reach over. */
 const bitsOf = (part: Subfield): bigint => subfieldMask(part) & part.field.exact;
-
-/** Open vSwitch takes this of the wrong byte, and finds zero whatever the packet has (mf_get_value()). */
-const READ_AS_ZERO = field('nd_options_type');
 
 /** The bits of `source`, right-aligned. */
 export function readSubfield(key: FlowKey, source: Subfield): bigint {
@@ -66,6 +67,7 @@ export function readSubfield(key: FlowKey, source: Subfield): bigint {
 
 /** Puts the low bits of `value` into `target`, whether or not the packet has such a field. */
 export function writeSubfield(key: FlowKey, target: Subfield, value: bigint): void {
-  writeField(key, target.field, value << BigInt(target.first), bitsOf(target));
-  repairOf(target.field)?.(key);
+  const bits = bitsOf(target);
+  writeField(key, target.field, value << BigInt(target.first), bits);
+  repairOf(target.field, bits)?.(key);
 }

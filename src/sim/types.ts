@@ -113,6 +113,7 @@ export type StepEvent =
       readonly group: Group | number;
       /** Ids of the buckets taken; empty: no live bucket, or no such group. */
       readonly buckets: readonly number[];
+      readonly key: FlowKey;
     }
   | {
       readonly kind: 'conntrack';

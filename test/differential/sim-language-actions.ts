@@ -40,8 +40,7 @@ type Write = (place: Place) => string | null;
 
 const writableOf = (kind: Kind): Field[] =>
   fieldsOf(kind).filter(
-    ({ name, writable }) =>
-      writable && !/^(ct_|dp_hash|skb_priority|tun_ttl|tun_tos|nd_reserved|nd_options)/.test(name),
+    ({ name, writable }) => writable && !/^(ct_|dp_hash|skb_priority|tun_ttl|tun_tos)/.test(name),
   );
 /** Fields to write: those of the packet's own headers more often, of which each packet has few. */
 function writableDrawn({ random, kind }: Place): Field[] {
@@ -250,7 +249,7 @@ const IN_SETS = [
 ];
 
 /** What keeps packets going is drawn more often. */
-const USUAL = ['output', 'set_field', 'resubmit', 'load', 'ct'];
+const USUAL = ['output', 'set_field', 'set_field', 'resubmit', 'load', 'ct'];
 
 export interface Drawn {
   readonly name: string;

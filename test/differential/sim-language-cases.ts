@@ -9,6 +9,7 @@ interface LanguageCase {
 
 const LINK = 'eth_src=02:00:00:00:00:01,eth_dst=02:00:00:00:00:02';
 const UDP = `udp,in_port=1,${LINK},ip_src=10.0.0.1,ip_dst=10.0.0.2,ip_dscp=10,nw_ecn=1,nw_ttl=64,udp_src=7,udp_dst=9`;
+const ICMP = `icmp,in_port=1,${LINK},ip_src=10.0.0.1,ip_dst=10.0.0.2,nw_ttl=64,icmp_type=8,icmp_code=0`;
 const NSH = `dl_type=0x894f,nsh_mdtype=1,in_port=1,${LINK},nsh_ttl=9,nsh_np=3,nsh_spi=0x5,nsh_si=255,nsh_c1=0x5`;
 const MPLS = `mpls,in_port=1,${LINK},mpls_label=100,mpls_tc=5,mpls_bos=1,mpls_ttl=9`;
 const ARP = `arp,in_port=1,${LINK},arp_op=2,arp_spa=10.0.0.1,arp_tpa=10.0.0.2`;
@@ -181,5 +182,32 @@ export const LANGUAGE_CASES: readonly LanguageCase[] = [
     ],
     groups: ['group_id=1,type=select,selection_method=dp_hash,bucket=bucket_id:1,actions=output:3'],
     packets: [UDP],
+  },
+  {
+    name: 'a group without weights looks at what it hashes',
+    flows: ['icmp,actions=group:1,load:0x29677->NXM_OF_IP_DST[2..23],output:2'],
+    groups: ['group_id=1,type=select,bucket=bucket_id:1,weight:0,actions=output:3'],
+    packets: [ICMP],
+  },
+  {
+    name: 'ports and the types of ICMP are searched together',
+    flows: [
+      'priority=3,udp,udp_src=40000,udp_dst=4789,actions=drop',
+      'priority=2,icmp6,icmpv6_type=136,icmpv6_code=0,actions=drop',
+      'priority=1,udp,actions=load:0x69->NXM_OF_UDP_SRC[0..7],output:2',
+    ],
+    packets: [UDP],
+  },
+  {
+    name: 'a reserved port without a name has 16 bits',
+    flows: ['actions=set_field:65307->in_port,NORMAL,output:2'],
+    packets: [UDP],
+  },
+  {
+    name: 'flags and option of neighbour discovery are written before its addresses',
+    flows: [
+      'priority=2,icmp6,icmpv6_type=135,icmpv6_code=0,actions=set_field:5->nd_reserved,set_field:1->nd_options_type,set_field:fe80::1->nd_target,output:2,move:ERICOXM_OF_ICMPV6_ND_OPTIONS_TYPE[1..3]->NXM_NX_REG0[0..2],load:6->ERICOXM_OF_ICMPV6_ND_RESERVED[8..15],output:3,load:0->ERICOXM_OF_ICMPV6_ND_RESERVED[8..15],set_field:3->nd_options_type,load:1->ERICOXM_OF_ICMPV6_ND_OPTIONS_TYPE[6..7],output:2',
+    ],
+    packets: [SOLICIT],
   },
 ];

@@ -220,7 +220,7 @@ function rowOf(
     ? []
     : [
         ...drawScarce(place),
-        ...Array.from({ length: 1 + random.below(4) }, () => drawAction(place)),
+        ...Array.from({ length: 1 + random.below(5) }, () => drawAction(place)),
       ];
   if (random.chance(20)) {
     acts.push(drawRarest(place, HEADERS));

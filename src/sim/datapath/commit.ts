@@ -75,6 +75,9 @@ const ARP = header('arp', [
   mac('tha', 'arp_tha'),
 ]);
 const ND = header('nd', [ipv6('target', 'nd_target'), mac('sll', 'nd_sll'), mac('tll', 'nd_tll')]);
+const ND_FLAGS = field('nd_reserved');
+const ND_OPTION = number('nd_options_type', 'nd_options_type');
+const ND_EXTENSION_WORDS = [ND_FLAGS, ND_OPTION.field].map(({ at }) => at >>> 5);
 const ports = (protocol: string): Header =>
   header(protocol, [number('src', 'tcp_src'), number('dst', 'tcp_dst')]);
 const PORTS: ReadonlyMap<number, Header> = new Map([
@@ -130,8 +133,24 @@ function withoutEcn(base: FlowKey, key: FlowKey, masks: Masks): Masks {
   return (target) => (target === TOS ? masks(TOS) & ~ECN : masks(target));
 }
 
+/** Flags and option of neighbour discovery, of which the flags are told without their mask. */
+function setExtensions(base: FlowKey, key: FlowKey, looked: Masks, into: string[]): void {
+  if (ND_EXTENSION_WORDS.every((word) => base[word] === key[word])) return;
+  const written: Masks = (target) => (sameField(base, key, target) ? 0n : looked(target));
+  const flags = readField(key, ND_FLAGS) & written(ND_FLAGS);
+  const option = writePart(ND_OPTION, key, written);
+  into.push(`set(nd_ext(nd_reserved=0x${flags.toString(16)}${option && `,${option}`}))`);
+  for (const word of ND_EXTENSION_WORDS) base[word] = key[word] ?? 0;
+}
+
 /** Internet addresses and what lies with them, if the packet has a protocol at all. */
-function setNetwork(base: FlowKey, key: FlowKey, masks: Masks, into: string[]): void {
+function setNetwork(
+  base: FlowKey,
+  key: FlowKey,
+  masks: Masks,
+  looked: Masks,
+  into: string[],
+): void {
   if (ipProtocol(key) === 0) return;
   switch (ethernetType(base)) {
     case ETH_TYPE.ip:
@@ -139,7 +158,9 @@ function setNetwork(base: FlowKey, key: FlowKey, masks: Masks, into: string[]): 
       return;
     case ETH_TYPE.ipv6:
       setHeader(IPV6, base, key, masks, into);
-      if (ipProtocol(base) === IP_PROTO.icmp6) setHeader(ND, base, key, masks, into);
+      if (ipProtocol(base) !== IP_PROTO.icmp6) return;
+      setExtensions(base, key, looked, into);
+      setHeader(ND, base, key, masks, into);
       return;
     case ETH_TYPE.arp:
       setHeader(ARP, base, key, masks, into);
@@ -197,6 +218,7 @@ const WORDS = [
     ...VLAN_WORDS,
     ...LABEL_WORDS,
     ...NSH_WORDS,
+    ...ND_EXTENSION_WORDS,
     AT.packetType,
     ...BESIDE.map(([, target]) => target.at >>> 5),
   ]),
@@ -225,7 +247,7 @@ export function commit(
   // What lies under labels can be written only after they are gone.
   if (bared) labelActions(base, key, into);
   nshAction(base, key, looked, into);
-  setNetwork(base, key, tunnelled ? withoutEcn(base, key, masks) : masks, into);
+  setNetwork(base, key, tunnelled ? withoutEcn(base, key, masks) : masks, looked, into);
   setTransport(base, key, masks, into);
   if (!bared) labelActions(base, key, into);
   vlanActions(base, key, into);

@@ -6,8 +6,9 @@
 import { ETH_TYPE, IP_PROTO } from '../../openflow/build.ts';
 import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
 import { PORT, type Action, type Flow, type Subfield, type Term } from '../../openflow/flow.ts';
-import { fieldMask, newKey, readField, writeField } from '../../openflow/key.ts';
+import { fieldMask, newKey, readField, touches, writeField } from '../../openflow/key.ts';
 import type { ExecuteOptions } from '../execute.ts';
+import { hashesHeaders } from '../group.ts';
 import type { Operation, OperationOf } from '../operations.ts';
 import { ETH_TYPE_NSH, isMplsType, networkType, prerequisiteOf } from '../prerequisites.ts';
 import type { Execution, Step } from '../types.ts';
@@ -35,6 +36,7 @@ const fields = {
   nshTtl: field('nsh_ttl'),
   dscp: field('ip_dscp'),
   protocol: field('ip_proto'),
+  ndOption: field('nd_options_type'),
 } as const;
 
 function whole(mask: FlowKey, target: Field): void {
@@ -187,12 +189,11 @@ const writesFirst = ({ kind }: Operation, key: FlowKey): boolean =>
 
 type GroupStep = Extract<Step, { kind: 'group' }>;
 
-/** Only the method `hash` looks at the packet: the datapath computes the others' hash. */
-function hashedByGroup(mask: FlowKey, { group }: GroupStep, key: FlowKey): void {
-  if (typeof group === 'number' || group.selectionMethod !== 'hash') return;
-  const { hashedFields = [] } = group;
-  if (hashedFields.length === 0) hashed(mask, key, 'symmetric_l4');
-  for (const { field: target, mask: under } of hashedFields) {
+/** Only a hash of the translation's own looks at the packet. */
+function hashedByGroup(mask: FlowKey, { group, key }: GroupStep): void {
+  if (typeof group === 'number') return;
+  if (hashesHeaders(group)) hashed(mask, key, 'symmetric_l4');
+  for (const { field: target, mask: under } of group.hashedFields ?? []) {
     if (prerequisiteOf(target)?.(key) !== false) writeField(mask, target, under, under);
   }
 }
@@ -349,6 +350,8 @@ export class Examined {
     const run = (to: number) => {
       for (; next < operations.length && (operations[next]?.at ?? 0) <= to; next += 1) {
         const looked = operations[next]?.mask ?? mask;
+        // Read as zero from a mask as well, so what was looked at of it before is forgotten.
+        if (touches(looked, fields.ndOption)) writeField(mask, fields.ndOption, 0n);
         for (let word = 0; word < mask.length; word += 1) {
           mask[word] = (mask[word] ?? 0) | (looked[word] ?? 0);
         }
@@ -364,7 +367,7 @@ export class Examined {
         if (step.original) swapTuple(mask, isIpv4(key));
         this.#shapes.table(step.table).look(asLookedUp(key), step.flow, mask);
         if (step.original) swapTuple(mask, isIpv4(key));
-      } else if (step.kind === 'group') hashedByGroup(mask, step, key);
+      } else if (step.kind === 'group') hashedByGroup(mask, step);
       else if (reachesPort(step) && isIp(key)) inherited(mask, this.#tunnelOf(step.port));
     }
     return mask;

@@ -5,7 +5,7 @@
 import { ETH_TYPE, IP_PROTO } from '../../openflow/build.ts';
 import { field, PLACES, type Field, type FlowKey } from '../../openflow/fields.ts';
 import { readField, readNumber } from '../../openflow/key.ts';
-import { formatPort } from '../../openflow/text/ports.ts';
+import { formatPort, isReserved } from '../../openflow/text/ports.ts';
 import { formatMatchValue, formatV6 } from '../../openflow/text/values.ts';
 import {
   AT,
@@ -301,6 +301,10 @@ function ethernetText(key: FlowKey, typed: boolean): string {
 
 const metadata = inHex('metadata');
 
+/** A reserved port without a name has 16 bits in text. */
+const portText = (port: number): string =>
+  isReserved(port) ? formatPort(port) : String(port & 0xffff);
+
 function innerText(key: FlowKey, type: number, ethernet: boolean): string {
   if (isMpls(type)) return labels(key);
   // Of NSH without Ethernet the switch asks for another header's type than the packet's.
@@ -329,7 +333,7 @@ export function flowText(key: FlowKey, options: readonly Field[] = [], recircula
   before += protocol;
   let text = registers(key) + tunnelText(key, options) + metadata(key);
   const inPort = key[AT.inPort] ?? 0;
-  if (inPort !== 0) text += `,in_port=${formatPort(inPort)}`;
+  if (inPort !== 0) text += `,in_port=${portText(inPort)}`;
   if (ethernet) text += ethernetText(key, protocol !== '');
   text += network(key, type);
   if (type === NSH && ethernetType(key) === NSH) text += serviceHeader(key);

@@ -4,9 +4,9 @@
  * The flow that is found does not depend on any of this.
  */
 import { ETH_TYPE } from '../../openflow/build.ts';
-import { field, type FlowKey } from '../../openflow/fields.ts';
+import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
 import type { Flow } from '../../openflow/flow.ts';
-import { compileMatch } from '../../openflow/key.ts';
+import { compileMatch, type CompiledMatch } from '../../openflow/key.ts';
 import { AT, ethernetType } from '../words.ts';
 
 /** First words of the ranges of a key that are looked at one after the other, by stage. */
@@ -201,6 +201,25 @@ class Tuple {
   }
 }
 
+/** Fields of a byte that are looked up with all of what they share with wider fields (lib/match.c). */
+const WIDENED: ReadonlyMap<Field, readonly [word: number, mask: number]> = new Map([
+  [field('icmp_type'), [AT.ports, 0xffff0000]],
+  [field('icmpv6_type'), [AT.ports, 0xffff0000]],
+  [field('icmp_code'), [AT.ports, 0xffff]],
+  [field('icmpv6_code'), [AT.ports, 0xffff]],
+  [field('nd_options_type'), [AT.tcpFlags, 0xfff]],
+]);
+
+/** A match as Open vSwitch has it. */
+function compile(match: Flow['match']): CompiledMatch {
+  const { value, mask } = compileMatch(match);
+  for (const { field: target } of match) {
+    const [word, wide] = WIDENED.get(target) ?? [0, 0];
+    mask[word] = ((mask[word] ?? 0) | wide) >>> 0;
+  }
+  return { value, mask };
+}
+
 const CONJUNCTION = field('conj_id');
 const isConjunctive = (flow: Flow): boolean =>
   flow.actions.some(({ kind }) => kind === 'conjunction');
@@ -214,7 +233,7 @@ export class TableShape {
   constructor(flows: Iterable<Flow>) {
     const tuples = new Map<string, Tuple>();
     for (const flow of flows) {
-      const { value, mask } = compileMatch(flow.match);
+      const { value, mask } = compile(flow.match);
       const id = mask.join();
       const tuple = tuples.get(id) ?? new Tuple(mask);
       tuples.set(id, tuple);

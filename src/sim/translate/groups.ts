@@ -1,6 +1,6 @@
 /** Groups: which buckets a packet takes, and what they do to it (OpenFlow 1.3.5 §5.6). */
 import { hashOf, type GroupEntry } from '../group.ts';
-import { changing, remember } from '../packet.ts';
+import { changing, remember, snapshot } from '../packet.ts';
 import { AT } from '../words.ts';
 import { isLast, type Frame } from './pass.ts';
 import type { Handlers, Walk } from './walk.ts';
@@ -10,7 +10,7 @@ export const groupHandlers = {
     if (!walk.withinLimits(frame)) return false;
     const entry = frame.bridge.group(id);
     if (entry === undefined) {
-      walk.step(frame, { kind: 'group', group: id, buckets: [] });
+      walk.step(frame, { kind: 'group', group: id, buckets: [], key: snapshot(frame.packet) });
       return true;
     }
     if (readyToChoose(walk, entry, frame)) runGroup(walk, entry, frame, isLast(frame, list, index));
@@ -42,7 +42,9 @@ function runGroup(walk: Walk, entry: GroupEntry, frame: Frame, last: boolean): v
   const taken = entry.pick(packet.key, bridge);
   if (walk.options.count === true) entry.count(taken, walk.options.length ?? 0);
   const buckets = taken.map(({ bucket }) => bucket.id);
-  walk.steps.push({ depth, pass: pass.number, kind: 'group', group: entry.group, buckets });
+  const { group } = entry;
+  const key = snapshot(packet);
+  walk.steps.push({ depth, pass: pass.number, kind: 'group', group, buckets, key });
   const inner = { ...frame, depth: depth + 1, bucket: true };
   for (const [index, { operations }] of taken.entries()) {
     const restore = remember(packet);

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Failure } from '../base/failure.ts';
-import type { TreeOp } from '../base/tree.ts';
 import type { Network, Port } from '../model/objects.ts';
 import { PLANNERS } from '../model/plan.ts';
-import { Topology } from '../model/topology.ts';
+import type { Topology } from '../model/topology.ts';
 import { openMemoryStore, type Store, StoreConflict } from '../store/index.ts';
 import { faultsOf } from '../../test/contract/tree-invariants.ts';
+import { altered, LosableStore } from '../../test/support/store.ts';
 import { openRuntime, type OpenRuntime, type Write } from './runtime.ts';
 
 let store: Store;
@@ -52,29 +52,25 @@ async function withSubnet(on: OpenRuntime, cidr: string): Promise<Network> {
 const addressOf = (port: Port): string => port.fixed_ips[0]?.ip_address ?? '';
 
 /** The store with writes that take a while, as those to a disk do. */
-function slow(on: Store): Store {
-  const slowed: Store = Object.create(on) as Store;
-  slowed.multi = async (ops) => {
-    await sleep(2);
-    return on.multi(ops);
-  };
-  slowed.watch = on.watch.bind(on);
-  slowed.snapshot = on.snapshot.bind(on);
-  return slowed;
-}
+const slow = (on: Store): Store =>
+  altered(on, {
+    multi: async (ops) => {
+      await sleep(2);
+      return on.multi(ops);
+    },
+  });
 
 /** A view of `on` through which no commit is heard of for `delay` ms: another server's. */
-function late(on: Store, delay: number): Store {
-  const other = slow(on);
-  other.watch = (from, onCommit) =>
-    on.watch(from, (commit) => void sleep(delay).then(() => onCommit(commit)));
-  other.multi = async (ops) => {
-    const revision = await on.multi(ops);
-    await sleep(delay + 1);
-    return revision;
-  };
-  return other;
-}
+const late = (on: Store, delay: number): Store =>
+  altered(on, {
+    watch: (from, onCommit) =>
+      on.watch(from, (commit) => void sleep(delay).then(() => onCommit(commit))),
+    multi: async (ops) => {
+      const revision = await on.multi(ops);
+      await sleep(delay + 1);
+      return revision;
+    },
+  });
 
 describe('a write', () => {
   test('is in the topology and told to subscribers when it is done', async () => {
@@ -129,11 +125,12 @@ describe('writes at the same time', () => {
   test('never get the same address, and each goes to the store once', async () => {
     const behind = slow(store);
     let multis = 0;
-    const counting: Store = Object.create(behind) as Store;
-    counting.multi = (ops) => {
-      multis++;
-      return behind.multi(ops);
-    };
+    const counting = altered(behind, {
+      multi: (ops) => {
+        multis++;
+        return behind.multi(ops);
+      },
+    });
     const server = await openOn(counting);
     const network = await withSubnet(server, '10.0.0.0/24');
     multis = 0;
@@ -172,15 +169,74 @@ describe('writes at the same time', () => {
   });
 
   test('that never get their turn end as a conflict', async () => {
-    const contested: Store = Object.create(slow(store)) as Store;
-    contested.multi = (ops: readonly TreeOp[]) =>
-      Promise.reject(new StoreConflict(0, ops[0]?.path ?? '', 'exists'));
+    const contested = altered(store, {
+      multi: async (ops) => {
+        await sleep(2);
+        throw new StoreConflict(0, ops[0]?.path ?? '', 'exists');
+      },
+    });
     const server = await openOn(contested);
     await expect(server.execute(makeNetwork('10.0.0.0/8'))).rejects.toMatchObject({
       kind: 'conflict',
       code: 'ConcurrentUpdate',
     });
     server.close();
+  });
+});
+
+describe('a server that has lost its store', () => {
+  const network = () => makeNetwork('10.0.0.0/8');
+  const user = { projectId: 'blue', admin: false };
+
+  test('takes no write of a user, at once, and says so', async () => {
+    const losable = new LosableStore(store);
+    const server = await openOn(losable.store);
+    losable.lose(7_400);
+    expect(server.health.fresh).toBe(false);
+    await expect(server.execute(network(), user)).rejects.toMatchObject({
+      kind: 'unavailable',
+      code: 'StoreUnavailable',
+      message: expect.stringContaining('has not reached its store for 8 s') as string,
+    });
+    losable.find();
+    await server.execute(network(), user);
+    server.close();
+  });
+
+  test('keeps what it has to write itself until it has the store again', async () => {
+    const losable = new LosableStore(store);
+    const server = await openOn(losable.store);
+    losable.lose();
+    const counted: number[] = [];
+    const written = server.execute((topology, context) => {
+      counted.push(topology.count('network'));
+      return network()(topology, context);
+    });
+    await runtime.execute(network());
+    losable.find();
+    await written;
+    // Planned on what others wrote meanwhile.
+    expect(counted).toEqual([1]);
+    expect(runtime.topology.count('network')).toBe(2);
+    server.close();
+  });
+
+  test("plans its own writes anew that were on their way, and no user's", async () => {
+    const losable = new LosableStore(store);
+    const dying = altered(losable.store, {
+      multi: (ops) => {
+        if (losable.store.health.fresh) losable.lose();
+        return losable.store.multi(ops);
+      },
+    });
+    const server = await openOn(dying);
+    await expect(server.execute(network(), user)).rejects.toMatchObject({ kind: 'unavailable' });
+    losable.find();
+    const written = server.execute(network());
+    await sleep(5);
+    expect(losable.store.health.fresh).toBe(false);
+    server.close();
+    await expect(written).rejects.toMatchObject({ kind: 'unavailable' });
   });
 });
 
@@ -230,33 +286,43 @@ const contentOf = (topology: Topology): unknown => ({
   byVpc: [...topology.keysOf('port.by_vpc')],
 });
 
-describe('the changes since a revision', () => {
-  test('make an old copy equal to the topology', async () => {
+describe('what has changed since a revision', () => {
+  test('is each object that did, once', async () => {
     const network = await withSubnet(runtime, '10.0.0.0/24');
     const since = runtime.revision;
-    const copy = new Topology();
-    for (const kind of ['network', 'subnet'] as const) {
-      for (const object of runtime.topology.all(kind)) {
-        copy.apply({ kind, id: object.id, object } as never);
-      }
-    }
     const port = await runtime.execute(makePort(network));
-    await runtime.execute(makePort(network));
+    const other = await runtime.execute(makePort(network));
     await runtime.execute((topology, context) => PLANNERS.port.delete(topology, port.id, context));
-    const commits = runtime.changesSince(since) ?? [];
-    expect(commits.map((commit) => commit.revision)).toEqual([since + 1, since + 2, since + 3]);
-    for (const { changes } of commits) for (const change of changes) copy.apply(change);
-    expect(contentOf(copy)).toEqual(contentOf(runtime.topology));
-    expect(runtime.changesSince(runtime.revision)).toEqual([]);
+    const changed = new Set(runtime.changedSince(since)?.map(({ kind, id }) => `${kind} ${id}`));
+    expect(changed).toEqual(new Set([`port ${port.id}`, `port ${other.id}`]));
+    expect(runtime.changedSince(since)).toHaveLength(2);
+    expect(runtime.changedSince(runtime.revision)).toEqual([]);
+    expect(runtime.changedSince(runtime.revision + 1)).toBeNull();
   });
 
-  test('are not told for what is to come, nor from before the server ran', async () => {
-    await runtime.execute(makeNetwork('10.0.0.0/8'));
+  test('is known of the time before the server ran, as far as the store does', async () => {
+    const network = await withSubnet(runtime, '10.0.0.0/24');
+    const since = runtime.revision;
+    const port = await runtime.execute(makePort(network));
     const fresh = await openOn(store);
-    expect(fresh.changesSince(fresh.revision + 1)).toBeNull();
-    expect(fresh.changesSince(fresh.revision - 1)).toBeNull();
-    expect(fresh.changesSince(fresh.revision)).toEqual([]);
+    expect(fresh.changedSince(since)).toEqual([{ kind: 'port', id: port.id }]);
+    expect(fresh.topology.get('port', port.id)).toEqual(port);
+    const next = await runtime.execute(makePort(network));
+    expect(fresh.changedSince(since)).toHaveLength(2);
+    expect(fresh.topology.get('port', next.id)).toEqual(next);
     fresh.close();
+    await store.close();
+
+    store = openMemoryStore({ keepChanges: 1 });
+    const first = await openOn(store);
+    await first.execute(makeNetwork('10.0.0.0/8'));
+    await first.execute(makeNetwork('11.0.0.0/8'));
+    const late = await openOn(store);
+    expect(late.changedSince(late.revision)).toEqual([]);
+    expect(late.changedSince(late.revision - 1)).toHaveLength(1);
+    expect(late.changedSince(late.revision - 2)).toBeNull();
+    first.close();
+    late.close();
   });
 
   test('are kept for a while only', async () => {
@@ -265,12 +331,12 @@ describe('the changes since a revision', () => {
     for (let n = 0; n < 30_000; n++) {
       await store.multi([{ op: n === 0 ? 'create' : 'set', path: '/elsewhere', value: `${n}` }]);
     }
-    expect(runtime.changesSince(runtime.revision - 1000)).toHaveLength(1000);
+    expect(runtime.changedSince(runtime.revision - 1000)).toEqual([]);
     const half = runtime.revision;
     for (let n = 0; n < 40_000; n++) {
       await store.multi([{ op: 'set', path: '/elsewhere', value: `${n}` }]);
     }
-    expect(runtime.changesSince(first)).toBeNull();
-    expect(runtime.changesSince(half + 35_000)).toHaveLength(5_000);
+    expect(runtime.changedSince(first)).toBeNull();
+    expect(runtime.changedSince(half + 35_000)).toEqual([]);
   });
 });

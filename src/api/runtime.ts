@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../base/failure.ts';
 import type { TreeOp } from '../base/tree.ts';
-import type { Change } from '../model/objects.ts';
+import type { Change, Kind } from '../model/objects.ts';
 import type { Plan, PlanContext, Requester } from '../model/plan.ts';
 import type { DefaultQuotas } from '../model/default-quotas.ts';
 import type { DependencyKey, Topology } from '../model/topology.ts';
-import { ROOT } from '../model/tree.ts';
-import { RevisionGone, type Store, StoreConflict, type Watch } from '../store/contract.ts';
+import { decodeEntry, ROOT } from '../model/tree.ts';
+import {
+  RevisionGone,
+  StoreConflict,
+  type Store,
+  type StoreCommit,
+  type StoreHealth,
+  type Watch,
+} from '../store/contract.ts';
 import { type Applied, Replica } from './replica.ts';
 
 /** Who writes what no request asks for, such as agents' reports. */
@@ -16,15 +23,24 @@ const SYSTEM: Requester = { projectId: 'default', admin: true };
 const TRIES = 10;
 /** Longest wait, in ms, for another server's commit to arrive before the next try. */
 const ARRIVAL = 500;
-/** Changes kept for those who ask what happened since a revision. */
+/** Changes remembered for those who ask what happened since a revision. */
 const KEPT_CHANGES = 50_000;
+/** Commits of the store's own past that are taken up at the start. */
+const KEPT_COMMITS = 10_000;
 
 /** Plans a change on what it is given alone: it may be called more than once. */
 export type Write<T> = (topology: Topology, context: PlanContext) => Plan<T>;
 
-interface Commit {
+/** An object, whatever its state. */
+export interface Slot {
+  readonly kind: Kind;
+  readonly id: string;
+}
+
+/** What of the topology a commit changed. */
+interface Remembered {
   readonly revision: number;
-  readonly changes: readonly Change[];
+  readonly changed: readonly Slot[];
 }
 
 type Listener = (
@@ -41,18 +57,22 @@ export interface Runtime {
   readonly revision: number;
   /** Names this store's history: a revision means nothing beside another one. */
   readonly storeId: string;
+  /** Whether `topology` follows the store, and since when it does not. */
+  readonly health: StoreHealth;
   /**
    * Plans on the replica, commits, and plans anew where somebody else was quicker.
    * @returns the planned object, once it is durable and `topology` shows it.
-   * @throws {Failure} of the plan; `conflict` when others kept being quicker.
+   * @param caller Left out, the write is the server's own: one that waits while the store is lost.
+   * @throws {Failure} of the plan; `conflict` when others kept being quicker; `unavailable` at once
+   *   while the store is lost, `StoreOutcomeUnknown` when that happened on the way.
    */
   execute<T>(write: Write<T>, caller?: Requester): Promise<T>;
   /** As `execute` for several plans, each seeing those before it: all take effect or none. */
   executeAll<T>(writes: readonly Write<T>[], caller?: Requester): Promise<T[]>;
   /** Calls `listener` for every commit, in order; the returned function stops that. */
   subscribe(listener: Listener): () => void;
-  /** The commits after `revision`, oldest first; null when they are no longer kept. */
-  changesSince(revision: number): readonly Commit[] | null;
+  /** What has changed after `revision`, each once; null when that is no longer known. */
+  changedSince(revision: number): readonly Slot[] | null;
 }
 
 export type OpenRuntime = Runtime & { close(): void };
@@ -91,12 +111,14 @@ class StoreRuntime implements Runtime {
   /** In µs since 1970, so that what is made after a restart comes later. */
   readonly #novaOrder = (): number => (this.#order = Math.max(this.#order + 1, Date.now() * 1000));
   #order = 0;
-  readonly #log: Commit[] = [];
+  readonly #log: Remembered[] = [];
+  /** Slots in the log, and one for each commit. */
   #logged = 0;
   /** The log reaches back to the commits after this revision. */
   #logStart = 0;
   #revision = 0;
   #watch: Watch | undefined;
+  readonly #closed = new AbortController();
   /** Ends the wait for a path that another server changed; each is a claim, too. */
   readonly #arrivals = new Map<string, () => void>();
 
@@ -113,27 +135,30 @@ class StoreRuntime implements Runtime {
     return this.#replica.topology;
   }
 
+  get health(): StoreHealth {
+    return this.#options.store.health;
+  }
+
   get revision(): number {
     return this.#revision;
   }
 
-  /** Follows the store from now on; taken up anew when the store forgot what comes next. */
+  /**
+   * Follows the store from now on, and takes up what it still knows of the past, so that those who
+   * come from another server can go on where they were. All anew when the store forgot what comes
+   * next.
+   */
   async start(): Promise<void> {
+    const { store } = this.#options;
     for (;;) {
-      const { revision, entries } = await this.#options.store.snapshot(ROOT);
-      const applied = this.#replica.load(entries);
-      this.#logStart = revision;
+      const { revision, entries } = await store.snapshot(ROOT);
+      const oldest = Math.min(revision, Math.max(store.oldest, revision - KEPT_COMMITS));
       this.#log.length = 0;
       this.#logged = 0;
-      this.#publish(revision, applied);
+      this.#logStart = oldest;
+      this.#publish(revision, this.#replica.load(entries));
       try {
-        this.#watch = this.#options.store.watch(revision, (commit) => {
-          const changes = commit.changes.filter((change) => change.path.startsWith(`${ROOT}/`));
-          const applied = this.#replica.apply({ revision: commit.revision, changes });
-          this.#remember({ revision: commit.revision, changes: applied.changes });
-          this.#arrived(changes.map((change) => change.path));
-          this.#publish(commit.revision, applied);
-        });
+        this.#watch = store.watch(oldest, (commit) => this.#follow(commit, revision));
         return;
       } catch (error) {
         if (!(error instanceof RevisionGone)) throw error;
@@ -141,7 +166,25 @@ class StoreRuntime implements Runtime {
     }
   }
 
+  /** @param loaded The revision that the replica was loaded at; what was before is only remembered. */
+  #follow(commit: StoreCommit, loaded: number): void {
+    const changes = commit.changes.filter((change) => change.path.startsWith(`${ROOT}/`));
+    if (commit.revision <= loaded) {
+      const changed = changes.map(({ path }) => decodeEntry(path, null));
+      this.#remember(
+        commit.revision,
+        changed.filter((slot) => slot !== null),
+      );
+      return;
+    }
+    const applied = this.#replica.apply({ revision: commit.revision, changes });
+    this.#remember(commit.revision, applied.changes);
+    this.#arrived(changes.map((change) => change.path));
+    this.#publish(commit.revision, applied);
+  }
+
   close(): void {
+    this.#closed.abort();
     this.#watch?.close();
     this.#listeners.clear();
   }
@@ -153,6 +196,7 @@ class StoreRuntime implements Runtime {
 
   async executeAll<T>(writes: readonly Write<T>[], caller = SYSTEM): Promise<T[]> {
     for (let tries = 0; ;) {
+      if (!this.health.fresh) await this.#unlessLost(caller);
       const { ops, objects } = this.#plan(writes, caller);
       if (ops.length === 0) return objects;
       const ahead = ops.map((op) => this.#claims.get(op.path)).find((claim) => claim !== undefined);
@@ -164,7 +208,11 @@ class StoreRuntime implements Runtime {
         await this.#commit(ops);
         return objects;
       } catch (error) {
-        if (!(error instanceof StoreConflict)) throw unavailable(error);
+        if (!(error instanceof StoreConflict)) {
+          // Whatever became of it: the next plan is made on what is there then.
+          if (caller === SYSTEM && !this.health.fresh) continue;
+          throw unavailable(error);
+        }
         if (++tries === TRIES) throw conflict(error);
         await this.#learn(error, ops[error.index]);
       }
@@ -176,10 +224,34 @@ class StoreRuntime implements Runtime {
     return () => this.#listeners.delete(listener);
   }
 
-  changesSince(revision: number): readonly Commit[] | null {
+  changedSince(revision: number): readonly Slot[] | null {
     if (revision < this.#logStart || revision > this.#revision) return null;
-    const first = this.#log.findIndex((commit) => commit.revision > revision);
-    return first === -1 ? [] : this.#log.slice(first);
+    const changed = new Map<string, Slot>();
+    for (let at = this.#log.length - 1; at >= 0; at -= 1) {
+      const commit = this.#log[at];
+      if (commit === undefined || commit.revision <= revision) break;
+      for (const slot of commit.changed) changed.set(`${slot.kind} ${slot.id}`, slot);
+    }
+    return [...changed.values()];
+  }
+
+  /** Waits for the store, or throws for those who can do that themselves. */
+  async #unlessLost(caller: Requester): Promise<void> {
+    const { store } = this.#options;
+    const { signal } = this.#closed;
+    if (caller !== SYSTEM || signal.aborted) throw lost(store.health);
+    await new Promise<void>((resolve, reject) => {
+      const settle = () => {
+        unfollow();
+        signal.removeEventListener('abort', settle);
+        if (signal.aborted) reject(lost(store.health));
+        else resolve();
+      };
+      const unfollow = store.onHealth(({ fresh }) => {
+        if (fresh) settle();
+      });
+      signal.addEventListener('abort', settle);
+    });
   }
 
   #plan<T>(writes: readonly Write<T>[], caller: Requester) {
@@ -268,15 +340,15 @@ class StoreRuntime implements Runtime {
     }
   }
 
-  #remember(commit: Commit): void {
-    this.#log.push(commit);
-    this.#logged += commit.changes.length + 1;
+  #remember(revision: number, changes: readonly Slot[]): void {
+    this.#log.push({ revision, changed: changes.map(({ kind, id }) => ({ kind, id })) });
+    this.#logged += changes.length + 1;
     if (this.#logged <= KEPT_CHANGES) return;
     // Dropping half at once keeps the cost of a commit constant.
     while (this.#logged > KEPT_CHANGES / 2 && this.#log.length > 1) {
       const dropped = this.#log.splice(0, Math.ceil(this.#log.length / 2));
-      for (const { revision, changes } of dropped) {
-        this.#logged -= changes.length + 1;
+      for (const { revision, changed } of dropped) {
+        this.#logged -= changed.length + 1;
         this.#logStart = revision;
       }
     }
@@ -300,6 +372,16 @@ function conflict(error: StoreConflict): Failure {
     'ConcurrentUpdate',
     `Others changed the same objects ${TRIES} times in a row (${error.message}): try again.`,
     { field: 'path', value: error.path, remedy: 'try again' },
+  );
+}
+
+function lost({ since }: StoreHealth): Failure {
+  const seconds = Math.ceil((Date.now() - since) / 1000);
+  return new Failure(
+    'unavailable',
+    'StoreUnavailable',
+    `This server has not reached its store for ${seconds} s and takes no writes meanwhile; nothing was changed`,
+    { remedy: 'try again, here or at another server' },
   );
 }
 

@@ -44,10 +44,11 @@ const runtimeOf = (topology: Topology): Runtime => ({
   topology,
   revision: 1,
   storeId: 'tests',
+  health: { fresh: true, since: 0 },
   execute: unused,
   executeAll: unused,
   subscribe: () => () => undefined,
-  changesSince: () => null,
+  changedSince: () => null,
 });
 
 type Query = (node: string, query: AgentQuery) => Promise<AgentDump>;

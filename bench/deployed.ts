@@ -23,7 +23,7 @@ const ROLES: Readonly<Record<string, (...args: string[]) => Promise<string>>> = 
   agent: async (node = '', vtep = '', server = '', rundir = '') => {
     const uplinks = ['p0', 'p1'];
     const ovsdb = `unix:${rundir}/db.sock`;
-    await runAgent({ node, vtep, server, ovsdb, uplinks, logLevel: 'error' });
+    await runAgent({ node, vtep, servers: [server], ovsdb, uplinks, logLevel: 'error' });
     return '';
   },
 };

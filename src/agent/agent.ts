@@ -30,7 +30,7 @@ import { isEmpty, putMissing, sweepStale } from './reconcile.ts';
 import type { Levelled } from './reconcile.ts';
 import { Revocation } from './revocation.ts';
 import { Responding } from './responding.ts';
-import { Stream, connectTo } from './stream.ts';
+import { type Reachable, Stream, reach } from './stream.ts';
 import { Worker } from './worker.ts';
 
 /** The longest that a report waits for more work to end. */
@@ -40,8 +40,8 @@ export interface AgentOptions {
   readonly node: string;
   /** The datapath's VTEP address. */
   readonly vtep: string;
-  /** URL of the server, or a way to reach it within the process. */
-  readonly server: string | Connect;
+  /** URL of the server, a way to reach it within the process, or several servers of one store. */
+  readonly server: string | Connect | readonly Reachable[];
   /** Stays open when the agent closes: it is the caller's. */
   readonly datapath: Datapath;
   readonly log: BaseLogger;
@@ -70,14 +70,14 @@ export interface RunningAgent {
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const { datapath, pipeline = pipelineFingerprint() } = options;
   const node = nodeName(options.node, 'node');
-  const connect = typeof options.server === 'string' ? connectTo(options.server) : options.server;
+  const servers = reachable(options.server);
   const opened = await Promise.race([datapath.open(), aborted(options.signal)]);
   const kept = await datapath.kept();
   const now = Math.floor(Date.now() / 1000);
   const epoch = chooseEpoch(kept, pipeline, now, options.newEpoch ?? false);
   const vtep = formatIp(parseIp(options.vtep, 'vtep'));
   const identity = { ...opened, node, vtep, epoch };
-  const agent = new Agent(options, new NodeNumbers(identity, pipeline, kept), connect);
+  const agent = new Agent(options, new NodeNumbers(identity, pipeline, kept), servers);
   try {
     await Promise.race([agent.started, aborted(options.signal)]);
   } catch (error) {
@@ -85,6 +85,11 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     throw error;
   }
   return agent;
+}
+
+function reachable(server: AgentOptions['server']): readonly Reachable[] {
+  if (typeof server === 'string') return reach([server]);
+  return typeof server === 'function' ? [{ name: 'in process', connect: server }] : server;
 }
 
 const aborted = (signal: AbortSignal | undefined): Promise<never> =>
@@ -117,7 +122,7 @@ class Agent implements RunningAgent {
   #welcome: string | null = null;
   /** The store that `#received` is a revision of. */
   #store: string | null = null;
-  /** Of the newest update received; the updates between it and `#revision` wait in `#inbox`. */
+  /** Up to where all that was told is received; what of it `#revision` lacks waits in `#inbox`. */
   #received: number | null = null;
   #revision = -1;
   #inbox: Update[] = [];
@@ -148,7 +153,7 @@ class Agent implements RunningAgent {
   /** Zones of vids given out anew: what is found under them is somebody else's until they are flushed. */
   readonly #fresh = new Set<number>();
 
-  constructor(options: AgentOptions, local: NodeNumbers, connect: Connect) {
+  constructor(options: AgentOptions, local: NodeNumbers, servers: readonly Reachable[]) {
     this.node = options.node;
     this.local = local;
     this.#datapath = options.datapath;
@@ -166,9 +171,9 @@ class Agent implements RunningAgent {
     this.started = new Promise((resolve, reject) => (this.#settleStart = { resolve, reject }));
     this.#unwatch = this.#datapath.watch((event) => this.#noteEvent(event));
     this.#stream = new Stream(
-      connect,
+      servers,
       {
-        hello: () => this.#hello(),
+        hello: (stale) => this.#hello(stale),
         message: (message) => this.#message(message),
       },
       this.#log,
@@ -195,7 +200,7 @@ class Agent implements RunningAgent {
     this.#worker.hurry();
   }
 
-  #hello(): AgentMessage {
+  #hello(stale: boolean): AgentMessage {
     this.#updated = false;
     this.#reportable = false;
     this.#unreported = null;
@@ -207,6 +212,8 @@ class Agent implements RunningAgent {
       revision: this.#received,
       store: this.#store,
       datapath: this.#datapath.describe(),
+      thin: true,
+      ...(stale ? { stale } : {}),
     };
   }
 
@@ -221,6 +228,9 @@ class Agent implements RunningAgent {
         return;
       case 'query':
         this.#answer(message.id, message.query);
+        return;
+      case 'current':
+        if (this.#updated) this.#received = message.revision;
         return;
       default:
         this.#updated = true;
@@ -272,12 +282,25 @@ class Agent implements RunningAgent {
     this.#inbox = [];
     for (const update of updates) {
       const changes =
-        update.type === 'snapshot' ? difference(this.topology, update.changes) : update.changes;
+        update.type === 'snapshot'
+          ? difference(this.topology, update.changes, update.same)
+          : update.changes;
+      if (changes === null) return this.#beginAnew();
       for (const change of changes) this.#follow(change);
       this.#revision = update.revision;
       this.#reportDue = true;
     }
     this.#reportable = this.#updated;
+  }
+
+  /** For a server that believes this node to hold something else than it does. */
+  #beginAnew(): void {
+    sound(this.#log, 'server_message_invalid', { err: new Error('it names what is not held') });
+    this.#received = null;
+    this.#inbox = [];
+    this.#updated = false;
+    this.#reportable = false;
+    this.#stream.renew();
   }
 
   #follow(change: Change): void {

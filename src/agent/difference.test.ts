@@ -18,3 +18,24 @@ test('only what is new, other or gone', () => {
     group('new', 'x'),
   ]);
 });
+
+test('what a snapshot leaves out is kept, if it is held', () => {
+  const held = new Topology();
+  for (const change of [group('same', 'x'), group('gone', 'x')]) held.apply(change);
+  expect(difference(held, [group('new', 'x')], { security_group: ['same'] })).toEqual([
+    { kind: 'security_group', id: 'gone', object: null },
+    group('new', 'x'),
+  ]);
+  expect(difference(held, [], { security_group: ['never'] })).toBeNull();
+});
+
+test('an address group that is gone does not stay', () => {
+  const held = new Topology();
+  for (const kind of ['address_group', 'security_group'] as const) {
+    held.apply({ kind, id: kind, object: { id: kind, tags: [], addresses: [] } } as unknown as Change);
+  }
+  expect(difference(held, [])?.map(({ kind }) => kind)).toEqual([
+    'security_group',
+    'address_group',
+  ]);
+});

@@ -13,6 +13,12 @@ const Changes = Type.Array(
   }),
 );
 
+const Same = Type.Object(
+  Object.fromEntries(
+    STREAMED_KINDS.map((kind) => [kind, Type.Optional(Type.Array(Type.String({ minLength: 1 })))]),
+  ),
+);
+
 const Query = Type.Object({
   what: Type.Union(
     (['flows', 'groups', 'ports', 'neighbours', 'conntrack'] as const).map((what) =>
@@ -27,11 +33,17 @@ const SCHEMAS = {
   welcome: Compile(Type.Object({ type: Type.Literal('welcome'), store: Type.String() })),
   refused: Compile(Type.Object({ type: Type.Literal('refused'), reason: Type.String() })),
   snapshot: Compile(
-    Type.Object({ type: Type.Literal('snapshot'), revision: Revision, changes: Changes }),
+    Type.Object({
+      type: Type.Literal('snapshot'),
+      revision: Revision,
+      changes: Changes,
+      same: Type.Optional(Same),
+    }),
   ),
   delta: Compile(
     Type.Object({ type: Type.Literal('delta'), revision: Revision, changes: Changes }),
   ),
+  current: Compile(Type.Object({ type: Type.Literal('current'), revision: Revision })),
   query: Compile(
     Type.Object({ type: Type.Literal('query'), id: Type.Integer({ minimum: 0 }), query: Query }),
   ),

@@ -4,13 +4,13 @@ import type { Datapath } from '../agent/datapath.ts';
 import type { OvsOptions } from '../agent/ovs/index.ts';
 import { simulatedDatapath } from '../agent/simulated.ts';
 import type { SimulatedOptions } from '../agent/simulated.ts';
-import { connectTo } from '../agent/stream.ts';
+import { reach } from '../agent/stream.ts';
 
 export interface RunAgentOptions {
   readonly node: string;
   readonly vtep: string;
-  /** The server's URL. */
-  readonly server: string;
+  /** URLs of servers of one store, at least one. */
+  readonly servers: readonly string[];
   /** File that proves to the server which node this is. */
   readonly credential?: string;
   /** `unix:PATH` of an Open vSwitch's database; null: a simulated switch in this process. */
@@ -41,7 +41,7 @@ async function openDatapath(
 export async function runAgent({
   node,
   vtep,
-  server,
+  servers,
   credential,
   ovsdb,
   newEpoch = false,
@@ -50,9 +50,9 @@ export async function runAgent({
   ...physical
 }: RunAgentOptions): Promise<{ close(): Promise<void> }> {
   const log = pino({ level: logLevel }, pino.destination({ fd: 2, sync: true })).child({ node });
-  const connect = connectTo(server, credential === undefined ? undefined : { node, credential });
+  const server = reach(servers, credential === undefined ? undefined : { node, credential });
   const datapath = await openDatapath(ovsdb, { node, vtep, log, ...physical });
-  const options = { node, vtep, server: connect, datapath, log, newEpoch };
+  const options = { node, vtep, server, datapath, log, newEpoch };
   try {
     const agent = await startAgent(signal === undefined ? options : { ...options, signal });
     return {

@@ -1,6 +1,6 @@
 /**
  * The conversation of an agent and a server, JSON messages over one WebSocket. The server sends a
- * snapshot or what changed since the revision that the agent still holds, only for the VPCs with a
+ * snapshot or what changed since the revision that the agent still holds (of this server or another), only for the VPCs with a
  * port on that node; the agent reports what it has plugged and which revision its switch holds.
  */
 import type { Change, Kind, NodeDatapath } from './objects.ts';
@@ -38,6 +38,10 @@ export type AgentMessage =
       readonly store: string | null;
       /** What its switch is; left out by agents that do not tell. */
       readonly datapath?: NodeDatapath;
+      /** It takes snapshots that leave out what it holds. */
+      readonly thin?: true;
+      /** It takes what a server has that has lost its store: all of its servers have. */
+      readonly stale?: true;
     }
   /**
    * The switch holds all of `revision`. `plugged` are the ports that are plugged anew or differently
@@ -57,13 +61,26 @@ export type AgentMessage =
   | { readonly type: 'answer'; readonly id: number; readonly result: unknown }
   | { readonly type: 'answer'; readonly id: number; readonly error: string };
 
+/** Ids by kind. */
+export type Same = Readonly<Partial<Record<Kind, readonly string[]>>>;
+
 export type ServerMessage =
   | { readonly type: 'welcome'; readonly store: string }
   /** The hello is not accepted, and the link closes; one sentence says why. */
   | { readonly type: 'refused'; readonly reason: string }
-  /** All that is in scope: what the agent holds beyond it is gone. */
-  | { readonly type: 'snapshot'; readonly revision: number; readonly changes: readonly Change[] }
+  /**
+   * All that is in scope: what the agent holds beyond it is gone. `same`, by kind, is what it holds
+   * as it is by the revision of its hello.
+   */
+  | {
+      readonly type: 'snapshot';
+      readonly revision: number;
+      readonly changes: readonly Change[];
+      readonly same?: Same;
+    }
   | { readonly type: 'delta'; readonly revision: number; readonly changes: readonly Change[] }
+  /** Nothing in scope has changed up to this revision beyond what was told. */
+  | { readonly type: 'current'; readonly revision: number }
   | { readonly type: 'query'; readonly id: number; readonly query: AgentQuery };
 
 /** Asked on behalf of a user: what the node's switch holds now. */

@@ -5,7 +5,13 @@
 import type { BaseLogger } from 'pino';
 import { Failure } from '../../base/failure.ts';
 import { PLANNERS } from '../../model/plan.ts';
-import type { AgentDump, AgentMessage, AgentQuery, Plugged } from '../../model/stream.ts';
+import type {
+  AgentDump,
+  AgentMessage,
+  AgentQuery,
+  Plugged,
+  ServerMessage,
+} from '../../model/stream.ts';
 import { sound } from '../alarms.ts';
 import type { Runtime } from '../runtime.ts';
 import { prove, refusal, stands, type CredentialList, type Proof } from './credentials.ts';
@@ -20,12 +26,22 @@ import { Session } from './session.ts';
 import type { SessionOwner } from './session.ts';
 import { PortStatus } from './status.ts';
 import { networkTopic } from './topics.ts';
+import { Turns } from './turns.ts';
 
 type Hello = Extract<AgentMessage, { type: 'hello' }>;
 type Applied = Extract<AgentMessage, { type: 'applied' }>;
 
-/** How long a link may stay without becoming an agent's. */
+/** How long a link may stay without saying whose it is. */
 const GREETING_MS = 10_000;
+/**
+ * Agents that are being welcomed at once: of a thousand that come together, none costs more memory
+ * or time than what it is told, one after the other.
+ */
+const WELCOMES = 16;
+/** How long a node that holds more than this server is waited with until the server has it too. */
+const CATCHING_UP_MS = 2_000;
+/** How often nodes that nothing changes for hear how far they are, lest other servers forget that. */
+const CURRENT_MS = 10_000;
 
 export interface NodeReport {
   readonly node: string;
@@ -46,6 +62,8 @@ export class AgentHub implements SessionOwner {
   /** By node, those that have been welcomed. */
   readonly #sessions = new Map<string, Session>();
   readonly #greeting = new Set<Session>();
+  readonly #welcomes = new Turns(WELCOMES);
+  readonly #beat: NodeJS.Timeout;
   readonly #unsubscribe: () => void;
   #settling: (() => void)[] = [];
 
@@ -66,6 +84,9 @@ export class AgentHub implements SessionOwner {
     this.#status = new PortStatus(runtime, nodes, log, () => this.#settle());
     this.#moves = new NetworkMoves(runtime, nodes.holds, log, () => this.#settle());
     this.#liveness = new Liveness(runtime, (node) => this.#sessions.has(node), log);
+    this.#beat = setInterval(() => {
+      for (const session of this.#sessions.values()) session.current(this.#interest.revision);
+    }, CURRENT_MS).unref();
     this.#unsubscribe = runtime.subscribe((revision, changes) => {
       for (const delta of this.#interest.update(revision, changes)) {
         this.#sessions.get(delta.scope.node)?.follow(revision, delta.changes);
@@ -99,7 +120,7 @@ export class AgentHub implements SessionOwner {
       const session = new Session(link, proof, this, this.#log);
       this.#greeting.add(session);
       setTimeout(() => {
-        if (this.#greeting.has(session)) session.close(CLOSE.refused, 'no hello was said');
+        if (session.node === '') session.close(CLOSE.refused, 'no hello was said');
       }, GREETING_MS).unref();
       return session;
     };
@@ -183,6 +204,7 @@ export class AgentHub implements SessionOwner {
 
   close(): void {
     this.#unsubscribe();
+    clearInterval(this.#beat);
     this.#status.close();
     this.#moves.close();
     this.#liveness.close();
@@ -192,9 +214,19 @@ export class AgentHub implements SessionOwner {
   }
 
   hello(session: Session, message: Hello): void {
-    this.#admit(session, message)
-      .then(() => this.#welcome(session, message))
+    this.#welcomes
+      .run(async () => {
+        if (!session.open) return;
+        await this.#admit(session, message);
+        this.#welcome(session, message);
+        await session.drained();
+      })
       .catch((error: unknown) => {
+        if (error instanceof Failure && error.kind === 'unavailable') {
+          this.#log.info({ node: message.node, why: error.message }, 'sent an agent elsewhere');
+          session.close(CLOSE.unavailable, error.message);
+          return;
+        }
         const reason = error instanceof Failure ? error.message : 'the server failed';
         sound(this.#log, 'agent_refused', { node: message.node, vtep: message.vtep, err: error });
         session.send({ type: 'refused', reason });
@@ -233,7 +265,24 @@ export class AgentHub implements SessionOwner {
         `start the agent with the credential of ${hello.node}`,
       );
     }
+    await this.#catchUp(hello);
     await this.#register(hello);
+  }
+
+  /** Takes no node back in time: to what was before what it holds, or before what others know. */
+  async #catchUp({ store, revision, stale }: Hello): Promise<void> {
+    const runtime = this.#runtime;
+    const behind = () =>
+      store === runtime.storeId && revision !== null && revision > runtime.revision;
+    for (
+      let waited = 0;
+      runtime.health.fresh && behind() && waited < CATCHING_UP_MS;
+      waited += 10
+    ) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    if (runtime.health.fresh || (stale === true && !behind())) return;
+    throw new Failure('unavailable', 'StoreUnavailable', 'this server has lost its store');
   }
 
   /** Makes the node's object say what its agent says. */
@@ -264,19 +313,20 @@ export class AgentHub implements SessionOwner {
     const { revision } = this.#interest;
     session.send({ type: 'welcome', store: this.#runtime.storeId });
     const missed = this.#missed(scope, hello);
-    session.send(
-      missed === null
-        ? { type: 'snapshot', revision, changes: this.#interest.snapshot(scope) }
-        : { type: 'delta', revision, changes: missed },
-    );
+    session.send(missed ?? { type: 'snapshot', revision, changes: this.#interest.snapshot(scope) });
     this.#log.info({ node: hello.node, revision, resumed: missed !== null }, 'agent connected');
     this.#status.joined(hello.node);
     this.#liveness.joined(hello.node);
   }
 
-  #missed(scope: Scope, { store, revision }: Hello) {
-    if (revision === null || store !== this.#runtime.storeId) return null;
-    return this.#interest.since(scope, revision);
+  /** What the node lacks, told in full or by what has changed anywhere; null: nobody knows. */
+  #missed(scope: Scope, { store, revision: held, thin }: Hello): ServerMessage | null {
+    if (held === null || store !== this.#runtime.storeId) return null;
+    const { revision } = this.#interest;
+    const changes = this.#interest.since(scope, held);
+    if (changes !== null) return { type: 'delta', revision, changes };
+    const changed = thin === true ? this.#runtime.changedSince(held) : null;
+    return changed && { type: 'snapshot', revision, ...this.#interest.thin(scope, changed) };
   }
 
   /** Takes in what is plugged now; returns the ports that no longer are, or that are missing at first. */

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Change, Kind, Objects } from '../../model/objects.ts';
+import type { Same } from '../../model/stream.ts';
 import { Topology } from '../../model/topology.ts';
 import { Interest } from './interest.ts';
 
@@ -292,11 +293,12 @@ function anyChange(): fc.Arbitrary<Change> {
   return fc.oneof({ arbitrary: puts, weight: 4 }, { arbitrary: removal, weight: 1 });
 }
 
+const commits = fc.array(fc.array(anyChange(), { minLength: 1, maxLength: 4 }), {
+  minLength: 1,
+  maxLength: 60,
+});
+
 test('deltas, resumed deltas and snapshots all give the scope of the definition', () => {
-  const commits = fc.array(fc.array(anyChange(), { minLength: 1, maxLength: 4 }), {
-    minLength: 1,
-    maxLength: 60,
-  });
   fc.assert(
     fc.property(commits, fc.integer({ min: 2, max: 9 }), (steps, every) => {
       const world = new World();
@@ -324,4 +326,57 @@ test('deltas, resumed deltas and snapshots all give the scope of the definition'
     }),
     { numRuns: 400, seed: 20230112 },
   );
+});
+
+describe('a node that another server told', () => {
+  /** What a server that knows no scope tells node a, which held all when these had not changed. */
+  const thinned = (topology: Topology, changed: readonly Change[]) => {
+    const elsewhere = new Interest(topology, 7);
+    return elsewhere.thin(elsewhere.scope('a'), changed);
+  };
+  const idsIn = (same: Same) =>
+    Object.entries(same).flatMap(([kind, ids]) => ids.map((id) => `${kind} ${id}`));
+
+  test('is told what may be otherwise, and of the rest its ids', () => {
+    const world = new World();
+    const later = [port('p', 'n', 'a', ['g']), subnet('s', 'n')];
+    world.commit(network('n', 'n'), network('m', 'm'), group('g'), port('q', 'n', 'a'), ...later);
+    const { changes, same } = thinned(world.topology, later);
+    // That its group leads to it is news of the port.
+    expect(keysIn(changes)).toEqual(['+subnet s', '+security_group g', '+port p']);
+    expect(same).toEqual({ network: ['n'], port: ['q'] });
+  });
+
+  test('is told all of a VPC that came, and names nothing of one that left', () => {
+    const world = new World();
+    const moved = [port('p', 'm', 'a'), gone('port', 'q')];
+    world.commit(network('n', 'n'), network('m', 'm'), subnet('s', 'm'), ...moved);
+    const { changes, same } = thinned(world.topology, moved);
+    expect(keysIn(changes)).toEqual(['+network m', '+subnet s', '+port p']);
+    expect(same).toEqual({});
+  });
+
+  test('holds the scope of the definition after that, whatever has changed', () => {
+    fc.assert(
+      fc.property(commits, fc.integer({ min: 1, max: 9 }), (steps, every) => {
+        const world = new World();
+        let held = new Map<string, unknown>();
+        let changed: Change[] = [];
+        for (const changes of steps) {
+          world.commit(...changes);
+          changed.push(...changes);
+          if (world.revision % every !== 0) continue;
+          const thin = thinned(world.topology, changed);
+          const kept = new Map(idsIn(thin.same).map((key) => [key, held.get(key)]));
+          const told = new Told();
+          told.take(thin.changes);
+          held = new Map([...kept, ...told.held]);
+          expect(kept.size + told.held.size).toBe(held.size);
+          expect(sorted(held)).toEqual(sorted(expectedOf(world.topology, 'a')));
+          changed = [];
+        }
+      }),
+      { numRuns: 200, seed: 20230112 },
+    );
+  });
 });

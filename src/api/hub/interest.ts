@@ -5,15 +5,11 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Change, Kind, Objects } from '../../model/objects.ts';
-import { STREAMED_KINDS } from '../../model/stream.ts';
+import { STREAMED_KINDS, type Same } from '../../model/stream.ts';
 import type { Topology } from '../../model/topology.ts';
+import type { Slot } from '../runtime.ts';
 import { NODES, nodeTopic, publicationOf } from './topics.ts';
 import type { Publication, Topic } from './topics.ts';
-
-interface Slot {
-  readonly kind: Kind;
-  readonly id: string;
-}
 
 interface Filed extends Publication {
   readonly slot: Slot;
@@ -133,6 +129,63 @@ export class Interest {
       for (const [key, slot] of entry.slots) slots.set(key, slot);
     }
     return this.#changes(scope, slots);
+  }
+
+  /**
+   * All objects of a scope for a node that holds what was in it at some revision, whoever told it.
+   * @param changed What has changed in the topology since then.
+   * @returns as `changes` what the node may hold otherwise or not at all, by its ids what it holds.
+   */
+  thin(
+    scope: Scope,
+    changed: readonly Slot[],
+  ): { readonly changes: Change[]; readonly same: Same } {
+    const moved = this.#withFloatingips(changed);
+    const sure = this.#surelyFollowed(scope, moved);
+    const slots = newSlots();
+    const same: Partial<Record<Kind, string[]>> = {};
+    const seen = new Set<string>();
+    for (const topic of scope.topics.keys()) {
+      for (const [key, slot] of this.#members.get(topic) ?? []) {
+        if (seen.has(key)) continue;
+        seen.add(key);
+        const held = this.#filed.get(key)?.topics.some((each) => sure.has(each)) ?? false;
+        if (!held || moved.has(key)) slots.set(key, slot);
+        else (same[slot.kind] ??= []).push(slot.id);
+      }
+    }
+    return { changes: this.#changes(scope, slots), same };
+  }
+
+  /** Where a floating ip is published depends on its port. */
+  #withFloatingips(changed: readonly Slot[]): ReadonlySet<string> {
+    const moved = new Set<string>();
+    for (const { kind, id } of changed) {
+      moved.add(`${kind} ${id}`);
+      if (kind !== 'port') continue;
+      for (const fip of this.#topology.find('floatingip.by_port', id))
+        moved.add(`floatingip ${fip}`);
+    }
+    return moved;
+  }
+
+  /** The topics that lead from the roots over objects other than `moved`: they were followed before. */
+  #surelyFollowed({ node }: Scope, moved: ReadonlySet<string>): ReadonlySet<Topic> {
+    const doubtful = new Map<Topic, Map<Topic, number>>();
+    for (const key of moved) {
+      for (const [from, to] of this.#filed.get(key)?.pulls ?? []) {
+        const counts = entry(doubtful, from, () => new Map<Topic, number>());
+        counts.set(to, (counts.get(to) ?? 0) + 1);
+      }
+    }
+    const sure = new Set<Topic>([NODES, nodeTopic(node)]);
+    // A set is walked through to what is added on the way.
+    for (const from of sure) {
+      for (const [to, count] of this.#edges.get(from) ?? []) {
+        if (count > (doubtful.get(from)?.get(to) ?? 0)) sure.add(to);
+      }
+    }
+    return sure;
   }
 
   /** Takes in one commit, after the topology has: the scopes it touches, each with its delta. */

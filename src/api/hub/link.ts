@@ -35,16 +35,18 @@ export const CLOSE = {
   refused: 4403,
   tooSlow: 4408,
   replaced: 4409,
+  /** Another server may do: this one cannot now. */
+  unavailable: 4503,
 } as const;
 
-/** Seconds × 1000 between pings; a side that heard nothing for two of them gives the link up. */
+/** Between pings; a side that heard nothing for two of them gives the link up. */
 const PING_MS = 10_000;
 
 /** How long the other end may take to close a link too. */
 const CLOSING_MS = 2_000;
 
 /** Puts an open WebSocket behind `Link`, with a ping that finds half-open connections. */
-export function acceptSocket(socket: WebSocket, accept: Accept): void {
+export function acceptSocket(socket: WebSocket, accept: Accept, pingMs: number = PING_MS): void {
   let heard = true;
   const beat = setInterval(() => {
     if (!heard) {
@@ -53,7 +55,7 @@ export function acceptSocket(socket: WebSocket, accept: Accept): void {
     }
     heard = false;
     socket.ping();
-  }, PING_MS);
+  }, pingMs);
   beat.unref();
   const receiver = accept({
     get buffered() {

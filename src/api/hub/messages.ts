@@ -41,6 +41,8 @@ const SCHEMAS = {
             strict,
           ),
         ),
+        thin: Type.Optional(Type.Literal(true)),
+        stale: Type.Optional(Type.Literal(true)),
       },
       strict,
     ),

@@ -26,6 +26,9 @@ export interface SessionOwner {
 
 /** Bytes that may wait for a consumer before it is dropped. */
 const BUFFER_LIMIT = 32 * 1024 * 1024;
+/** How often it is looked whether an agent has read, and for how long. */
+const DRAINED_MS = 5;
+const DRAINING_MS = 5_000;
 const QUERY_LIMIT = 64;
 const QUERY_TIMEOUT_MS = 5_000;
 
@@ -56,6 +59,8 @@ export class Session implements Receiver {
   readonly #owner: SessionOwner;
   readonly #log: BaseLogger;
   readonly #queries = new Map<number, PendingQuery>();
+  /** Of the last message that was sent to say no more than this. */
+  #current = -1;
   #nextQuery = 1;
   /** What `follow` has gathered, and its turn to be sent; null when there is nothing. */
   #gathered: { readonly changes: Change[]; readonly turn: NodeJS.Immediate } | null = null;
@@ -94,6 +99,21 @@ export class Session implements Receiver {
     for (const change of changes) this.#gathered.changes.push(change);
   }
 
+  /** Says that all up to `revision` has been told, which needs no report, unless it knows that. */
+  current(revision: number): void {
+    if (revision <= Math.max(this.sent, this.#current)) return;
+    this.#current = revision;
+    this.send({ type: 'current', revision });
+  }
+
+  /** Resolves when all that was sent is on its way, or the link has ended, or after some seconds. */
+  async drained(): Promise<void> {
+    for (let waited = 0; waited < DRAINING_MS; waited += DRAINED_MS) {
+      if (!this.#open || this.#link.buffered === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, DRAINED_MS));
+    }
+  }
+
   send(message: ServerMessage): void {
     this.#flush();
     if (!this.#open) return;
@@ -102,7 +122,7 @@ export class Session implements Receiver {
       this.close(CLOSE.tooSlow, 'reads too slowly');
       return;
     }
-    if ('revision' in message) this.sent = message.revision;
+    if (message.type === 'snapshot' || message.type === 'delta') this.sent = message.revision;
     this.#link.send(JSON.stringify(message));
   }
 

@@ -23,7 +23,7 @@ interface ServerOptions {
 interface AgentOptions {
   readonly node: string;
   readonly vtep: string;
-  readonly server: string;
+  readonly server: readonly string[];
   readonly credential?: string;
   readonly datapath?: string;
   readonly ovsdb?: string;
@@ -101,7 +101,12 @@ export function processCommands(program: Command, io: Io, _client: Client): void
     .summary("program a node's switch")
     .requiredOption('--node <name>')
     .requiredOption('--vtep <ip>', "the node's tunnel address")
-    .requiredOption('--server <url>')
+    .requiredOption(
+      '--server <urls>',
+      'several, after commas or repeated, where servers share a store: the agent keeps to one, and ' +
+        'goes on to another when that fails',
+      (value: string, all: readonly string[] | undefined) => [...(all ?? []), ...value.split(',')],
+    )
     .option('--credential <file>', 'proves to the server which node this is')
     .option('--ovsdb <socket>', `unix:PATH of Open vSwitch's database (default: ${OVSDB})`)
     .addOption(
@@ -120,6 +125,7 @@ export function processCommands(program: Command, io: Io, _client: Client): void
       'after',
       example(
         'tianchi agent --node node1 --vtep 10.163.133.43 --server http://127.0.0.1:9797 --uplink eth1 --uplink eth2 --vlan 101',
+        'tianchi agent --node node1 --vtep 10.163.133.43 --server http://10.0.0.1:9797,http://10.0.0.2:9797 --credential /etc/tianchi/node1.credential',
       ),
     )
     .action(async (options: AgentOptions) => {
@@ -129,7 +135,7 @@ export function processCommands(program: Command, io: Io, _client: Client): void
       const agent = await runAgent({
         node: options.node,
         vtep: options.vtep,
-        server: options.server,
+        servers: [...new Set(options.server)],
         ...(options.credential === undefined ? {} : { credential: options.credential }),
         ovsdb: options.datapath === 'simulated' ? null : (options.ovsdb ?? OVSDB),
         newEpoch: options.newEpoch === true,

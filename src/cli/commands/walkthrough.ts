@@ -39,7 +39,7 @@ async function startStack(listen: string): Promise<Stack> {
       const agent = await runAgent({
         node: name,
         vtep,
-        server: server.url,
+        servers: [server.url],
         ovsdb: null,
         logLevel: 'warn',
       });

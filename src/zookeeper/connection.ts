@@ -76,7 +76,7 @@ interface Sent {
 const MAX_XID = 0x7fffffff;
 /** A session's timeout is looked at in this many steps. */
 const TICKS = 6;
-/** As many in silence, of {@link TICKS}, end the connection: time is left to find another server. */
+/** The last of so many in silence ends the connection: time is left to find another server. */
 const SILENT_TICKS = 4;
 const EMPTY = new Uint8Array(0);
 const PASSWORD = new Uint8Array(16);
@@ -289,7 +289,7 @@ export class Connection {
   /** A tick after silence is late when this process was: what waits is read before the next. */
   #tick(): void {
     this.#silentTicks += 1;
-    if (this.#silentTicks > SILENT_TICKS) {
+    if (this.#silentTicks === SILENT_TICKS) {
       this.#end('lost', 'the server is silent');
       return;
     }

@@ -2,7 +2,7 @@
 import { requestOf } from './connection.ts';
 import { errorCode, MultiFailed, ZooKeeperError } from './errors.ts';
 import { ANY_WATCH, createOf, OPERATIONS, WATCH_MODES, XID, type Operation } from './messages.ts';
-import { multi, multiRead, type Refused } from './multi.ts';
+import { multi, multiRead, type ChangeResult } from './multi.ts';
 import { Chroot, checkPath } from './paths.ts';
 import { Session } from './session.ts';
 import type {
@@ -144,7 +144,7 @@ class Client implements ZooKeeper {
       multi,
       ops[0]?.path ?? '',
       () => ops.map((op) => ({ ...op, path: this.#changed(op) })),
-      (results) => this.#happened(ops, results),
+      (results, zxid) => this.#happened(ops, results, zxid),
     );
   }
 
@@ -245,10 +245,13 @@ class Client implements ZooKeeper {
     return op.op === 'create' ? this.#toCreate(op.path, op) : this.#full(op.path);
   }
 
-  /** What each operation did; ZooKeeper marks the one that failed, and those that it took along. */
-  #happened(ops: readonly MultiOp[], results: readonly (MultiResult | Refused)[]) {
+  /**
+   * What each operation did; ZooKeeper marks the one that failed, and those that it took along. A
+   * server answers a write before it applies the next: the answer's zxid is the write's own.
+   */
+  #happened(ops: readonly MultiOp[], results: readonly ChangeResult[], czxid: bigint) {
     return results.map((result): MultiResult => {
-      if (result.op === 'create') return { op: 'create', path: this.#chroot.bare(result.path) };
+      if (result.op === 'create') return { ...result, path: this.#chroot.bare(result.path), czxid };
       if (result.op !== 'refused') return result;
       const at = results.findIndex((other) => other.op === 'refused' && other.err !== 0);
       const culprit = results[at];
@@ -271,12 +274,12 @@ class Client implements ZooKeeper {
     operation: Operation<Q, A>,
     path: string,
     body: () => Q,
-    take: (answer: A) => T,
+    take: (answer: A, zxid: bigint) => T,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const settle = (answer: A) => {
+      const settle = (answer: A, zxid: bigint) => {
         try {
-          resolve(take(answer));
+          resolve(take(answer, zxid));
         } catch (error) {
           reject(error);
         }

@@ -62,8 +62,8 @@ export interface Request {
   /** Where it is not the next one. */
   readonly xid?: number;
   readonly write: (to: JuteWriter) => void;
-  /** Reads the answer; a RangeError when there is none to be read. */
-  readonly settle: (from: JuteReader) => void;
+  /** Reads the answer, given after that transaction; a RangeError when there is none to be read. */
+  readonly settle: (from: JuteReader, zxid: bigint) => void;
   readonly fail: (error: ZooKeeperError) => void;
 }
 
@@ -86,13 +86,13 @@ export const requestOf = <Q, A>(
   { type, write, read }: Operation<Q, A>,
   path: string,
   body: Q,
-  settle: (answer: A) => void,
+  settle: (answer: A, zxid: bigint) => void,
   fail: (error: ZooKeeperError) => void,
 ): Request => ({
   path,
   type,
   write: (to) => write(to, body),
-  settle: (from) => settle(read(from)),
+  settle: (from, zxid) => settle(read(from), zxid),
   fail,
 });
 
@@ -233,7 +233,7 @@ export class Connection {
       const { type, path } = watcherEvent.read(from);
       this.#options.onEvent(type, path);
     } else if (xid === XID.auth) this.#proved(err);
-    else if (xid !== XID.ping) this.#answered(xid, err, from);
+    else if (xid !== XID.ping) this.#answered(xid, zxid, err, from);
   }
 
   #welcome(from: JuteReader): void {
@@ -269,14 +269,14 @@ export class Connection {
     this.#options.onReady(this.#key);
   }
 
-  #answered(xid: number, err: number, from: JuteReader): void {
+  #answered(xid: number, zxid: bigint, err: number, from: JuteReader): void {
     const next = this.#sent.peek();
     if (next === undefined || next.xid !== xid) {
       throw new RangeError(`an answer to ${xid} where ${next?.xid ?? 'none'} is next`);
     }
     const { request, bytes } = next;
     // Read while it is still in the queue: what can't be read ends the connection, this request too.
-    if (err === 0) request.settle(from);
+    if (err === 0) request.settle(from, zxid);
     else request.fail(refused(request, err));
     this.#sent.shift();
     this.#bytesInFlight -= bytes;

@@ -16,11 +16,11 @@ import {
 } from './messages.ts';
 import type { MultiOp, MultiResult, ReadOp, ReadResult } from './types.ts';
 
-/** An operation of a multi that did not happen; 0: because of another one. */
-export interface Refused {
-  readonly op: 'refused';
-  readonly err: number;
-}
+/** A part of the answer to a multi; `refused` with 0: because of another operation. */
+export type ChangeResult =
+  | { readonly op: 'create'; readonly path: string }
+  | Exclude<MultiResult, { readonly op: 'create' }>
+  | { readonly op: 'refused'; readonly err: number };
 
 /** Stands before each part, and with `done` after the last. */
 const partHeader = record({ type: int, done: bool, err: int });
@@ -55,7 +55,7 @@ const writeRead = (to: JuteWriter, { op, path }: ReadOp): void =>
 /** How a part is read, by its number. */
 type Parts<A> = Readonly<Record<number, (from: JuteReader) => A>>;
 
-const CHANGED: Parts<MultiResult | Refused> = {
+const CHANGED: Parts<ChangeResult> = {
   [TYPE.create]: (from) => ({ op: 'create', path: text.read(from) }),
   [TYPE.createContainer]: (from) => ({ op: 'create', path: created.read(from).path }),
   [TYPE.delete]: () => ({ op: 'delete' }),

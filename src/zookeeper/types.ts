@@ -128,9 +128,9 @@ export type MultiOp =
     }
   | { readonly op: 'check'; readonly path: string; readonly version: number };
 
-/** What became of one operation; ZooKeeper tells no stat of a create within a multi. */
+/** What became of one operation; of a create within a multi ZooKeeper tells no more. */
 export type MultiResult =
-  | { readonly op: 'create'; readonly path: string }
+  | { readonly op: 'create'; readonly path: string; readonly czxid: bigint }
   | { readonly op: 'set'; readonly stat: Stat }
   | { readonly op: 'delete' }
   | { readonly op: 'check' };

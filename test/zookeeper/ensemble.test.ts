@@ -68,15 +68,14 @@ requireOrSkip('ZooKeeper', zooKeeperAvailable)('an ensemble of three', () => {
       const outcomes = await Promise.all(
         slots.flatMap((slot) => racers.map((racer) => racer.multi(race(slot)).catch(codeOf))),
       );
-      const numbers = outcomes.flatMap((outcome) =>
+      const made = outcomes.flatMap((outcome) =>
         typeof outcome === 'string'
           ? []
-          : outcome.flatMap((made) =>
-              made.op === 'create' && made.path.startsWith('/log/c')
-                ? [Number(made.path.slice('/log/c'.length))]
-                : [],
+          : outcome.flatMap((result) =>
+              result.op === 'create' && result.path.startsWith('/log/c') ? [result] : [],
             ),
       );
+      const numbers = made.map(({ path }) => Number(path.slice('/log/c'.length)));
       const failed = outcomes.filter((outcome) => typeof outcome === 'string');
       expect(new Set(failed)).toEqual(new Set(['BADVERSION', 'NODEEXISTS', 'NONODE']));
       expect(failed.length).toBeGreaterThan(slots.length / 2);
@@ -85,6 +84,8 @@ requireOrSkip('ZooKeeper', zooKeeperAvailable)('an ensemble of three', () => {
 
       const [, racer] = racers;
       await racer?.sync('/log');
+      const stats = await Promise.all(made.map(({ path }) => racer?.exists(path)));
+      expect(stats.map((stat) => stat?.czxid)).toEqual(made.map(({ czxid }) => czxid));
       for (const number of [0, 5, 6]) await racer?.delete(`/log/${nameOf(number)}`);
       const stat = await racer?.exists('/log');
       expect(((stat?.cversion ?? 0) + (stat?.numChildren ?? 0)) / 2).toBe(numbers.length);

@@ -81,7 +81,8 @@ export class Listeners {
   }
 }
 
-function throwOutside(error: unknown): void {
+/** Where nobody catches it but who watches over the process. */
+export function throwOutside(error: unknown): void {
   setImmediate(() => {
     throw error;
   });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Members } from './contract.ts';
+import { throwOutside } from './listeners.ts';
 
 type Listener = (members: ReadonlyMap<string, string>) => void;
 
@@ -18,7 +19,13 @@ export class Roll {
     const same = [...members].every(([key, value]) => before.get(key) === value);
     if (same && before.size === members.size) return;
     this.#members = members;
-    for (const listener of this.#listeners) listener(members);
+    for (const listener of this.#listeners) {
+      try {
+        listener(members);
+      } catch (error) {
+        throwOutside(error);
+      }
+    }
   }
 
   follow(listener: Listener): () => void {

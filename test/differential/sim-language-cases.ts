@@ -210,4 +210,18 @@ export const LANGUAGE_CASES: readonly LanguageCase[] = [
     ],
     packets: [SOLICIT],
   },
+  {
+    name: 'NSH of type 2 has no context to write',
+    flows: [
+      'udp,actions=encap(nsh(md_type=2,tlv(0x1000,10,0x12345678))),encap(ethernet),output:2,set_field:0xffffffff->nsh_c4,output:3,set_field:7->nsh_spi,output:2',
+    ],
+    packets: [UDP],
+  },
+  {
+    name: 'what was looked at of the type of a neighbour option is known from the last write',
+    flows: [
+      'icmp6,icmpv6_type=135,icmpv6_code=0,nd_options_type=2,actions=load:1->ERICOXM_OF_ICMPV6_ND_OPTIONS_TYPE[6..7],output:2,load:1->ERICOXM_OF_ICMPV6_ND_OPTIONS_TYPE[2..3],output:3',
+    ],
+    packets: [SOLICIT],
+  },
 ];

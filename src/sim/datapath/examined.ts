@@ -350,8 +350,10 @@ export class Examined {
     const run = (to: number) => {
       for (; next < operations.length && (operations[next]?.at ?? 0) <= to; next += 1) {
         const looked = operations[next]?.mask ?? mask;
-        // Read as zero from a mask as well, so what was looked at of it before is forgotten.
-        if (touches(looked, fields.ndOption)) writeField(mask, fields.ndOption, 0n);
+        // Taken of the wrong byte of a mask as well: what is kept of it are those that no field has.
+        if (touches(looked, fields.ndOption)) {
+          mask[AT.tcpFlags] = ((mask[AT.tcpFlags] ?? 0) >>> 8) & 0xff;
+        }
         for (let word = 0; word < mask.length; word += 1) {
           mask[word] = (mask[word] ?? 0) | (looked[word] ?? 0);
         }

@@ -148,12 +148,16 @@ const CONTEXT_PARTS: readonly NshPart[] = CONTEXT.map((of, index) => ({
 }));
 /** The words of a key that NSH lies in. */
 export const NSH_WORDS: readonly number[] = [0, 1, 2, 3, 4, 5].map((word) => AT.nsh + word);
+/** How many of them come before the context. */
+const NSH_BASE_WORDS = 2;
 
 /** Of NSH the datapath writes every bit that was looked at, changed or not. */
 export function nshAction(base: FlowKey, key: FlowKey, looked: Masks, into: string[]): void {
   const type = packetType(key) === NSH_PACKET ? NSH : ethernetType(key);
-  if (type !== NSH || NSH_WORDS.every((word) => base[word] === key[word])) return;
+  if (type !== NSH) return;
   const hasContext = (((key[AT.nsh] ?? 0) >>> 8) & 0xff) === 1;
+  const compared = hasContext ? NSH_WORDS : NSH_WORDS.slice(0, NSH_BASE_WORDS);
+  if (compared.every((word) => base[word] === key[word])) return;
   const parts = [...NSH_PARTS, ...CONTEXT_PARTS].flatMap(({ name, of, write }) => {
     const unmatched = !hasContext && CONTEXT.includes(of);
     const mask = unmatched ? fieldMask(of) : looked(of);

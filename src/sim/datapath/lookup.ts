@@ -6,7 +6,7 @@
 import { ETH_TYPE } from '../../openflow/build.ts';
 import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
 import type { Flow } from '../../openflow/flow.ts';
-import { compileMatch, type CompiledMatch } from '../../openflow/key.ts';
+import { compileMatch, fieldMask, type CompiledMatch } from '../../openflow/key.ts';
 import { AT, ethernetType } from '../words.ts';
 
 /** First words of the ranges of a key that are looked at one after the other, by stage. */
@@ -201,21 +201,22 @@ class Tuple {
   }
 }
 
-/** Fields of a byte that are looked up with all of what they share with wider fields (lib/match.c). */
+/** What is looked up of two bytes for a field that is less: they hold other fields, too (lib/match.c). */
 const WIDENED: ReadonlyMap<Field, readonly [word: number, mask: number]> = new Map([
   [field('icmp_type'), [AT.ports, 0xffff0000]],
   [field('icmpv6_type'), [AT.ports, 0xffff0000]],
   [field('icmp_code'), [AT.ports, 0xffff]],
   [field('icmpv6_code'), [AT.ports, 0xffff]],
-  [field('nd_options_type'), [AT.tcpFlags, 0xfff]],
+  [field('nd_options_type'), [AT.tcpFlags, 0xffff]],
+  [field('tcp_flags'), [AT.tcpFlags, 0xffff]],
 ]);
 
 /** A match as Open vSwitch has it. */
 function compile(match: Flow['match']): CompiledMatch {
   const { value, mask } = compileMatch(match);
-  for (const { field: target } of match) {
-    const [word, wide] = WIDENED.get(target) ?? [0, 0];
-    mask[word] = ((mask[word] ?? 0) | wide) >>> 0;
+  for (const term of match) {
+    const [word, wide] = WIDENED.get(term.field) ?? [0, 0];
+    if (term.mask === fieldMask(term.field)) mask[word] = ((mask[word] ?? 0) | wide) >>> 0;
   }
   return { value, mask };
 }

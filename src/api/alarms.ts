@@ -61,6 +61,20 @@ export const SERVER_ALARMS = {
     action:
       "Look at Nova's log for the request. Server and Nova may be of versions that do not fit.",
   },
+  store_lost: {
+    level: 'error',
+    message: 'the store is lost; reads are answered with what was known last',
+    meaning:
+      'The server does not follow its store any more: ZooKeeper is not reached, or has no majority. Reads are marked with `X-Tianchi-Stale`, writes are answered 503. Traffic of VMs goes on. Where other servers reach the store, nothing is lost but this one.',
+    action:
+      'See that ZooKeeper runs (`zkServer.sh status`), and is reached from here. The server finds it again by itself, and says so with `store_back`.',
+  },
+  store_back: {
+    level: 'warn',
+    message: 'the store is back',
+    meaning: 'The server knows all that others wrote meanwhile, and takes writes again.',
+    action: 'Nothing. Look for the cause of the `store_lost` before it.',
+  },
   credentials_unreadable: {
     level: 'error',
     message: 'cannot read the agent credentials; the last list stands',

@@ -21,9 +21,12 @@ import { BODY_LIMIT, INTERNAL, refuseConnection, replyTo } from './rest/errors.t
 import { acceptJson, writeJson } from './rest/json.ts';
 import { resourceRoutes } from './rest/router.ts';
 import type { Runtime } from './runtime.ts';
+import { markStale } from './store-lost.ts';
 
 /** Milliseconds for a request to arrive in, its body included. */
 const REQUEST_TIMEOUT = 60_000;
+/** Seconds after which what is unavailable may be asked for again. */
+const RETRY_AFTER = 2;
 /** Characters of an id in a path: a node's name is one. */
 const ID_LENGTH = 255;
 
@@ -72,6 +75,7 @@ export function createApp({
   if (guarded) app.addHook('onRequest', refuseForeignPages);
   app.decorateRequest('caller');
   identify(app, callerOf);
+  markStale(app, runtime);
   app.setErrorHandler(answer);
   app.setNotFoundHandler((request) => {
     throw new Failure(
@@ -110,6 +114,7 @@ function answer(error: Error, request: FastifyRequest, reply: FastifyReply): voi
   if (body === INTERNAL.body) {
     sound(request.log, 'request_failed', { err: error, url: request.url });
   }
+  if (status === 503) void reply.header('retry-after', RETRY_AFTER);
   // Fastify would hang up on whoever still sends, who then never reads this. Who asked for an end is
   // told of it: a client that was not sends its next request on a connection that is gone.
   if (!/\bclose\b/i.test(request.headers.connection ?? '')) void reply.removeHeader('connection');

@@ -15,6 +15,7 @@ import {
   type Watch,
 } from '../store/contract.ts';
 import { type Applied, Replica } from './replica.ts';
+import { storeLost } from './store-lost.ts';
 
 /** Who writes what no request asks for, such as agents' reports. */
 const SYSTEM: Requester = { projectId: 'default', admin: true };
@@ -239,12 +240,12 @@ class StoreRuntime implements Runtime {
   async #unlessLost(caller: Requester): Promise<void> {
     const { store } = this.#options;
     const { signal } = this.#closed;
-    if (caller !== SYSTEM || signal.aborted) throw lost(store.health);
+    if (caller !== SYSTEM || signal.aborted) throw storeLost(store.health);
     await new Promise<void>((resolve, reject) => {
       const settle = () => {
         unfollow();
         signal.removeEventListener('abort', settle);
-        if (signal.aborted) reject(lost(store.health));
+        if (signal.aborted) reject(storeLost(store.health));
         else resolve();
       };
       const unfollow = store.onHealth(({ fresh }) => {
@@ -372,16 +373,6 @@ function conflict(error: StoreConflict): Failure {
     'ConcurrentUpdate',
     `Others changed the same objects ${TRIES} times in a row (${error.message}): try again.`,
     { field: 'path', value: error.path, remedy: 'try again' },
-  );
-}
-
-function lost({ since }: StoreHealth): Failure {
-  const seconds = Math.ceil((Date.now() - since) / 1000);
-  return new Failure(
-    'unavailable',
-    'StoreUnavailable',
-    `This server has not reached its store for ${seconds} s and takes no writes meanwhile; nothing was changed`,
-    { remedy: 'try again, here or at another server' },
   );
 }
 

@@ -16,6 +16,7 @@ import { observability } from './observe/plugin.ts';
 import { measured } from './observe/store.ts';
 import { RESOURCES } from './resources/index.ts';
 import { openRuntime, type Runtime } from './runtime.ts';
+import { staleSeconds, storeLost } from './store-lost.ts';
 import { Tracing } from './tracing/index.ts';
 
 export interface ServerOptions {
@@ -79,6 +80,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     nova: nova !== undefined,
     onListenerError: (error) => sound(log, 'listener_failed', { err: error }),
   });
+  const unfollow = store.onHealth(({ fresh, since }) => {
+    if (fresh) sound(log, 'store_back');
+    else sound(log, 'store_lost', { since: new Date(since).toISOString() });
+  });
   const server = `${hostname()} ${formatEndpoint(endpoint)}`;
   const sender = nova && (await NovaSender.start({ store, nova, log, server }));
   const open = auth === null && credentials === null;
@@ -99,13 +104,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   void app.register(consolePlugin(tracing));
   metrics.follow({
     revision: () => runtime.revision,
+    staleSeconds: () => staleSeconds(store.health),
     topology: () => runtime.topology,
     kinds: RESOURCES.flatMap(({ kind }) => kind ?? []),
     reports: () => hub.reports(),
   });
   void app.register(
     observability(metrics, {
-      store: () => store.get(ROOT),
+      store: async () => {
+        if (!store.health.fresh) throw storeLost(store.health);
+        await store.get(ROOT);
+      },
       ...(auth === null ? {} : { keystone: () => auth.keystone.probe() }),
     }),
   );
@@ -114,6 +123,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     hub.close();
     await app.close();
     await sender?.close();
+    unfollow();
     runtime.close();
   };
   try {

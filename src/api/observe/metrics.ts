@@ -11,6 +11,8 @@ const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 
 interface Sources {
   /** The store's, as the replica shows it. */
   readonly revision: () => number;
+  /** How long it has not been followed; 0: it is. */
+  readonly staleSeconds: () => number;
   readonly topology: () => Topology;
   readonly kinds: readonly Kind[];
   readonly reports: () => Iterable<NodeReport>;
@@ -61,6 +63,9 @@ export class Metrics {
   follow(sources: Sources): void {
     this.#gauge('tianchi_store_revision', 'Newest revision of the store seen', [], (gauge) => {
       gauge.set(sources.revision());
+    });
+    this.#gauge('tianchi_store_stale_seconds', 'Seconds since the store was lost', [], (gauge) => {
+      gauge.set(sources.staleSeconds());
     });
     this.#gauge('tianchi_objects', 'Objects in the store', ['kind'], (gauge) => {
       for (const kind of sources.kinds) gauge.set({ kind }, sources.topology().count(kind));

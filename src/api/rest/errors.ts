@@ -21,6 +21,8 @@ const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   RequestEntityTooLarge: 413,
   Unauthorized: 401,
   TooManyRequests: 429,
+  // Whoever repeats on 503 by itself must not do so here.
+  StoreOutcomeUnknown: 504,
 };
 
 export interface ErrorReply {

@@ -5,7 +5,7 @@ import { allocate, chosenAddress } from './fixed-ips.ts';
 import { associate, NO_ASSOCIATION } from './floating-associations.ts';
 import type { FloatingIpInput, FloatingIpPatch } from './inputs.ts';
 import type { FixedIp, FloatingIp, Network, Subnet } from './objects.ts';
-import { draftPort } from './ports.ts';
+import { draftPort, dropPort } from './ports.ts';
 import { portOfDevice } from './router-ports.ts';
 import { FLOATING_OWNER, type Topology } from './topology.ts';
 import { addressOf, existing, invalid, inOrder, newStandard, revised } from './values.ts';
@@ -139,7 +139,7 @@ export function updateFloatingIp(
 export function dropFloatingIp(draft: Draft, floating: FloatingIp): void {
   const port = portOfDevice(draft.topology, floating.id, FLOATING_OWNER);
   draft.delete('floatingip', floating);
-  if (port !== undefined) draft.delete('port', port);
+  if (port !== undefined) dropPort(draft, port);
 }
 
 export function deleteFloatingIp(

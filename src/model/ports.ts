@@ -268,15 +268,19 @@ export function updatePort(
   return draft.plan(redraftPort(draft, before, patch));
 }
 
-/** Deletes a port; its floating ips stay, without it. */
+/** Deletes a port within the plan; its floating ips stay, without it. */
+export function dropPort(draft: Draft, port: Port): void {
+  for (const id of draft.topology.find('floatingip.by_port', port.id)) {
+    const floating = existing(draft.topology, 'floatingip', id);
+    draft.update('floatingip', floating, disassociated(floating, draft.context));
+  }
+  draft.delete('port', port);
+}
+
 export function deletePort(topology: Topology, id: string, context: PlanContext): Plan<Port> {
   const draft = new Draft(topology, context);
   const port = existing(topology, 'port', id);
   checkServicePort(topology, port, null);
-  for (const each of topology.find('floatingip.by_port', id)) {
-    const floating = existing(topology, 'floatingip', each);
-    draft.update('floatingip', floating, disassociated(floating, context));
-  }
-  draft.delete('port', port);
+  dropPort(draft, port);
   return draft.plan(port);
 }

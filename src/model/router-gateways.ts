@@ -3,7 +3,7 @@ import { parsePrefix, prefixesOverlap } from '../address/index.ts';
 import { someOf, type Draft } from './draft.ts';
 import type { GatewayInput } from './inputs.ts';
 import type { ExternalGateway, Network, Port, Router } from './objects.ts';
-import { draftPort, redraftPort } from './ports.ts';
+import { draftPort, dropPort, redraftPort } from './ports.ts';
 import { subnetsOfRouter } from './router-interfaces.ts';
 import { portOfDevice } from './router-ports.ts';
 import { GATEWAY_OWNER, type Topology } from './topology.ts';
@@ -102,7 +102,7 @@ export function closeGateway(draft: Draft, router: Router): void {
     );
   }
   const port = gatewayPort(draft.topology, router.id);
-  if (port !== undefined) draft.delete('port', port);
+  if (port !== undefined) dropPort(draft, port);
 }
 
 /** Same network: the port stays, and with it what relies on the gateway. */

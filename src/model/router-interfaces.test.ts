@@ -90,6 +90,25 @@ describe('interfaces of routers', () => {
     expect(world.topology.get('port', port.id)).toBeUndefined();
   });
 
+  test('one that goes leaves the floating ip that stands for its address without a port', () => {
+    const { world, a, add, remove } = networks(1);
+    const outside = world.create('network', { 'router:external': true });
+    world.create('subnet', { network_id: outside.id, cidr: '20.0.0.0/24' });
+    const router = world.create('router', {
+      external_gateway_info: { network_id: outside.id },
+    });
+    add(router.id, { port_id: world.create('port', { network_id: a.network }).id });
+    const second = world.create('router', {});
+    const { port } = add(second.id, { subnet_id: a.subnet });
+    const { id } = world.create('floatingip', {
+      floating_network_id: outside.id,
+      port_id: port.id,
+    });
+    expect(world.get('floatingip', id).router_id).toBe(router.id);
+    remove(second.id, { port_id: port.id });
+    expect(world.get('floatingip', id)).toMatchObject({ port_id: null, router_id: null });
+  });
+
   test('what is refused', () => {
     const { world, a, b, add, remove } = networks(2);
     const router = world.create('router', {});

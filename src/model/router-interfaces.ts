@@ -3,7 +3,7 @@ import { parseIp, parsePrefix, prefixContains, prefixesOverlap } from '../addres
 import { Draft, someOf, type Plan, type PlanContext } from './draft.ts';
 import type { InterfaceInput } from './inputs.ts';
 import type { FixedIp, Network, Port, Router, Subnet } from './objects.ts';
-import { draftPort, redraftPort } from './ports.ts';
+import { draftPort, dropPort, redraftPort } from './ports.ts';
 import { grantTo } from './sharing.ts';
 import { INTERFACE_OWNER, type Topology, type TopologyReader } from './topology.ts';
 import { existing, inUse, invalid, refusal } from './values.ts';
@@ -295,7 +295,7 @@ export function removeRouterInterface(
     redraftPort(draft, port, {}, kept);
   } else {
     part(draft, port);
-    draft.delete('port', port);
+    dropPort(draft, port);
   }
   return draft.plan({ router: touch(draft, router), port, subnets });
 }

@@ -88,7 +88,7 @@ export const connectedTo = (topology: Topology, network: Network, change: Rewiri
   new Wiring(topology, change).around(network);
 
 /** Whatever lies in a prefix comes right after it. */
-function byPlace(a: Prefix, b: Prefix): number {
+export function byPlace(a: Prefix, b: Prefix): number {
   if (a.version !== b.version) return a.version - b.version;
   if (a.value !== b.value) return a.value < b.value ? -1 : 1;
   return a.length - b.length;

@@ -3,6 +3,7 @@ import type { Store } from '../../src/store/contract.ts';
 import { badInput } from './store/input.ts';
 import { multis } from './store/multis.ts';
 import { operations } from './store/operations.ts';
+import { peers } from './store/peers.ts';
 import { random } from './store/random.ts';
 import { reading } from './store/reading.ts';
 import { restart } from './store/restart.ts';
@@ -19,6 +20,7 @@ const PARTS: readonly ((stores: Stores) => void)[] = [
   standing,
   random,
   restart,
+  peers,
 ];
 
 /** The tests that every driver passes. */

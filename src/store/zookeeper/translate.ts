@@ -89,14 +89,11 @@ class Draft implements Translation {
   readonly #children = new Map<string, number>();
   /** Strays that were deleted or are in use by now. */
   readonly #settled = new Set<string>();
+  readonly effects: Effects = { versions: this.#versions, children: this.#children };
   readonly #view: ForecastView;
 
   constructor(view: ForecastView) {
     this.#view = view;
-  }
-
-  get effects(): Effects {
-    return { versions: this.#versions, children: this.#children };
   }
 
   version(path: string): number | null {

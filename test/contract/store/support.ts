@@ -6,7 +6,7 @@ import type { Verdict } from '../store.model.ts';
 /** How a driver's stores are had. */
 export interface StoreDriver {
   /** A new, empty store each time. */
-  open(options?: StoreOptions): Promise<Store>;
+  readonly open: (options?: StoreOptions) => Promise<Store>;
   /** Closes the store and opens it on what it left. Not for a driver that leaves nothing. */
   readonly reopen?: (store: Store, options?: StoreOptions) => Promise<Store>;
   /** Opens one more on the same tree. Not for a driver that has a tree for itself. */
@@ -17,8 +17,8 @@ export interface StoreDriver {
 
 /** The driver's stores for one test each: those from here are closed after it. */
 export interface Stores extends StoreDriver {
-  fresh(options?: StoreOptions): Promise<Store>;
-  keep(store: Store): Store;
+  readonly fresh: (options?: StoreOptions) => Promise<Store>;
+  readonly keep: (store: Store) => Store;
 }
 
 export const create = (path: string, value = '{}'): TreeOp => ({ op: 'create', path, value });

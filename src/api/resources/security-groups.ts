@@ -2,16 +2,8 @@ import type { SecurityGroup, SecurityGroupRule } from '../../model/objects.ts';
 import type { Topology } from '../../model/topology.ts';
 import { ensureDefaultSecurityGroup } from '../../model/plan.ts';
 import { SHAREABLE } from '../auth/rules.ts';
-import {
-  derived,
-  ID,
-  NAME,
-  present,
-  resource,
-  settable,
-  shown,
-  STANDARD,
-} from '../rest/resource.ts';
+import { present } from '../rest/present.ts';
+import { derived, ID, NAME, resource, settable, shown, STANDARD } from '../rest/resource.ts';
 import { bool, freeForm, shownList } from '../rest/schemas.ts';
 import { sharing } from './shared.ts';
 import { securityGroupRules } from './security-group-rules.ts';

@@ -9,11 +9,14 @@ import type { Target } from '../auth/rules.ts';
 import type { Runtime, Write } from '../runtime.ts';
 import { type Json, parseActionBody, parseBody, withoutConstants } from './body.ts';
 import { checkRevision, revisionWanted } from './if-match.ts';
+import { JSON_TYPE, Written } from './json.ts';
+import { listText } from './list-text.ts';
 import { type Page, parseListQuery, runListQuery } from './query.ts';
 import type { AnyAction, Call } from './actions.ts';
 import { referencesIn } from './references.ts';
 import { type AnyResource, attributeOf, collectionKey } from './resource.ts';
 import { Sight } from './sight.ts';
+import { inSlices } from './slices.ts';
 import { originOf, pathOf, queryOf } from './url.ts';
 
 /** What all operations share. */
@@ -49,7 +52,7 @@ export class Operations {
     this.#many = collectionKey(of);
   }
 
-  readonly list = async (request: FastifyRequest): Promise<unknown> => {
+  readonly list = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const params = queryOf(request);
     const { beforeList } = this.#of;
     const query = parseListQuery(this.#of, params, request.caller);
@@ -59,8 +62,13 @@ export class Operations {
       const owner = caller.admin && project ? { ...caller, projectId: project } : caller;
       await this.#runtime.execute(beforeList, owner);
     }
-    const page = runListQuery(this.#sight(request), query, params);
-    return { [this.#many]: page.items, ...this.#linksOf(request, page) };
+    const sight = this.#sight(request);
+    const page = await inSlices(runListQuery(sight, query, params));
+    const text = listText(this.#many, page.objects, this.#linksOf(request, page), (object) =>
+      sight.presentText(object, query.fields),
+    );
+    if (typeof text === 'string') return new Written(text);
+    return reply.type(JSON_TYPE).send(text);
   };
 
   readonly create = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
@@ -86,7 +94,9 @@ export class Operations {
     const sight = this.#sight(request);
     const object = sight.existing(idOf(request));
     const fields = new Set(queryOf(request).getAll('fields'));
-    return Promise.resolve({ [this.#of.member]: sight.present(object, fields) });
+    const { member } = this.#of;
+    const text = sight.presentText(object, fields);
+    return Promise.resolve(new Written(`{${JSON.stringify(member)}:${text}}`));
   };
 
   readonly update = async (request: FastifyRequest): Promise<unknown> => {

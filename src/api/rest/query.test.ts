@@ -5,6 +5,7 @@ import { localCaller } from '../auth/caller.ts';
 import { ports } from '../resources/ports.ts';
 import { parseListQuery, runListQuery } from './query.ts';
 import { Sight } from './sight.ts';
+import { atOnce } from './slices.ts';
 
 const NETWORK = '11111111-1111-4111-8111-111111111111';
 
@@ -52,11 +53,13 @@ beforeEach(() => {
   for (const object of objects) topology.apply({ kind: 'port', id: object.id, object });
 });
 
-function run(query: string) {
-  const params = new URLSearchParams(query);
+function run(text: string) {
+  const params = new URLSearchParams(text);
   const caller = localCaller('test');
   const sight = new Sight(ports, topology, { caller, parent: '' });
-  return runListQuery(sight, parseListQuery(ports, params, caller), params);
+  const query = parseListQuery(ports, params, caller);
+  const page = atOnce(runListQuery(sight, query, params));
+  return { ...page, items: page.objects.map((object) => sight.present(object, query.fields)) };
 }
 
 const numbers = (query: string): string =>

@@ -1,16 +1,22 @@
 import { Failure } from '../../base/failure.ts';
 import { badRequest, shorten } from './check.ts';
 import type { Caller } from '../auth/caller.ts';
-import { type AnyResource, attributeOf, maySee } from './resource.ts';
+import { maySee } from './present.ts';
+import { type AnyResource, attributeOf } from './resource.ts';
 import type { Sight } from './sight.ts';
+import { filtered, type Sliced, sorted } from './slices.ts';
 
-type Shown = (name: string) => unknown;
+/** What is shown for an attribute must pass. */
+interface Test {
+  readonly attribute: string;
+  readonly passes: (shown: unknown) => boolean;
+}
 
 /** A list's query, read once: which objects, in what order, how many, and what of them. */
 export interface ListQuery {
   /** Wanted values by attribute; several mean any of them. */
   readonly filters: ReadonlyMap<string, readonly string[]>;
-  readonly tests: readonly ((shown: Shown) => boolean)[];
+  readonly tests: readonly Test[];
   readonly fields: ReadonlySet<string>;
   readonly sort: readonly { readonly key: string; readonly descending: boolean }[];
   /** 0: all. */
@@ -20,7 +26,7 @@ export interface ListQuery {
 }
 
 export interface Page {
-  readonly items: readonly Record<string, unknown>[];
+  readonly objects: readonly object[];
   /** Queries of the pages around this one; null: there is none, or no limit was asked for. */
   readonly next: URLSearchParams | null;
   readonly previous: URLSearchParams | null;
@@ -37,7 +43,7 @@ const CONTROLS = new Set([
 ]);
 
 const words = (value: string): string[] => value.split(',').map((word) => word.trim());
-const tagsOf = (shown: Shown): readonly string[] => (shown('tags') ?? []) as readonly string[];
+const tagsIn = (shown: unknown): readonly string[] => (shown ?? []) as readonly string[];
 
 /** Filters that are no attribute. */
 const TAG_FILTERS = new Map<
@@ -53,7 +59,7 @@ const TAG_FILTERS = new Map<
 /** @throws {Failure} for unknown attributes and values that mean nothing. */
 export function parseListQuery(of: AnyResource, query: URLSearchParams, caller: Caller): ListQuery {
   const filters = new Map<string, readonly string[]>();
-  const tests: ((shown: Shown) => boolean)[] = [];
+  const tests: Test[] = [];
   const unknown: string[] = [];
   for (const name of new Set(query.keys())) {
     if (CONTROLS.has(name)) continue;
@@ -61,7 +67,7 @@ export function parseListQuery(of: AnyResource, query: URLSearchParams, caller: 
     const attribute = attributeOf(of, name);
     if (tagFilter !== undefined) {
       const wanted = query.getAll(name).flatMap(words);
-      tests.push((shown) => tagFilter(tagsOf(shown), wanted));
+      tests.push({ attribute: 'tags', passes: (shown) => tagFilter(tagsIn(shown), wanted) });
     } else if (attribute === undefined || attribute.filter === false || !maySee(of, name, caller)) {
       unknown.push(name);
     } else filters.set(name, query.getAll(name));
@@ -69,7 +75,8 @@ export function parseListQuery(of: AnyResource, query: URLSearchParams, caller: 
   if (unknown.length > 0) throw notAnAttribute(of, unknown, 'filtering');
   for (const [name, wanted] of filters) {
     const matches = attributeOf(of, name)?.filter || equals;
-    tests.push((shown) => wanted.some((value) => matches(shown(name), value)));
+    const passes = (shown: unknown): boolean => wanted.some((value) => matches(shown, value));
+    tests.push({ attribute: name, passes });
   }
   return {
     filters,
@@ -82,11 +89,16 @@ export function parseListQuery(of: AnyResource, query: URLSearchParams, caller: 
   };
 }
 
-/** The page of what is seen that `query` asks for. */
-export function runListQuery(sight: Sight, query: ListQuery, params: URLSearchParams): Page {
-  const selected = select(sight, query);
-  order(sight, query, selected);
-  const page = cutPage(sight, query, selected);
+/** The page of what is seen now that `query` asks for. */
+export function* runListQuery(
+  sight: Sight,
+  query: ListQuery,
+  params: URLSearchParams,
+): Sliced<Page> {
+  // All at once: what is there is an answer only as of one moment.
+  const seen = [...candidates(sight, query)];
+  const selected = yield* filtered(seen, selection(sight, query));
+  const objects = cutPage(sight, query, yield* sorted(selected, order(sight, query)));
   const link = (marker: object | undefined, reverse: boolean): URLSearchParams => {
     const around = new URLSearchParams(params);
     around.delete('marker');
@@ -97,21 +109,20 @@ export function runListQuery(sight: Sight, query: ListQuery, params: URLSearchPa
     return around;
   };
   const paged = query.limit > 0;
-  const full = page.length === query.limit;
+  const full = objects.length === query.limit;
   return {
-    items: page.map((object) => sight.present(object, query.fields)),
-    next: paged && (full || query.reverse) ? link(page.at(-1), false) : null,
-    previous: paged && (full || !query.reverse) ? link(page[0], true) : null,
+    objects,
+    next: paged && (full || query.reverse) ? link(objects.at(-1), false) : null,
+    previous: paged && (full || !query.reverse) ? link(objects[0], true) : null,
   };
 }
 
-function select(sight: Sight, query: ListQuery): object[] {
-  const found: object[] = [];
-  for (const object of candidates(sight, query)) {
-    const shown: Shown = (name) => sight.value(object, name);
-    if (query.tests.every((test) => test(shown))) found.push(object);
-  }
-  return found;
+function selection(sight: Sight, query: ListQuery): (object: object) => boolean {
+  const tests = query.tests.map(({ attribute, passes }) => {
+    const read = sight.reader(attribute);
+    return (object: object): boolean => passes(read(object));
+  });
+  return (object) => tests.every((test) => test(object));
 }
 
 /** The objects that one filter's index finds; all when no filter has an index. */
@@ -139,16 +150,18 @@ function lookUpOf(sight: Sight, name: string): ((value: string) => Iterable<obje
   return index === undefined ? null : (value) => sight.find(index, value);
 }
 
-/** Sorted by what was asked for, then by age, then by id: the same for every server. */
-function order(sight: Sight, query: ListQuery, found: object[]): void {
-  const keys = [...query.sort, AGE, { key: sight.of.idAttribute, descending: false }];
-  found.sort((a, b) => {
-    for (const { key, descending } of keys) {
-      const sign = compare(sight.value(a, key), sight.value(b, key));
+/** By what was asked for, then by age, then by id: the same for every server. */
+function order(sight: Sight, query: ListQuery): (a: object, b: object) => number {
+  const keys = [...query.sort, AGE, { key: sight.of.idAttribute, descending: false }].map(
+    ({ key, descending }) => ({ read: sight.reader(key), descending }),
+  );
+  return (a, b) => {
+    for (const { read, descending } of keys) {
+      const sign = compare(read(a), read(b));
       if (sign !== 0) return descending ? -sign : sign;
     }
     return 0;
-  });
+  };
 }
 
 const AGE = { key: 'created_at', descending: false };
@@ -229,13 +242,15 @@ function notAnAttribute(of: AnyResource, names: readonly string[], purpose: stri
 
 /** Whether `wanted`, as written in a query, is what is shown; for a list, whether it is in it. */
 function equals(shown: unknown, wanted: string): boolean {
+  if (typeof shown === 'string') return shown === wanted;
   if (shown === null || shown === undefined) return /^(|null|none)$/i.test(wanted);
   if (typeof shown === 'boolean') return /^(true|1|yes)$/i.test(wanted) === shown;
   if (Array.isArray(shown)) return shown.some((item) => equals(item, wanted));
-  return (typeof shown === 'string' ? shown : JSON.stringify(shown)) === wanted;
+  return JSON.stringify(shown) === wanted;
 }
 
 function compare(a: unknown, b: unknown): number {
+  if (typeof a === 'string' && typeof b === 'string') return a < b ? -1 : a > b ? 1 : 0;
   if (isNumber(a) && isNumber(b)) return a < b ? -1 : a > b ? 1 : 0;
   const [left, right] = [sortable(a), sortable(b)];
   return left < right ? -1 : left > right ? 1 : 0;

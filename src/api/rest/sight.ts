@@ -2,7 +2,8 @@ import { Failure } from '../../base/failure.ts';
 import type { IndexName, Topology } from '../../model/topology.ts';
 import { allows, found, type Rule, type Target } from '../auth/rules.ts';
 import { shorten } from './check.ts';
-import { type AnyResource, present, type Scope, valueOf } from './resource.ts';
+import { present, presentText, readerOf } from './present.ts';
+import type { AnyResource, Scope } from './resource.ts';
 
 /** A collection as one caller sees it now: what he may not see is not in it. */
 export class Sight {
@@ -73,15 +74,21 @@ export class Sight {
   }
 
   idOf(object: object): string {
-    return String(this.value(object, this.of.idAttribute));
+    return String(this.reader(this.of.idAttribute)(object));
   }
 
-  value(object: object, attribute: string): unknown {
-    return valueOf(this.of, attribute, object, this.topology, this.scope.caller);
+  /** Reads what is shown of an object for one attribute. */
+  reader(attribute: string): (object: object) => unknown {
+    return readerOf(this.of, attribute, this.topology, this.scope.caller);
   }
 
   present(object: object, fields?: ReadonlySet<string>): Record<string, unknown> {
     return present(this.of, object, this.topology, this.scope.caller, fields);
+  }
+
+  /** As `present`, as JSON. */
+  presentText(object: object, fields: ReadonlySet<string> = new Set()): string {
+    return presentText(this.of, object, this.topology, this.scope.caller, fields);
   }
 
   #shows(object: object): boolean {

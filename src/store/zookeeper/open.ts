@@ -12,7 +12,7 @@ import { CommitLog } from '../commits.ts';
 import { DEFAULT_KEPT_CHANGES } from '../contract.ts';
 import type { Store, StoreOptions } from '../contract.ts';
 import { commitOf } from '../evaluate.ts';
-import { asFailure } from './failures.ts';
+import { asFailure, isLost } from './failures.ts';
 import { arrivalOf, headOf } from './follower.ts';
 import type { Arrival } from './follower.ts';
 import { COMMITS, commitPath, OWN, SERVERS, STORE } from './layout.ts';
@@ -47,8 +47,8 @@ const CREATOR: readonly Acl[] = [{ perms: 31, scheme: 'auth', id: '' }];
 /**
  * A store in ZooKeeper, for any number of processes at a time.
  * @param where a URL `zk://HOST:PORT[,HOST:PORT]/CHROOT`, or the same with how to get in.
- * @throws {Failure} `StoreUrlInvalid`; `StoreUnavailable` when no server of the ensemble answers or
- *   the tree may not be read; `StoreFormatUnknown`.
+ * @throws {Failure} `StoreUrlInvalid`; `StoreUnavailable` when no server of the ensemble answers;
+ *   `StoreRefused` when they do not let us in; `StoreFormatUnknown`.
  */
 export async function openZooKeeperStore(
   where: string | ZooKeeperPlace,
@@ -90,7 +90,7 @@ export async function openZooKeeperStore(
       throw error;
     }
   } catch (error) {
-    throw error instanceof ZooKeeperError ? unavailable(place, error) : asFailure(error);
+    throw isLost(error) ? unavailable(place, error) : asFailure(error);
   }
 }
 

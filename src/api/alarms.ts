@@ -24,6 +24,21 @@ export const SERVER_ALARMS = {
       'An agent left 32 MiB unread, and its link has been cut, so that it holds up nobody. It returns and takes what it missed.',
     action: 'Look at the load of the node, and at the network between it and the server.',
   },
+  peer_lost: {
+    level: 'warn',
+    message: 'no link to another server; trying again',
+    meaning:
+      'The server at `url` counts as one of this store but cannot be reached; `why` says how. Until it can be, or is gone, ports become ACTIVE up to 1 s later, networks join VPCs up to 10 s later, and a node whose agent is away is not marked.',
+    action:
+      'If that server is meant to run, see that it does, and that servers reach each other at what they --advertise. If it is stopped it is forgotten within seconds.',
+  },
+  peer_message_invalid: {
+    level: 'warn',
+    message: 'another server sent a bad message',
+    meaning:
+      'This server cannot read what another one sent and has cut their link, which is opened again.',
+    action: 'If it repeats, the two are of versions that do not fit: bring both to the same one.',
+  },
   port_status_not_written: {
     level: 'error',
     message: 'could not write the status of a port',

@@ -1,5 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { isIP } from 'node:net';
+import { hostname } from 'node:os';
 import { Failure } from '../base/failure.ts';
 
 export interface Endpoint {
@@ -25,6 +26,25 @@ export function parseEndpoint(text: string): Endpoint {
 
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+
+/**
+ * Where other machines reach what listens on `endpoint`.
+ * @param url As this machine reaches it.
+ * @param given By the user, who knows better.
+ * @throws {Failure} invalid: `given` is no URL.
+ */
+export function reachedAt(endpoint: Endpoint, url: string, given?: string): string {
+  if (given === undefined) {
+    if (endpoint.host !== '0.0.0.0' && endpoint.host !== '::') return url;
+    return `http://${hostname()}:${new URL(url).port}`;
+  }
+  if (URL.canParse(given) && /^https?:$/.test(new URL(given).protocol)) return given;
+  throw new Failure('invalid', 'InvalidInput', `advertise "${given}" is no URL of a server`, {
+    field: 'advertise',
+    value: given,
+    remedy: 'write one such as http://10.0.0.1:9797',
+  });
+}
 
 export const formatEndpoint = ({ host, port }: Endpoint): string =>
   `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;

@@ -9,11 +9,19 @@ import { createApp } from './app.ts';
 import { type KeystoneAuth, openAuthentication } from './auth/open.ts';
 import { consolePlugin } from './console.ts';
 import { AgentHub, CredentialFile } from './hub/index.ts';
-import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint, taken } from './listen.ts';
+import {
+  type Endpoint,
+  formatEndpoint,
+  isLoopback,
+  parseEndpoint,
+  reachedAt,
+  taken,
+} from './listen.ts';
 import { type NovaOptions, NovaSender, novaService } from './nova/index.ts';
 import { Metrics } from './observe/metrics.ts';
 import { observability } from './observe/plugin.ts';
 import { measured } from './observe/store.ts';
+import { PeerServers } from './peers/index.ts';
 import { RESOURCES } from './resources/index.ts';
 import { openRuntime, type Runtime } from './runtime.ts';
 import { staleSeconds, storeLost } from './store-lost.ts';
@@ -22,6 +30,11 @@ import { Tracing } from './tracing/index.ts';
 export interface ServerOptions {
   /** HOST:PORT; port 0 takes one that is free. */
   readonly listen: string;
+  /**
+   * URL at which other servers on the store reach this one; left out: where it listens, or by the
+   * machine's name where that is everywhere.
+   */
+  readonly advertise?: string;
   /** Stays the caller's to close, after the server. */
   readonly store: Store;
   readonly auth: 'none' | KeystoneAuth;
@@ -87,7 +100,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const server = `${hostname()} ${formatEndpoint(endpoint)}`;
   const sender = nova && (await NovaSender.start({ store, nova, log, server }));
   const open = auth === null && credentials === null;
-  const hub = new AgentHub(runtime, log, open ? null : () => credentials?.list ?? NO_AGENTS);
+  const peers = new PeerServers({ members: store.members, log });
+  const proofs = open ? null : () => credentials?.list ?? NO_AGENTS;
+  const hub = new AgentHub(runtime, log, proofs, peers);
   credentials?.follow({
     changed: () => hub.recheck(),
     failed: (error) => sound(log, 'credentials_unreadable', { err: error }),
@@ -120,18 +135,21 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   );
   const close = async (): Promise<void> => {
     credentials?.close();
+    const left = peers.close();
     hub.close();
     await app.close();
     await sender?.close();
     unfollow();
+    await left;
     runtime.close();
   };
   try {
     const url = await app.listen({ host: endpoint.host, port: endpoint.port });
+    await peers.start(reachedAt(endpoint, url, options.advertise));
     return { url, runtime, hub, close };
   } catch (error) {
     await close();
-    throw await cannotListen(endpoint, error);
+    throw error instanceof Failure ? error : await cannotListen(endpoint, error);
   }
 }
 

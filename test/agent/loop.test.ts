@@ -118,15 +118,16 @@ describe('the whole loop over sockets', () => {
       vid: 1,
       interface: `vhu${vm1.id.slice(0, 11)}`,
     });
-    expect(server.hub.networkIds('node1')).toHaveProperty(network.id);
-    expect(server.hub.epoch('node1')).toBe(one.agent.local.identity.epoch);
+    const state = await server.hub.state('node1');
+    expect(state?.networkIds).toHaveProperty(network.id);
+    expect(state?.epoch).toBe(one.agent.local.identity.epoch);
     const { held } = await heldAndWanted(one.agent, one.datapath);
     expect(held[0]?.flows.length).toBeGreaterThan(60);
     await api.update('port', vm1.id, { 'binding:host_id': null });
     await expectRight(one, two);
     expect(status(vm1.id)).toBe('DOWN');
     expect(server.hub.plugged('node1')).toEqual([]);
-    expect(server.hub.networkIds('node1')).toEqual({});
+    expect((await server.hub.state('node1'))?.networkIds).toEqual({});
     expect(await one.datapath.kept()).toMatchObject({ networkIds: {}, vids: {} });
   });
 

@@ -67,17 +67,17 @@ export function tracerOf(
   },
 ): (request: TraceRequest) => Promise<Trace> {
   const tracing = new Tracing(runtimeOf(topology), {
-    plugged: (name) => {
+    state: (name) => {
       const local = nodes.get(name)?.local;
-      if (local === undefined) return undefined;
-      return [...local.attached()].flatMap((port_id): Plugged[] => {
+      if (local === undefined) return Promise.resolve(undefined);
+      const plugged = [...local.attached()].flatMap((port_id): Plugged[] => {
         const attachment = local.attachment(port_id);
         return attachment === undefined ? [] : [{ port_id, ...attachment }];
       });
+      const { networkIds } = local.kept();
+      return Promise.resolve({ plugged, networkIds, epoch: local.identity.epoch });
     },
     link: (name) => nodes.get(name),
-    epoch: (name) => nodes.get(name)?.local.identity.epoch,
-    networkIds: (name) => nodes.get(name)?.local.kept().networkIds,
     query,
     settled: () => Promise.resolve(),
   });

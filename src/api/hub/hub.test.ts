@@ -1,83 +1,16 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Puppet } from '../../../test/support/puppet.ts';
 import { Failure } from '../../base/failure.ts';
 import type { Inputs } from '../../model/inputs.ts';
 import type { Kind, Objects } from '../../model/objects.ts';
 import { PLANNERS } from '../../model/plan.ts';
-import type { AgentMessage, ServerMessage } from '../../model/stream.ts';
 import { openMemoryStore } from '../../store/index.ts';
 import { openRuntime } from '../runtime.ts';
 import type { OpenRuntime } from '../runtime.ts';
 import { AgentHub } from './hub.ts';
-import type { Link } from './link.ts';
 
 const log = pino({ level: 'silent' });
-
-/** An agent's end of the stream, without an agent. */
-class Puppet {
-  readonly got: ServerMessage[] = [];
-  ended: { code: number; reason: string } | null = null;
-  buffered = 0;
-  #link: Link | null = null;
-
-  constructor(hub: AgentHub) {
-    void hub.connect((link) => {
-      this.#link = link;
-      return {
-        message: (text) => this.got.push(JSON.parse(text) as ServerMessage),
-        closed: (code, reason) => (this.ended = { code, reason }),
-      };
-    });
-  }
-
-  say(message: AgentMessage): void {
-    this.raw(JSON.stringify(message));
-  }
-
-  raw(text: string): void {
-    this.#link?.send(text);
-  }
-
-  hello(node: string, vtep: string, at: { revision: number; store: string } | null = null): void {
-    this.say({
-      type: 'hello',
-      node,
-      vtep,
-      revision: at?.revision ?? null,
-      store: at?.store ?? null,
-    });
-  }
-
-  /** The newest revision that it was told. */
-  get told(): number {
-    return Math.max(-1, ...this.got.map((it) => ('revision' in it ? it.revision : -1)));
-  }
-
-  applied(revision: number, plugged?: readonly string[], unplugged?: readonly string[]): void {
-    this.say({
-      type: 'applied',
-      revision,
-      epoch: 1,
-      ...(plugged && {
-        plugged: plugged.map((port_id, at) => ({
-          port_id,
-          vid: at + 1,
-          ofport: at + 2,
-          interface: 'vhu',
-        })),
-      }),
-      ...(unplugged && { unplugged }),
-    });
-  }
-
-  close(): void {
-    this.#link?.close(4000, 'bye');
-  }
-
-  get types(): string[] {
-    return this.got.map(({ type }) => type);
-  }
-}
 
 let runtime: OpenRuntime;
 let hub: AgentHub;
@@ -102,7 +35,7 @@ async function vpc(cidr: string): Promise<Objects['network']> {
 }
 
 async function puppet(node: string, vtep: string): Promise<Puppet> {
-  const it = new Puppet(hub);
+  const it = new Puppet(hub.connect);
   it.hello(node, vtep);
   await quiet();
   return it;
@@ -172,7 +105,7 @@ describe('hello', () => {
     first.close();
     await create('port', { network_id: other.id });
     await update('port', mine.id, { name: 'x' });
-    const again = new Puppet(hub);
+    const again = new Puppet(hub.connect);
     again.hello('a', '192.0.2.1', { revision, store: runtime.storeId });
     await quiet();
     expect(again.types).toEqual(['welcome', 'delta']);
@@ -180,7 +113,7 @@ describe('hello', () => {
       revision: runtime.revision,
       changes: [{ kind: 'port', id: mine.id, object: { name: 'x' } }],
     });
-    const stranger = new Puppet(hub);
+    const stranger = new Puppet(hub.connect);
     stranger.hello('a', '192.0.2.1', { revision, store: 'another store' });
     await quiet();
     expect(stranger.types).toEqual(['welcome', 'snapshot']);
@@ -365,7 +298,7 @@ describe('a bad agent', () => {
   });
 
   test('that says nothing is put out', async () => {
-    const silent = new Puppet(hub);
+    const silent = new Puppet(hub.connect);
     await vi.advanceTimersByTimeAsync(9_999);
     expect(silent.ended).toBeNull();
     await vi.advanceTimersByTimeAsync(1);

@@ -2,6 +2,7 @@
  * The server's end of all agents' streams: tells each node what it must hold, learns what it holds,
  * and asks its switch on behalf of users.
  */
+import type { FastifyPluginAsync } from 'fastify';
 import type { BaseLogger } from 'pino';
 import { Failure } from '../../base/failure.ts';
 import { PLANNERS } from '../../model/plan.ts';
@@ -19,13 +20,14 @@ import { Interest } from './interest.ts';
 import type { Scope } from './interest.ts';
 import { CLOSE, joinInMemory } from './link.ts';
 import type { Accept, Connect } from './link.ts';
-import { Liveness } from './liveness.ts';
+import { Liveness, type Patience } from './liveness.ts';
 import { NetworkMoves } from './moves.ts';
+import { Nodes } from './nodes.ts';
+import { ALONE, type Home, type NodeElsewhere, type NodeState, type Peers } from './peers.ts';
 import { hubPlugin } from './plugin.ts';
 import { Session } from './session.ts';
 import type { SessionOwner } from './session.ts';
 import { PortStatus } from './status.ts';
-import { networkTopic } from './topics.ts';
 import { Turns } from './turns.ts';
 
 type Hello = Extract<AgentMessage, { type: 'hello' }>;
@@ -56,6 +58,8 @@ export class AgentHub implements SessionOwner {
   readonly #log: BaseLogger;
   readonly #credentials: (() => CredentialList) | null;
   readonly #interest: Interest;
+  readonly #peers: Peers;
+  readonly #nodes: Nodes;
   readonly #status: PortStatus;
   readonly #moves: NetworkMoves;
   readonly #liveness: Liveness;
@@ -70,35 +74,44 @@ export class AgentHub implements SessionOwner {
   /**
    * Reads the topology once; it must be the one of `runtime.revision`.
    * @param credentials What agents that come over the network must prove; null: nothing.
+   * @param peers The other servers on the store.
+   * @param patience With agents that are away; by default Neutron's.
    */
   constructor(
     runtime: Runtime,
     log: BaseLogger,
     credentials: (() => CredentialList) | null = null,
+    peers: Peers = ALONE,
+    patience?: Patience,
   ) {
+    this.plugin = hubPlugin(this, peers.plugin);
     this.#credentials = credentials;
+    this.#peers = peers;
     this.#runtime = runtime;
     this.#log = log;
     this.#interest = new Interest(runtime.topology, runtime.revision);
-    const nodes = this.#connectedNodes();
-    this.#status = new PortStatus(runtime, nodes, log, () => this.#settle());
-    this.#moves = new NetworkMoves(runtime, nodes.holds, log, () => this.#settle());
-    this.#liveness = new Liveness(runtime, (node) => this.#sessions.has(node), log);
+    this.#nodes = new Nodes(runtime.topology, this.#sessions, this.#interest, peers);
+    this.#status = new PortStatus(runtime, this.#nodes, log, () => this.#settle());
+    this.#moves = new NetworkMoves(runtime, this.#nodes, log, () => this.#settle());
+    this.#liveness = new Liveness(runtime, this.#nodes, log, patience);
     this.#beat = setInterval(() => {
       for (const session of this.#sessions.values()) session.current(this.#interest.revision);
     }, CURRENT_MS).unref();
     this.#unsubscribe = runtime.subscribe((revision, changes) => {
       for (const delta of this.#interest.update(revision, changes)) {
         this.#sessions.get(delta.scope.node)?.follow(revision, delta.changes);
+        peers.tell('reported', delta.scope.node);
       }
       this.#status.commit(revision, changes);
       this.#moves.commit(revision, changes);
       this.#liveness.commit(changes);
+      peers.advanced();
     });
+    peers.attach(this.#home());
   }
 
   /** GET /tianchi/v1/agents/stream (WebSocket), GET /tianchi/v1/nodes/:node/{flows,groups,ports} */
-  readonly plugin = hubPlugin(this);
+  readonly plugin: FastifyPluginAsync;
 
   /**
    * The node that an agent proves to speak for by its header Authorization; null: none is asked for.
@@ -143,35 +156,38 @@ export class AgentHub implements SessionOwner {
     }
   }
 
-  /** The nodes with an agent connected. */
+  /** The nodes with an agent connected to this server. */
   connected(): string[] {
     return [...this.#sessions.keys()];
   }
 
-  /** How far each connected node is, and what its switch holds. */
+  /** How far each node connected to this server is, and what its switch holds. */
   *reports(): Iterable<NodeReport> {
     for (const [node, { revision, sent, flows }] of this.#sessions) {
       yield { node, settled: revision >= sent, flows };
     }
   }
 
+  /** What a node connected to this server has plugged. */
   plugged(node: string): readonly Plugged[] | undefined {
     const plugged = this.#sessions.get(node)?.plugged;
     return plugged ? [...plugged.values()] : undefined;
   }
 
-  /** Stands for the present link of a node's agent; undefined when it is not connected. */
+  /** Stands for the present link of a node's agent to any server; undefined when there is none. */
   link(node: string): object | undefined {
-    return this.#sessions.get(node);
+    return this.#sessions.get(node) ?? this.#peers.find(node);
   }
 
-  epoch(node: string): number | undefined {
-    return this.#sessions.get(node)?.epoch ?? undefined;
-  }
-
-  /** The node's local network ids by VPC; undefined when it is not connected. */
-  networkIds(node: string): Readonly<Record<string, number>> | undefined {
-    return this.#sessions.get(node)?.networkIds;
+  /**
+   * What a node's agent says of its switch beside the dumps; undefined when it is connected nowhere,
+   * or has not said anything yet.
+   * @throws {Failure} unavailable: the server that it is connected to does not answer.
+   */
+  async state(node: string): Promise<NodeState | undefined> {
+    const session = this.#sessions.get(node);
+    if (session !== undefined) return stateOf(session);
+    return this.#peers.find(node) === undefined ? undefined : this.#peers.state(node);
   }
 
   /**
@@ -181,19 +197,19 @@ export class AgentHub implements SessionOwner {
   async query(node: string, query: AgentQuery): Promise<AgentDump> {
     const session = this.#sessions.get(node);
     if (session !== undefined) return session.query(query);
-    const details = { field: 'node', value: node };
+    if (this.#peers.find(node) !== undefined) return this.#peers.dump(node, query);
     throw this.#runtime.topology.get('node', node) === undefined
-      ? new Failure('not_found', 'NodeNotFound', `Node ${node} could not be found.`, details)
-      : new Failure('unavailable', 'AgentUnavailable', `Node ${node} has no agent connected.`, {
-          ...details,
-          remedy: 'start it with tianchi agent --node',
-        });
+      ? new Failure('not_found', 'NodeNotFound', `Node ${node} could not be found.`, {
+          field: 'node',
+          value: node,
+        })
+      : notConnected(node);
   }
 
   /**
-   * Resolves once every connected agent's switch holds all that it was sent, no network is on its
-   * way to another VPC, and no status of a port
-   * is about to change: what is asked after that is the answer to all writes so far.
+   * Resolves once the switch of every agent connected to any server holds all that it was sent, no
+   * network is on its way to another VPC, and no status of a port is about to change: what is asked
+   * after that is the answer to all writes so far.
    */
   settled(): Promise<void> {
     return new Promise((resolve) => {
@@ -242,6 +258,7 @@ export class AgentHub implements SessionOwner {
     if (message.flows !== undefined) session.flows = message.flows;
     this.#status.applied(session.node, this.#replug(session, message));
     this.#moves.applied(session.node);
+    this.#peers.tell('reported', session.node);
     this.#settle();
   }
 
@@ -250,8 +267,9 @@ export class AgentHub implements SessionOwner {
     if (this.#sessions.get(session.node) !== session) return;
     this.#sessions.delete(session.node);
     this.#log.info({ node: session.node }, 'agent gone');
+    this.#peers.tell('left', session.node);
     this.#status.left(session.node);
-    this.#liveness.left(session.node);
+    if (this.#peers.find(session.node) === undefined) this.#liveness.left(session.node);
     this.#settle();
   }
 
@@ -286,16 +304,21 @@ export class AgentHub implements SessionOwner {
   }
 
   /** Makes the node's object say what its agent says. */
-  async #register({ node, vtep, datapath }: Hello): Promise<void> {
-    const connected = this.#sessions.get(node);
-    if (connected !== undefined && connected.vtep !== vtep) {
+  async #register(hello: Hello): Promise<void> {
+    const { node, vtep } = hello;
+    const connected = this.#nodes.vtep(node);
+    if (connected !== undefined && connected !== vtep) {
       throw new Failure(
         'conflict',
         'NodeConnected',
-        `Node ${node} is connected with VTEP ${connected.vtep} and can't be ${vtep} too; stop the other agent or use another name.`,
+        `Node ${node} is connected with VTEP ${connected} and can't be ${vtep} too; stop the other agent or use another name.`,
         { field: 'vtep', value: vtep },
       );
     }
+    await this.#write(hello);
+  }
+
+  async #write({ node, vtep, datapath }: Pick<Hello, 'node' | 'vtep' | 'datapath'>): Promise<void> {
     const said = { vtep, agent_alive: true, ...(datapath === undefined ? {} : { datapath }) };
     await this.#runtime.execute((topology, context) =>
       topology.get('node', node) === undefined
@@ -308,6 +331,7 @@ export class AgentHub implements SessionOwner {
     if (!session.open) return;
     this.#sessions.get(hello.node)?.close(CLOSE.replaced, 'another agent took this node over');
     this.#greeting.delete(session);
+    session.term = this.#nodes.nextTerm(hello.node);
     this.#sessions.set(hello.node, session);
     const scope = this.#interest.scope(hello.node);
     const { revision } = this.#interest;
@@ -315,6 +339,7 @@ export class AgentHub implements SessionOwner {
     const missed = this.#missed(scope, hello);
     session.send(missed ?? { type: 'snapshot', revision, changes: this.#interest.snapshot(scope) });
     this.#log.info({ node: hello.node, revision, resumed: missed !== null }, 'agent connected');
+    this.#peers.tell('joined', hello.node);
     this.#status.joined(hello.node);
     this.#liveness.joined(hello.node);
   }
@@ -340,32 +365,81 @@ export class AgentHub implements SessionOwner {
     return [...bound].filter((id) => !held.has(id));
   }
 
-  #connectedNodes() {
+  /** What the other servers hear of this one, and this one of them. */
+  #home(): Home {
     const sessions = this.#sessions;
     const interest = this.#interest;
+    const status = this.#status;
     return {
-      holds: (node: string, revision: number) => {
-        const session = sessions.get(node);
-        // Revisions that are nothing to a node are not sent: without debts it holds them all.
-        return session && (session.revision >= revision || session.revision === session.sent);
+      get revision() {
+        return interest.revision;
       },
-      plugs: (node: string, portId: string) => sessions.get(node)?.plugged?.has(portId) ?? false,
-      *of(networkId: string) {
-        for (const { node } of interest.followers(networkTopic(networkId))) {
-          if (sessions.has(node)) yield node;
+      get idle() {
+        return status.idle;
+      },
+      nodes: () => sessions.keys(),
+      own: (name) => {
+        const session = sessions.get(name);
+        if (session === undefined) return undefined;
+        const { node, vtep, term, revision, sent } = session;
+        return { node, vtep, term, revision, sent };
+      },
+      dump: (node, query) => this.query(node, query),
+      state: async (node) => {
+        const state = await this.state(node);
+        if (state === undefined) throw notConnected(node);
+        return state;
+      },
+      joined: (there) => this.#joinedElsewhere(there),
+      reported: (nodes) => {
+        for (const node of nodes) {
+          status.applied(node, []);
+          this.#moves.applied(node);
         }
+        this.#settle();
+      },
+      left: (node) => {
+        if (sessions.has(node)) return;
+        status.left(node);
+        this.#liveness.left(node);
+        this.#settle();
       },
     };
   }
 
+  /** An agent has gone to another server: what is left of its link to this one ends. */
+  #joinedElsewhere({ node, vtep, term }: NodeElsewhere): void {
+    const session = this.#sessions.get(node);
+    if (session === undefined) {
+      this.#liveness.joined(node);
+    } else if (session.term <= term) {
+      session.close(CLOSE.replaced, 'the agent of this node is connected to another server');
+    } else if (session.vtep !== vtep) {
+      // Both were let in at once, and the other server may have written last.
+      this.#write(session).catch((error: unknown) =>
+        sound(this.#log, 'agent_mark_not_written', { node, err: error }),
+      );
+    }
+  }
+
   #settle(): void {
     if (this.#settling.length === 0 || !this.#status.idle || !this.#moves.idle) return;
-    for (const session of this.#sessions.values()) if (session.revision < session.sent) return;
+    if (!this.#nodes.settled(this.#runtime.revision)) return;
     const settling = this.#settling;
     this.#settling = [];
     for (const resolve of settling) resolve();
   }
 }
+
+const stateOf = ({ plugged, networkIds, epoch }: Session): NodeState | undefined =>
+  plugged === null ? undefined : { plugged: [...plugged.values()], networkIds, epoch };
+
+const notConnected = (node: string): Failure =>
+  new Failure('unavailable', 'AgentUnavailable', `Node ${node} has no agent connected.`, {
+    field: 'node',
+    value: node,
+    remedy: 'start it with tianchi agent --node',
+  });
 
 const withdrawn = ({ node }: Proof): Failure =>
   refusal(

@@ -4,6 +4,7 @@ import { openMemoryStore } from '../../store/index.ts';
 import { PLANNERS } from '../../model/plan.ts';
 import { openRuntime, type OpenRuntime } from '../runtime.ts';
 import { Liveness } from './liveness.ts';
+import type { Whereabouts } from './nodes.ts';
 
 const log = pino({ level: 'silent' });
 let runtime: OpenRuntime;
@@ -29,7 +30,11 @@ beforeEach(async () => {
   connected = new Set();
   await node('here', true);
   await node('never');
-  liveness = new Liveness(runtime, (name) => connected.has(name), log, 50);
+  const nodes = {
+    deference: 0,
+    whereabouts: (name: string) => (connected.has(name) ? 'here' : 'nowhere') as Whereabouts,
+  };
+  liveness = new Liveness(runtime, nodes, log, { awayMs: 50, againMs: 10 });
   runtime.subscribe((_revision, changes) => liveness.commit(changes));
 });
 afterEach(() => {

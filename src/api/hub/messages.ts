@@ -10,10 +10,12 @@ const Name = Type.String({ minLength: 1, maxLength: 255 });
 /** A socket's path has 107 bytes in all. */
 const SocketDir = Type.String({ pattern: '^/[ -~]{0,89}$' });
 /** Ports of a node: as many as there are vids. */
-const MAX_PORTS = 65_535;
+export const MAX_PORTS = 65_535;
+/** A node's name, as a regular expression. */
+export const NODE_NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$';
 const strict = { additionalProperties: false } as const;
 
-const PluggedSchema = Type.Object(
+export const PluggedSchema = Type.Object(
   {
     port_id: Name,
     vid: Type.Integer({ minimum: 1, maximum: MAX_PORTS }),
@@ -23,12 +25,26 @@ const PluggedSchema = Type.Object(
   strict,
 );
 
+/** What may be asked of an agent. */
+export const QuerySchema = Type.Object(
+  {
+    what: Type.Union(
+      (['flows', 'groups', 'ports', 'neighbours', 'conntrack'] as const).map((what) =>
+        Type.Literal(what),
+      ),
+    ),
+    bridge: Type.String({ maxLength: 255 }),
+    generation: Type.Optional(Type.Integer({ minimum: 0 })),
+  },
+  strict,
+);
+
 const SCHEMAS = {
   hello: Compile(
     Type.Object(
       {
         type: Type.Literal('hello'),
-        node: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$' }),
+        node: Type.String({ pattern: NODE_NAME }),
         vtep: Type.String({ minLength: 2, maxLength: 45 }),
         revision: Type.Union([Revision, Type.Null()]),
         store: Type.Union([Name, Type.Null()]),

@@ -60,13 +60,15 @@ describe('moves of networks', () => {
   let moves: NetworkMoves;
   /** The revision that a node holds; not connected when it has none. */
   let held: Map<string, number>;
+  /** ms for which this server lets another be quicker. */
+  let deference = 0;
 
   const open = () => {
     const holds = (node: string, revision: number) => {
       const has = held.get(node);
       return has === undefined ? undefined : has >= revision;
     };
-    moves = new NetworkMoves(runtime, holds, log, () => undefined);
+    moves = new NetworkMoves(runtime, { holds, deference }, log, () => undefined);
     runtime.subscribe((revision, changes) => moves.commit(revision, changes));
   };
   const report = async (...nodes: string[]) => {

@@ -1,9 +1,11 @@
 /**
  * Takes networks from one VPC to another a step at a time. A step is taken when every node with a
- * port in one of the VPCs has reported the step before. Who does not report is waited for, but not
- * for ever: a node that is not connected for a second (it may be another server's, or dead), a
- * connected one for ten. What is still to be done stands in the topology, so a server that starts
- * goes on where the last one stopped.
+ * port in one of the VPCs has reported the step before, to whichever server. Who does not report is
+ * waited for, but not for ever: a node that was there until a moment ago, and may be on its way to
+ * another server, for as long as one that is connected and silent, any other for a second. What is
+ * still to be done stands in the topology, and every server is ready for it: the first of them takes
+ * the step, or the next when that one does not, and a server that starts goes on where the last one
+ * stopped.
  */
 import type { BaseLogger } from 'pino';
 import type { Change, Network } from '../../model/objects.ts';
@@ -19,9 +21,17 @@ const RETURN_MS = 5_000;
 /** What was sent to the last VPC may still be on its way, and a switch's cache may send there yet. */
 const LINGER_MS = 500;
 const TICK_MS = 100;
+/** By so much a tick can be late only when the process was stopped. */
+const STOPPED_MS = 1_000;
+/** Before a step that could not be written is tried again. */
+const AGAIN_MS = 1_000;
 
-/** Whether a node has reported all that it was sent up to a revision; undefined: not connected. */
-type Holds = (node: string, revision: number) => boolean | undefined;
+interface ConnectedNodes {
+  /** Whether a node has reported all that it was sent up to a revision; undefined: not connected. */
+  holds(node: string, revision: number): boolean | undefined;
+  /** ms for which to wait whether another server does what one of them must do. */
+  readonly deference: number;
+}
 
 /** Networks on their way to one VPC: what reached each other before does so at every step. */
 interface Move {
@@ -32,12 +42,14 @@ interface Move {
   since: number;
   /** Nodes that have yet to report it. */
   waiting: Set<string>;
+  /** When the step could be taken, or was tried in vain; null: not yet. */
+  ready: number | null;
   writing: boolean;
 }
 
 export class NetworkMoves {
   readonly #runtime: Runtime;
-  readonly #holds: Holds;
+  readonly #nodes: ConnectedNodes;
   readonly #log: BaseLogger;
   readonly #onIdle: () => void;
   /** By the VPC that they go to. */
@@ -47,9 +59,9 @@ export class NetworkMoves {
   #ticking: NodeJS.Timeout | null = null;
 
   /** Goes on with the moves that the topology is in the middle of. */
-  constructor(runtime: Runtime, holds: Holds, log: BaseLogger, onIdle: () => void) {
+  constructor(runtime: Runtime, nodes: ConnectedNodes, log: BaseLogger, onIdle: () => void) {
     this.#runtime = runtime;
-    this.#holds = holds;
+    this.#nodes = nodes;
     this.#log = log;
     this.#onIdle = onIdle;
     for (const network of runtime.topology.all('network')) {
@@ -90,13 +102,15 @@ export class NetworkMoves {
     const goal = goalOf(network).id;
     let move = this.#moves.get(goal);
     if (move === undefined) {
-      move = { networks: new Map(), revision, since: 0, waiting: new Set(), writing: false };
+      const waiting = new Set<string>();
+      move = { networks: new Map(), revision, since: 0, waiting, ready: null, writing: false };
       this.#moves.set(goal, move);
     }
     this.#goals.set(network.id, goal);
     move.networks.set(network.id, network);
     move.revision = revision;
     move.since = performance.now();
+    move.ready = null;
     move.writing = false;
     for (const node of this.#nodesOf(network)) move.waiting.add(node);
   }
@@ -124,11 +138,13 @@ export class NetworkMoves {
   #look(): void {
     for (const move of this.#moves.values()) {
       for (const node of move.waiting) if (!this.#isAwaited(node, move)) move.waiting.delete(node);
-      if (this.#isReady(move)) void this.#step(move);
+      if (this.#isReady(move) && this.#isDue(move)) void this.#step(move);
     }
     if (this.#ticking === null && this.#moves.size > 0) {
+      const due = performance.now() + TICK_MS;
       this.#ticking = setTimeout(() => {
         this.#ticking = null;
+        this.#missed(performance.now() - due);
         this.#look();
       }, TICK_MS);
     }
@@ -136,10 +152,11 @@ export class NetworkMoves {
   }
 
   #isAwaited(node: string, move: Move): boolean {
-    const held = this.#holds(node, move.revision);
+    const held = this.#nodes.holds(node, move.revision);
     if (held === true) return false;
     const now = performance.now();
-    if (held === false) return now - move.since < SILENT_MS;
+    const alive = this.#runtime.topology.get('node', node)?.agent_alive === true;
+    if (held === false || alive) return now - move.since < SILENT_MS;
     return now - move.since < ABSENT_MS || now - this.#started < RETURN_MS;
   }
 
@@ -147,6 +164,21 @@ export class NetworkMoves {
     if (writing || waiting.size > 0) return false;
     const switches = [...networks.values()].some((network) => network.next_vpc !== null);
     return switches || performance.now() - since >= LINGER_MS;
+  }
+
+  /** Not yet while a server before this one may take the step. */
+  #isDue(move: Move): boolean {
+    move.ready ??= performance.now();
+    return performance.now() - move.ready >= this.#nodes.deference;
+  }
+
+  /** Time in which this server was stopped is nobody's silence. */
+  #missed(ms: number): void {
+    if (ms < STOPPED_MS) return;
+    for (const move of this.#moves.values()) {
+      move.since += ms;
+      if (move.ready !== null) move.ready += ms;
+    }
   }
 
   /** The commit of the step tells what comes next; a step that cannot be written is tried again. */
@@ -161,6 +193,7 @@ export class NetworkMoves {
         err: error,
       });
       move.writing = false;
+      move.ready = performance.now() + AGAIN_MS;
     }
   }
 }

@@ -32,9 +32,11 @@ const schema = {
   ),
 };
 
-export function hubPlugin(streams: Streams): FastifyPluginAsync {
+/** @param beside What needs WebSockets too. */
+export function hubPlugin(streams: Streams, beside: FastifyPluginAsync | null): FastifyPluginAsync {
   return async (app) => {
     await app.register(websocket, { options: { maxPayload: MAX_MESSAGE } });
+    if (beside !== null) await app.register(beside);
     const proofs = new WeakMap<FastifyRequest, Proof | null>();
     app.get(
       '/tianchi/v1/agents/stream',

@@ -44,6 +44,8 @@ export class Session implements Receiver {
   /** '' until the hello. */
   node = '';
   vtep = '';
+  /** Of two links of one node's agent, to whichever servers, the later one's is higher. */
+  term = -1;
   /** The revision its switch holds; -1 before the first report. */
   revision = -1;
   /** The revision of the last snapshot or delta sent; -1 before it. */

@@ -1,8 +1,9 @@
 /**
  * When a port is ACTIVE. A bound port becomes so once its own node has reported it plugged with a
  * revision not older than the binding, and every connected node of its VPC has reported that
- * revision too: then whoever sends to it has the flows. The others are waited for 1 s at most, so a
- * hanging agent holds up nobody. A port is DOWN when it is unbound, switched off or unplugged; when
+ * revision too, whichever server it is connected to: then whoever sends to it has the flows. The
+ * others are waited for 1 s at most, so a hanging agent, or a server that does not answer, holds up
+ * nobody. The server that the port's own node is connected to writes it. A port is DOWN when it is unbound, switched off or unplugged; when
  * its node's agent goes away its ports stay as they are, for their traffic goes on.
  */
 import type { BaseLogger } from 'pino';
@@ -11,11 +12,16 @@ import { PLANNERS } from '../../model/plan.ts';
 import { INTERFACE_OWNER } from '../../model/topology.ts';
 import { sound } from '../alarms.ts';
 import type { Runtime, Write } from '../runtime.ts';
+import type { Whereabouts } from './nodes.ts';
 
 const OTHERS_MS = 1_000;
 
 /** The connected nodes, as far as a port's status depends on them. */
-export interface ConnectedNodes {
+interface ConnectedNodes {
+  /** Whether its agent is connected to this server, which then is the one that writes of its ports. */
+  whereabouts(node: string): Whereabouts;
+  /** Whether what every other server has is known. */
+  readonly complete: boolean;
   /** Whether a node has reported all that it was sent up to a revision; undefined: not connected. */
   holds(node: string, revision: number): boolean | undefined;
   /** Whether it has reported the port as plugged. */
@@ -113,7 +119,7 @@ export class PortStatus {
       return;
     }
     if (port.status === 'ACTIVE' || this.#awaiting.has(id)) return;
-    if (this.#nodes.holds(node, revision) === undefined) return;
+    if (this.#nodes.whereabouts(node) !== 'here') return;
     this.#awaiting.set(id, { node, bound: revision, others: null, timer: null });
     this.#concern(node, id);
     this.#advance(id);
@@ -134,7 +140,8 @@ export class PortStatus {
       // A node that has left meanwhile is not waited for.
       if (this.#nodes.holds(other, entry.bound) !== false) entry.others.delete(other);
     }
-    if (entry.others.size === 0) this.#activate(id);
+    // Where not all nodes are known that may have to hold it, they are given their time.
+    if (entry.others.size === 0 && this.#nodes.complete) this.#activate(id);
   }
 
   #activate(id: string): void {

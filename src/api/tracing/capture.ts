@@ -27,11 +27,12 @@ export async function captureNode(
   const conntrack = textOf(await ask('conntrack', 'br-int'));
   const bridges: Record<string, { flows: string; groups: string; ports: string }> = {};
   for (const bridge of BRIDGES) bridges[bridge] = await settled(node, bridge, ask);
+  const state = await switches.state(node);
   const files = writeNode({
     vtep: runtime.topology.get('node', node)?.vtep ?? '',
     bridges,
-    plugged: switches.plugged(node) ?? [],
-    networkIds: switches.networkIds(node) ?? {},
+    plugged: state?.plugged ?? [],
+    networkIds: state?.networkIds ?? {},
     neighbours: neighbours === '' ? null : neighbours,
     conntrack,
   });

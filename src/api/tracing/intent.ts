@@ -12,6 +12,7 @@ import { attachmentKey } from '../../pipeline/local.ts';
 import type { SimNode } from '../../sim/fabric.ts';
 import { imaginedIdentity, interfaceName, simNode, vmPort } from '../../trace/imagined.ts';
 import type { NodeNumbers } from '../../trace/names.ts';
+import type { NodeState } from '../hub/index.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Source, TracedNode } from './source.ts';
 
@@ -23,9 +24,11 @@ const FIRST_OFPORT = 2;
 
 /** What the source asks of the hub. */
 export interface Reports {
-  plugged(node: string): readonly Plugged[] | undefined;
-  epoch(node: string): number | undefined;
-  networkIds(node: string): Readonly<Record<string, number>> | undefined;
+  /**
+   * What the node's agent says of its switch; undefined when there is none, or nothing yet.
+   * @throws {Failure} unavailable.
+   */
+  state(node: string): Promise<NodeState | undefined>;
 }
 
 type Place = Pick<Plugged, 'ofport' | 'interface'> & { readonly vid: number | null };
@@ -43,10 +46,10 @@ class IntentNode {
   readonly #byOfport = new Map<number, string>();
   #started = false;
 
-  constructor(runtime: Runtime, name: string, vtep: string, reports: Reports) {
+  constructor(runtime: Runtime, name: string, vtep: string, state: NodeState | undefined) {
     this.vtep = vtep;
-    this.epoch = reports.epoch(name);
-    this.#networkIds = reports.networkIds(name);
+    this.epoch = epochOf(state);
+    this.#networkIds = state?.networkIds;
     this.#runtime = runtime;
     const identity = imaginedIdentity(name, vtep, this.epoch);
     this.#local = new LocalState(identity, { networkIds: this.#networkIds ?? {}, vids: {} });
@@ -55,13 +58,12 @@ class IntentNode {
   }
 
   /** Whether the agent still tells the same of the node. */
-  fits(vtep: string, reports: Reports): boolean {
-    const { node } = this.#local.identity;
+  fits(vtep: string, state: NodeState | undefined): boolean {
     return (
       this.vtep === vtep &&
-      this.epoch === reports.epoch(node) &&
+      this.epoch === epochOf(state) &&
       this.touched.size <= MAXIMUM_ARREARS &&
-      this.#knows(reports.networkIds(node))
+      this.#knows(state?.networkIds)
     );
   }
 
@@ -159,7 +161,7 @@ export class IntentSource implements Source {
     });
   }
 
-  node(name: string, vpc: string): Promise<TracedNode> {
+  async node(name: string, vpc: string): Promise<TracedNode> {
     const vtep = this.#runtime.topology.get('node', name)?.vtep;
     if (vtep === undefined) {
       throw new Failure('not_found', 'NodeNotFound', `Node ${name} could not be found.`, {
@@ -167,9 +169,14 @@ export class IntentSource implements Source {
         value: name,
       });
     }
+    // What cannot be asked is imagined.
+    const state = await this.#reports.state(name).catch((error: unknown) => {
+      if (error instanceof Failure) return undefined;
+      throw error;
+    });
     let node = this.#nodes.get(name);
-    if (node?.fits(vtep, this.#reports) !== true) {
-      node = new IntentNode(this.#runtime, name, vtep, this.#reports);
+    if (node?.fits(vtep, state) !== true) {
+      node = new IntentNode(this.#runtime, name, vtep, state);
     }
     // Last in the order of insertion: asked for most recently.
     this.#nodes.delete(name);
@@ -178,7 +185,9 @@ export class IntentSource implements Source {
       if (this.#nodes.size <= KEPT_NODES) break;
       this.#nodes.delete(oldest);
     }
-    node.update(this.#reports.plugged(name) ?? []);
-    return Promise.resolve({ sim: node.sim, numbers: node.numbers(vpc) });
+    node.update(state?.plugged ?? []);
+    return { sim: node.sim, numbers: node.numbers(vpc) };
   }
 }
+
+const epochOf = (state: NodeState | undefined): number | undefined => state?.epoch ?? undefined;

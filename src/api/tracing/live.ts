@@ -115,8 +115,7 @@ export class LiveSource implements Source {
 
   async node(name: string, vpc: string): Promise<TracedNode> {
     const vtep = this.#runtime.topology.get('node', name)?.vtep;
-    const plugged = this.#switches.plugged(name);
-    if (vtep === undefined || plugged === undefined) {
+    if (vtep === undefined || this.#switches.link(name) === undefined) {
       this.#nodes.delete(name);
       throw notConnected(name);
     }
@@ -128,6 +127,8 @@ export class LiveSource implements Source {
     };
     node.updating = node.updating.then(update, update);
     await node.updating;
+    const state = await this.#switches.state(name);
+    if (state === undefined) throw notConnected(name);
     const bridges = {
       'br-int': node.bridges['br-int'].bridge,
       'br-phy': node.bridges['br-phy'].bridge,
@@ -141,11 +142,7 @@ export class LiveSource implements Source {
         conntrack: new Conntrack(),
         cold: node.cold,
       },
-      numbers: numbersOf(
-        this.#own(name, this.#switches.plugged(name) ?? plugged),
-        this.#switches.networkIds(name) ?? {},
-        vpc,
-      ),
+      numbers: numbersOf(this.#own(name, state.plugged), state.networkIds, vpc),
     };
   }
 

@@ -11,6 +11,7 @@ import { LocalState } from '../../pipeline/local-state.ts';
 import type { SimNode } from '../../sim/fabric.ts';
 import { openMemoryStore } from '../../store/index.ts';
 import { imaginedIdentity, interfaceName, simNode } from '../../trace/imagined.ts';
+import type { NodeState } from '../hub/index.ts';
 import { openRuntime, type OpenRuntime } from '../runtime.ts';
 import { renderMarkdown } from '../../trace/render/markdown.ts';
 import { renderText } from '../../trace/render/text.ts';
@@ -50,27 +51,20 @@ class Agents {
     this.nodes.set(name, { sim, local });
   }
 
-  plugged(name: string): Plugged[] | undefined {
+  state(name: string): Promise<NodeState | undefined> {
     const local = this.nodes.get(name)?.local;
-    if (local === undefined) return undefined;
+    if (local === undefined) return Promise.resolve(undefined);
     const ports: Plugged[] = [];
     for (const port_id of local.attached()) {
       const attachment = local.attachment(port_id);
       if (attachment !== undefined) ports.push({ port_id, ...attachment });
     }
-    return ports;
+    const { networkIds } = local.kept();
+    return Promise.resolve({ plugged: ports, networkIds, epoch: local.identity.epoch });
   }
 
   link(name: string): object | undefined {
-    return this.links.get(name);
-  }
-
-  epoch(name: string): number | undefined {
-    return this.nodes.get(name)?.local.identity.epoch;
-  }
-
-  networkIds(name: string): Readonly<Record<string, number>> | undefined {
-    return this.nodes.get(name)?.local.kept().networkIds;
+    return this.links.get(name) ?? (this.nodes.has(name) ? this.nodes : undefined);
   }
 
   async query(name: string, query: AgentQuery): Promise<AgentDump> {

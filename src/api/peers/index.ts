@@ -1,0 +1,1 @@
+export { PeerServers } from './servers.ts';

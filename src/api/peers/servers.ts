@@ -1,0 +1,240 @@
+/**
+ * The servers of one tree, as each knows the others. A server announces where it is reached and a
+ * secret that only those can read who may open the tree, and links to every other one; over that
+ * link the other tells of its agents and is asked about them. Two servers have two links, one for
+ * what either knows of the other. Nothing here is written to the tree but the announcement.
+ *
+ * A server counts from its announcement until it has taken that back, or is no longer heard of by
+ * the store and its link is down too; its agents then have {@link MOVING_MS} to come back elsewhere.
+ */
+import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import type { FastifyPluginAsync } from 'fastify';
+import type { BaseLogger } from 'pino';
+import { Failure } from '../../base/failure.ts';
+import type { AgentDump, AgentQuery } from '../../model/stream.ts';
+import type { Members } from '../../store/contract.ts';
+import { acceptSocket } from '../hub/link.ts';
+import { isDump } from '../hub/messages.ts';
+import type { Home, NodeElsewhere, NodeState, Peers } from '../hub/peers.ts';
+import { Feed } from './feed.ts';
+import { isState, type Member, parseMember } from './messages.ts';
+import { PEERS_PATH, View, type ViewOwner } from './view.ts';
+
+/** Bytes of a secret: it cannot be guessed. */
+const SECRET_BYTES = 32;
+/** ms in which agents come back elsewhere when their server is gone. */
+const MOVING_MS = 5_000;
+
+export interface PeersOptions {
+  readonly members: Members;
+  readonly log: BaseLogger;
+  /** By default {@link MOVING_MS}. */
+  readonly movingMs?: number;
+}
+
+export class PeerServers implements Peers, ViewOwner {
+  readonly #members: Members;
+  readonly #log: BaseLogger;
+  readonly #movingMs: number;
+  readonly #id: string = randomUUID();
+  readonly #secret = randomBytes(SECRET_BYTES).toString('base64url');
+  readonly #views = new Map<string, View>();
+  readonly #feeds = new Set<Feed>();
+  /** Of servers that are gone, when what is known of them is dropped. */
+  readonly #dropping = new Map<string, NodeJS.Timeout>();
+  #listed: ReadonlySet<string> = new Set();
+  #turn = 0;
+  #home: Home | null = null;
+  #unfollow: () => void = () => undefined;
+  #withdraw: (() => Promise<void>) | null = null;
+
+  constructor({ members, log, movingMs = MOVING_MS }: PeersOptions) {
+    this.#members = members;
+    this.#log = log;
+    this.#movingMs = movingMs;
+  }
+
+  attach(home: Home): void {
+    this.#home = home;
+  }
+
+  /**
+   * Makes this server known to the others, and them to it.
+   * @param url Where they reach it.
+   * @throws {Failure} unavailable.
+   */
+  async start(url: string): Promise<void> {
+    this.#unfollow = this.#members.follow((list) => this.#follow(list));
+    const self: Member = { id: this.#id, url, secret: this.#secret };
+    this.#withdraw = await this.#members.announce(JSON.stringify(self));
+    this.#follow(this.#members.list());
+  }
+
+  /** Leaves the others, who then need not wait until the store has missed this server. */
+  async close(): Promise<void> {
+    this.#unfollow();
+    const withdrawn = this.#withdraw?.().catch(() => undefined);
+    for (const timer of this.#dropping.values()) clearTimeout(timer);
+    for (const view of this.#views.values()) view.close();
+    for (const feed of this.#feeds) feed.close();
+    await withdrawn;
+  }
+
+  readonly plugin: FastifyPluginAsync = async (app) => {
+    app.get(
+      PEERS_PATH,
+      {
+        websocket: true,
+        config: { access: 'agent' },
+        preValidation: async (request) => {
+          if (!this.#proves(request.headers.authorization ?? '')) throw stranger();
+          return Promise.resolve();
+        },
+      },
+      (socket) => {
+        const home = this.#home;
+        if (home === null) return socket.close();
+        acceptSocket(socket, (link) => {
+          const feed = new Feed(link, home, this.#log, (ended) => this.#feeds.delete(ended));
+          this.#feeds.add(feed);
+          return feed;
+        });
+      },
+    );
+    return Promise.resolve();
+  };
+
+  get turn(): number {
+    return this.#turn;
+  }
+
+  get complete(): boolean {
+    for (const id of this.#listed) if (this.#views.get(id)?.up !== true) return false;
+    return true;
+  }
+
+  find(node: string): NodeElsewhere | undefined {
+    let found: NodeElsewhere | undefined;
+    for (const { nodes } of this.#views.values()) {
+      const there = nodes.get(node);
+      if (there !== undefined && there.term > (found?.term ?? -1)) found = there;
+    }
+    return found;
+  }
+
+  *nodes(): Iterable<NodeElsewhere> {
+    for (const view of this.#views.values()) yield* view.nodes.values();
+  }
+
+  settled(revision: number): boolean {
+    return this.complete && [...this.#views.values()].every((view) => view.settled(revision));
+  }
+
+  tell(news: 'joined' | 'reported' | 'left', node: string): void {
+    for (const feed of this.#feeds) feed[news](node);
+  }
+
+  advanced(): void {
+    for (const feed of this.#feeds) feed.later();
+  }
+
+  async dump(node: string, query: AgentQuery): Promise<AgentDump> {
+    const dump = await this.#ask(node, query);
+    if (isDump(dump)) return dump;
+    throw unanswered(node, 'no dump');
+  }
+
+  async state(node: string): Promise<NodeState> {
+    const state = await this.#ask(node, 'state');
+    if (isState(state)) return state;
+    throw unanswered(node, 'nothing about a switch');
+  }
+
+  joined(there: NodeElsewhere): void {
+    this.#home?.joined(there);
+  }
+
+  reported(nodes: Iterable<string>): void {
+    this.#home?.reported(nodes);
+  }
+
+  left(nodes: Iterable<string>): void {
+    for (const node of nodes) if (this.find(node) === undefined) this.#home?.left(node);
+  }
+
+  turned(view: View): void {
+    this.#dropLater(view);
+    this.#home?.reported(view.nodes.keys());
+  }
+
+  /** By RFC 6750 §2.1. */
+  #proves(header: string): boolean {
+    const given = Buffer.from(header);
+    const wanted = Buffer.from(`Bearer ${this.#secret}`);
+    return given.length === wanted.length && timingSafeEqual(given, wanted);
+  }
+
+  async #ask(node: string, query: AgentQuery | 'state'): Promise<unknown> {
+    const there = this.find(node);
+    const view = there === undefined ? undefined : this.#views.get(there.server.id);
+    if (view === undefined) throw unanswered(node, 'nothing: it has just gone');
+    return view.ask(node, query);
+  }
+
+  #follow(list: ReadonlyMap<string, string>): void {
+    const listed = new Map<string, Member>();
+    // Their keys give all servers one order of them.
+    const order: string[] = [];
+    for (const [, value] of [...list].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const member = parseMember(value);
+      if (member === null) continue;
+      order.push(member.id);
+      if (member.id !== this.#id) listed.set(member.id, member);
+    }
+    this.#listed = new Set(listed.keys());
+    const place = order.indexOf(this.#id);
+    // Whom the store does not know leaves what there is to do to the others.
+    this.#turn = place === -1 ? order.length : place;
+    for (const [id, member] of listed) {
+      if (!this.#views.has(id)) this.#views.set(id, new View(member, this, this.#log));
+    }
+    for (const view of this.#views.values()) this.#dropLater(view);
+  }
+
+  /** A server that is known neither to the store nor by its link is dropped after a while. */
+  #dropLater(view: View): void {
+    const { id } = view;
+    view.leaving = !this.#listed.has(id);
+    const gone = !this.#listed.has(id) && !view.up;
+    const timer = this.#dropping.get(id);
+    if (!gone) {
+      clearTimeout(timer);
+      this.#dropping.delete(id);
+    } else if (timer === undefined) {
+      this.#dropping.set(
+        id,
+        setTimeout(() => this.#drop(view), this.#movingMs),
+      );
+    }
+  }
+
+  #drop(view: View): void {
+    this.#dropping.delete(view.id);
+    this.#views.delete(view.id);
+    view.close();
+    this.left(view.nodes.keys());
+  }
+}
+
+const stranger = (): Failure =>
+  new Failure('forbidden', 'PeerRefused', 'The request does not bear the secret of this server', {
+    field: 'authorization',
+    remedy: 'servers of one store know it from there',
+  });
+
+const unanswered = (node: string, what: string): Failure =>
+  new Failure('unavailable', 'AgentUnavailable', `The server of node ${node} answered ${what}.`, {
+    field: 'node',
+    value: node,
+    remedy: 'try again in a moment',
+  });

@@ -4,6 +4,7 @@ import { openflowTextTargets } from './openflow-text.ts';
 import { openflowWireTargets } from './openflow-wire.ts';
 import { ovsdbTargets } from './ovsdb.ts';
 import { packetTargets } from './packets.ts';
+import { zooKeeperTargets } from './zookeeper.ts';
 
 /** Everything that reads what others wrote or sent. */
 export const TARGETS: readonly Target[] = [
@@ -12,4 +13,5 @@ export const TARGETS: readonly Target[] = [
   ...ovsdbTargets,
   ...packetTargets,
   ...captureTargets,
+  ...zooKeeperTargets,
 ];

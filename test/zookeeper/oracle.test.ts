@@ -3,7 +3,7 @@
  * and must be told the same; then both read both trees, and must see the same to the last zxid.
  * `TIANCHI_SEED` replays a run, `TIANCHI_CASES` says how many operations there are.
  */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import oracle, { type Client } from 'node-zookeeper-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {

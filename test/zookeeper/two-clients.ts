@@ -76,7 +76,7 @@ async function askOurs(zk: ZooKeeper, operation: Operation): Promise<Answer> {
       return zk.getAcl(operation.path);
     case 'setAcl':
       return { stat: await zk.setAcl(operation.path, operation.acl, operation.version) };
-    case 'multi':
+    default:
       return { results: await zk.multi(operation.ops) };
   }
 }
@@ -173,7 +173,7 @@ function askTheirs(client: Client, operation: Operation, settle: Settle): void {
       );
       break;
     }
-    case 'multi':
+    default:
       commitTheirs(client, operation.ops, settle);
       break;
   }

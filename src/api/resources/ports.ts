@@ -88,7 +88,7 @@ export const ports = resource({
           port['binding:vif_type'],
           topology.get('node', port['binding:host_id']),
         ),
-      { filter: false },
+      { filter: false, basis: (port, topology) => topology.get('node', port['binding:host_id']) },
     ),
     extra_dhcp_opts: settable(
       nullable(
@@ -110,7 +110,7 @@ export const ports = resource({
         const network = topology.get('network', port.network_id);
         return network === undefined ? [] : dnsAssignments(port, network);
       },
-      { filter: false },
+      { filter: false, basis: (port, topology) => topology.get('network', port.network_id) },
     ),
     ...STANDARD,
   },

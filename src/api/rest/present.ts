@@ -10,16 +10,24 @@ interface Column {
   /** The stored attribute. */
   readonly from: string;
   readonly show: Attribute<never>['show'];
+  readonly basis: Attribute<never>['basis'];
 }
 
 /** What one sort of caller is shown of a resource's objects. */
 interface Columns {
   readonly all: readonly Column[];
-  /** Those that depend on the object alone, and the others. */
-  readonly own: readonly Column[];
-  readonly derived: readonly Column[];
-  /** The JSON of `own`, without its braces, by object: what is stored is replaced, never changed. */
-  readonly written: Recent<object, string>;
+  /** Those that follow from the object and from what its `bases` are, and those that may not. */
+  readonly settled: readonly Column[];
+  readonly loose: readonly Column[];
+  readonly bases: readonly NonNullable<Column['basis']>[];
+  /** By object: what is stored is replaced, never changed. */
+  readonly written: Recent<object, Row>;
+}
+
+/** The JSON of what is settled, without its braces. */
+interface Row {
+  readonly text: string;
+  readonly bases: readonly (object | undefined)[];
 }
 
 /** Objects of a kind of which the JSON is kept; of ports some 10 MB. */
@@ -39,24 +47,25 @@ function columnsOf(of: AnyResource, caller: Caller): Columns {
 }
 
 function columnsNamed(of: AnyResource, names: readonly string[]): Columns {
-  const columns = names.map((name) => ({ ...columnOf(of, name), name }));
-  const isOwn = ({ name, show }: Column): boolean =>
-    show === undefined || attributeOf(of, name)?.constant !== undefined;
+  const all = names.map((name) => columnOf(of, name));
+  const isSettled = ({ name, show, basis }: Column): boolean =>
+    show === undefined || basis !== undefined || attributeOf(of, name)?.constant !== undefined;
   return {
-    all: columns,
-    own: columns.filter(isOwn),
-    derived: columns.filter((column) => !isOwn(column)),
+    all,
+    settled: all.filter(isSettled),
+    loose: all.filter((column) => !isSettled(column)),
+    bases: all.map(({ basis }) => basis).filter((basis) => basis !== undefined),
     written: new Recent(KEPT),
   };
 }
 
-function columnOf(of: AnyResource, name: string): Omit<Column, 'name'> {
-  const { alias, show } = attributeOf(of, name) ?? {};
-  return { from: alias ?? name, show };
+function columnOf(of: AnyResource, name: string): Column {
+  const { alias, show, basis } = attributeOf(of, name) ?? {};
+  return { name, from: alias ?? name, show, basis };
 }
 
 const valueIn = (
-  { from, show }: Omit<Column, 'name'>,
+  { from, show }: Column,
   object: object,
   topology: Topology,
   caller: Caller,
@@ -89,7 +98,7 @@ export function present(
   return record(wanted, object, topology, caller);
 }
 
-/** As `present`, as JSON; of objects that are stored, what they alone determine is written once. */
+/** As `present`, as JSON; what follows from stored objects is written once while they last. */
 export function presentText(
   of: AnyResource,
   object: object,
@@ -100,12 +109,25 @@ export function presentText(
   if (of.kind === null || fields.size > 0) {
     return writeJson(present(of, object, topology, caller, fields));
   }
-  const { own, derived, written } = columnsOf(of, caller);
-  const text = written.get(object, () =>
-    writeJson(record(own, object, topology, caller)).slice(1, -1),
-  );
-  if (derived.length === 0) return `{${text}}`;
-  return `{${text},${writeJson(record(derived, object, topology, caller)).slice(1)}`;
+  const columns = columnsOf(of, caller);
+  const text = settledText(columns, object, topology, caller);
+  if (columns.loose.length === 0) return `{${text}}`;
+  return `{${text},${writeJson(record(columns.loose, object, topology, caller)).slice(1)}`;
+}
+
+function settledText(
+  { settled, bases, written }: Columns,
+  object: object,
+  topology: Topology,
+  caller: Caller,
+): string {
+  const known = written.get(object);
+  const holds = bases.every((basis, at) => known?.bases[at] === basis(object as never, topology));
+  if (known !== undefined && holds) return known.text;
+  const text = writeJson(record(settled, object, topology, caller)).slice(1, -1);
+  const row = { text, bases: bases.map((basis) => basis(object as never, topology)) };
+  written.set(object, row);
+  return text;
 }
 
 /** Whether `caller` is shown that attribute of any object. */

@@ -65,6 +65,8 @@ export interface Attribute<O> {
   readonly constant?: { readonly value: unknown };
   /** What the API shows; left out: what is stored under the attribute's name. */
   readonly show?: (object: O, topology: Topology, caller: Caller) => unknown;
+  /** The one other object that what is shown follows from, to any caller; left out: none or more. */
+  readonly basis?: (object: O, topology: Topology) => object | undefined;
   /** Whether a list's filter selects what is shown; left out: by equality, false: no filter. */
   readonly filter?: false | ((shown: unknown, wanted: string) => boolean);
   /** The index that finds the objects for a filter, so that the others need not be looked at. */
@@ -174,8 +176,8 @@ export const shown = attribute(false, false);
 export const derived = <O>(
   schema: TSchema,
   show: (object: O, topology: Topology, caller: Caller) => unknown,
-  options: Options = {},
-): Attribute<O> => ({ ...shown(schema, options), show });
+  options: Options & Pick<Attribute<O>, 'basis'> = {},
+): Attribute<O> => ({ ...shown(schema, options), ...options, show });
 
 /** What is the same for all objects of a resource. */
 export const constant = (schema: TSchema, value: unknown): Attribute<unknown> => ({

@@ -138,7 +138,7 @@ describe('a live migration', () => {
     const refused = [
       [await prepare('node2'), 409, 'PortBindingAlreadyExists'],
       [await prepare('node1'), 409, 'PortBindingAlreadyExists'],
-      [await prepare('nowhere'), 503, 'PortBindingError'],
+      [await prepare('nowhere'), 409, 'PortBindingError'],
       [await api.ask('PUT', `${bindings()}/node1/activate`), 409, 'PortBindingAlreadyActive'],
       [await api.ask('PUT', `${bindings()}/node9/activate`), 404, 'PortBindingNotFound'],
       [await api.ask('DELETE', `${bindings()}/node9`), 404, 'PortBindingNotFound'],

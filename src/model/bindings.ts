@@ -72,11 +72,11 @@ function bindingOn(port: Port, host: string): Binding {
   );
 }
 
-/** @throws {Failure} `unavailable` where no agent could take the port. */
+/** @throws {Failure} `conflict` where no agent could take the port. */
 function usable(vif: VifType, port: string, host: string): VifType {
   if (vif !== 'binding_failed') return vif;
   throw refusal(
-    'unavailable',
+    'conflict',
     'PortBindingError',
     'host',
     host,

@@ -35,7 +35,7 @@ export function checkRevision(object: object | undefined, wanted: number | null)
   throw new Failure(
     'conflict',
     'RevisionNumberConstraintFailed',
-    `Constrained to ${wanted}, but current revision is ${current}`,
+    `Constrained to ${wanted}, but current revision is ${current ?? 'none: it is not counted'}`,
     { field: 'If-Match', value: wanted, remedy: 'read the object again and decide anew' },
   );
 }

@@ -56,7 +56,8 @@ export class Operations {
     const params = queryOf(request);
     const { beforeList } = this.#of;
     const query = parseListQuery(this.#of, params, request.caller);
-    if (beforeList) {
+    // Who names a marker has seen a page before; and what is not on any changes nothing.
+    if (beforeList && !params.has('marker')) {
       const project = params.get('tenant_id') ?? params.get('project_id');
       const { caller } = request;
       const owner = caller.admin && project ? { ...caller, projectId: project } : caller;

@@ -4,6 +4,7 @@ import type { Caller } from '../auth/caller.ts';
 import { maySee } from './present.ts';
 import { type AnyResource, attributeOf } from './resource.ts';
 import type { Sight } from './sight.ts';
+import { writeJson } from './json.ts';
 import { filtered, type Sliced, sorted } from './slices.ts';
 
 /** What is shown for an attribute must pass. */
@@ -260,4 +261,4 @@ const isNumber = (value: unknown): value is number | bigint =>
   typeof value === 'number' || typeof value === 'bigint';
 
 const sortable = (value: unknown): string =>
-  typeof value === 'string' ? value : value === null ? '' : JSON.stringify(value);
+  typeof value === 'string' ? value : value === null ? '' : writeJson(value);

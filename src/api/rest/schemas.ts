@@ -83,19 +83,28 @@ export const idOf = (kind: NamedKind, schema: TSchema = uuid()): TSchema => ({
 
 const ADDRESS = characters(UNPRINTABLE, 0, ADDRESS_LENGTH);
 
-/** What addresses look like is the model's to say; here only their length is bounded. */
+/**
+ * What addresses look like is the model's to say; here only their length is bounded. The formats are
+ * for readers of the document.
+ */
 export const address = (): TString =>
-  Type.String({ pattern: ADDRESS, description: 'an IPv4 or IPv6 address, as text' });
+  Type.String({
+    pattern: ADDRESS,
+    format: 'ip',
+    description: 'an IPv4 or IPv6 address, as text',
+  });
 
 export const prefix = (): TString =>
   Type.String({
     pattern: ADDRESS,
+    format: 'cidr',
     description: 'a prefix such as 178.1.3.0/24 or 2001:db8::/64, as text',
   });
 
 export const mac = (): TString =>
   Type.String({
     pattern: ADDRESS,
+    format: 'mac',
     description: 'a MAC address such as fa:16:3e:00:00:01, as text',
   });
 

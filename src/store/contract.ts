@@ -22,6 +22,11 @@ import type { TreeOp } from '../base/tree.ts';
  * - `delete` is `not_empty` while objects lie below: a multi deletes the children first;
  * - an object that is deleted and created again starts at version 0.
  *
+ * A path is meant for objects or for containers. Whoever makes an object below what may be another
+ * store's object checks, sets or makes that one in the same multi: else the one above may turn from
+ * an object into a container unseen, and a `set` or `check` of it that is on its way may meet the
+ * container.
+ *
  * Uniqueness is expressed by creating a path that only one may create, a reference by creating a
  * node below what is referred to, so that several servers need no lock.
  *

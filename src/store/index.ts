@@ -1,4 +1,6 @@
 export * from './contract.ts';
+export { readLmdbStore } from './lmdb/read.ts';
+export type { StoreCopy } from './lmdb/read.ts';
 export { openLmdbStore } from './lmdb/store.ts';
 export { openMemoryStore } from './memory.ts';
 export { openZooKeeperStore } from './zookeeper/open.ts';

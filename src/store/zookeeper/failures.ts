@@ -48,6 +48,6 @@ export function asFailure(error: unknown): unknown {
   return new Failure('unavailable', 'StoreRefused', `ZooKeeper refuses: ${error.message}`, {
     field: 'store',
     value: error.path,
-    remedy: 'see that the digest given may read and write there',
+    remedy: 'see that the digest given may write there, and that nobody else writes there',
   });
 }

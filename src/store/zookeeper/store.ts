@@ -26,7 +26,7 @@ import { Reader, textOf } from './reader.ts';
 import type { Reading } from './reader.ts';
 import { TreeState } from './state.ts';
 import { trimLog } from './trim.ts';
-import { Writer } from './writer.ts';
+import { sweep, Writer } from './writer.ts';
 
 export interface ZooKeeperStoreOptions {
   readonly client: ZooKeeper;
@@ -227,7 +227,7 @@ export class ZooKeeperStore implements Store {
     this.#loaded = true;
     // Left by a store that was killed between its last write and the sweeping.
     for (const path of empty) {
-      if (this.#state.children(path) === 0) this.#client.delete(path).catch(() => {});
+      if (this.#state.children(path) === 0) void sweep(this.#client, path);
     }
     if (this.#client.state === 'connected') this.#writer.resume();
     return { revision, entries };

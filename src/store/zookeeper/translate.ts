@@ -9,7 +9,7 @@ export interface ForecastView {
   version(path: string): number | null;
   /** How many objects and containers lie one level below. */
   children(path: string): number;
-  /** Whether ZooKeeper has an empty node there that is no object's: see `Translation.emptied`. */
+  /** Whether ZooKeeper has an empty container there: see `Translation.emptied`. */
   stray(path: string): boolean;
 }
 
@@ -40,7 +40,8 @@ export interface Translation {
   readonly emptied: ReadonlySet<string>;
 }
 
-const ANY_VERSION = -1;
+/** Nobody sets a container. */
+export const CONTAINER_VERSION = 0;
 
 /**
  * What a multi asks of ZooKeeper. Each object is named with the version that the view has, so that
@@ -87,7 +88,7 @@ class Draft implements Translation {
   readonly emptied = new Set<string>();
   readonly #versions = new Map<string, number | null>();
   readonly #children = new Map<string, number>();
-  /** Strays that were deleted or are in use by now. */
+  /** Strays that are in use by now, or are none any more. */
   readonly #settled = new Set<string>();
   readonly effects: Effects = { versions: this.#versions, children: this.#children };
   readonly #view: ForecastView;
@@ -107,7 +108,6 @@ class Draft implements Translation {
 
   create(path: string, value: string): void {
     this.#makeAbove(path);
-    if (this.#takeStray(path)) this.ops.push({ op: 'delete', path, version: ANY_VERSION });
     this.ops.push({ op: 'create', path, data: value });
     this.#change(path, value, 0);
     this.#count(path, 1);
@@ -162,7 +162,7 @@ class Draft implements Translation {
   #removeAbove(path: string): void {
     const parent = parentOf(path);
     if (this.#isThere(parent)) return;
-    this.ops.push({ op: 'delete', path: parent, version: ANY_VERSION });
+    this.ops.push({ op: 'delete', path: parent, version: CONTAINER_VERSION });
     this.emptied.add(parent);
     this.#settled.add(parent);
     this.#count(parent, -1);

@@ -8,11 +8,17 @@ import type { Arrival, Follower } from './follower.ts';
 import { Forecast } from './forecast.ts';
 import { COMMIT_PREFIX, revisionOf } from './layout.ts';
 import type { TreeState } from './state.ts';
-import { translate } from './translate.ts';
+import { CONTAINER_VERSION, translate } from './translate.ts';
 import type { ForecastView, NodeOp, Translation } from './translate.ts';
 
 /** How long a write waits for ZooKeeper to come back, in ms, from when it was lost. */
 const PATIENCE_MS = 5000;
+
+/**
+ * A multi that others are always faster than succeeds in the end; one that is refused so often meets
+ * something that is not in the log.
+ */
+const MAX_ATTEMPTS = 1000;
 
 /** What ZooKeeper says when the tree is not as foreseen. */
 const OVERTAKEN: ReadonlySet<string> = new Set(['NONODE', 'NODEEXISTS', 'BADVERSION', 'NOTEMPTY']);
@@ -35,6 +41,8 @@ interface Multi {
   emptied: ReadonlySet<string>;
   /** The commit that it became. */
   revision: number | null;
+  /** How often it was refused. */
+  attempts: number;
   /** It was sent, and what became of it is not known. */
   unknown: boolean;
   resolve(revision: number): void;
@@ -88,6 +96,7 @@ export class Writer {
         sent: null,
         emptied: new Set(),
         revision: null,
+        attempts: 0,
         unknown: false,
         resolve,
         reject,
@@ -203,9 +212,14 @@ export class Writer {
     if (multi.sent !== translation) return;
     this.#retract(multi);
     this.#surprises += 1;
-    if (error instanceof MultiFailed && OVERTAKEN.has(error.code)) {
+    multi.attempts += 1;
+    if (
+      error instanceof MultiFailed &&
+      OVERTAKEN.has(error.code) &&
+      multi.attempts < MAX_ATTEMPTS
+    ) {
       this.#learn(translation, error);
-      void this.#again(multi);
+      void this.#again(multi, translation.ops[error.index]);
     } else if (isLost(error)) {
       multi.unknown = error.sent;
       this.#hold(multi);
@@ -215,24 +229,34 @@ export class Writer {
     }
   }
 
-  /** What lies in ZooKeeper's tree beside what the log tells: empty containers, left or swept away. */
+  /** What ZooKeeper has beside what the log tells: empty containers, left or swept away. */
   #learn({ ops }: Translation, { index, code }: MultiFailed): void {
     const op = ops[index];
-    if (op?.op === 'create' && code === 'NODEEXISTS') this.#forecast.markStray(op.path, true);
-    if (code !== 'NONODE' || op === undefined) return;
+    if (op?.op !== 'create') return;
+    if (code === 'NODEEXISTS' && op.data === null) this.#forecast.markStray(op.path, true);
+    if (code !== 'NONODE') return;
     for (let path = op.path; path !== ''; path = path.slice(0, path.lastIndexOf('/'))) {
       this.#forecast.markStray(path, false);
     }
   }
 
-  async #again(multi: Multi): Promise<void> {
+  async #again(multi: Multi, refused: NodeOp | undefined): Promise<void> {
     try {
       await this.#options.follower.catchUp();
+      if (refused?.op === 'create' && refused.data !== null) await this.#clear(refused.path);
     } catch {
       this.#hold(multi);
       return;
     }
     if (this.#open.has(multi.number)) this.#submit(multi);
+  }
+
+  /** Makes room for an object where only an empty container can be. */
+  async #clear(path: string): Promise<void> {
+    const { client } = this.#options;
+    if (this.#certain.version(path) !== null || this.#certain.children(path) > 0) return;
+    const found = await client.get(path).catch(() => null);
+    if (found?.data === null && found.stat.numChildren === 0) await sweep(client, path);
   }
 
   /**
@@ -285,10 +309,14 @@ export class Writer {
   /** Takes away the containers that are empty although no multi took them away. */
   #sweep(vanished: readonly string[], emptied: ReadonlySet<string>): void {
     for (const path of vanished) {
-      // Refused when somebody has put something there meanwhile, or has swept it away.
-      if (!emptied.has(path)) this.#options.client.delete(path).catch(() => {});
+      if (!emptied.has(path)) void sweep(this.#options.client, path);
     }
   }
+}
+
+/** Takes an empty container away, unless somebody has put something there meanwhile. */
+export async function sweep(client: ZooKeeper, path: string): Promise<void> {
+  await client.delete(path, CONTAINER_VERSION).catch(() => {});
 }
 
 function attempt(view: ForecastView, ops: readonly TreeOp[]): Translation | StoreConflict {

@@ -200,24 +200,28 @@ function tried(objects: Objects, ops: readonly TreeOp[]): Verdict {
   return model.multi(ops);
 }
 
-/** An object, one below it in a container, or one in a container: a path is always of one sort. */
+/** Objects, some of them below others: those are made with a look at the one above. */
 const name = fc.constantFrom('1', '2', '3');
+const below = fc.tuple(name, name).map(([n, m]) => `/o/${n}/below/${m}`);
 const path = fc.oneof(
   name.map((n) => `/o/${n}`),
-  fc.tuple(name, name).map(([n, m]) => `/o/${n}/below/${m}`),
+  below,
   fc.tuple(name, name).map(([n, m]) => `/c/${n}/${m}`),
 );
 const version = fc.constantFrom(undefined, 0, 1);
-const op: fc.Arbitrary<TreeOp> = fc.oneof(
-  { weight: 6, arbitrary: path.map((path) => create(path)) },
-  { weight: 3, arbitrary: fc.tuple(path, version).map(([path, v]) => remove(path, v)) },
-  { weight: 2, arbitrary: fc.tuple(path, version).map(([path, v]) => set(path, '1', v)) },
-  { weight: 1, arbitrary: fc.tuple(path, version).map(([path, v]) => check(path, v)) },
+const step: fc.Arbitrary<TreeOp[]> = fc.oneof(
+  { weight: 6, arbitrary: path.map(made) },
+  { weight: 3, arbitrary: fc.tuple(path, version).map(([path, v]) => [remove(path, v)]) },
+  { weight: 2, arbitrary: fc.tuple(path, version).map(([path, v]) => [set(path, '1', v)]) },
+  { weight: 1, arbitrary: fc.tuple(path, version).map(([path, v]) => [check(path, v)]) },
 );
-const raced = fc.record({
-  at: fc.nat({ max: 2 }),
-  ops: fc.oneof(
-    { weight: 3, arbitrary: fc.tuple(op) },
-    fc.array(op, { minLength: 1, maxLength: 3 }),
-  ),
-});
+const ops = fc.oneof(
+  { weight: 3, arbitrary: step },
+  fc.array(step, { minLength: 1, maxLength: 3 }).map((steps) => steps.flat()),
+);
+const raced = fc.record({ at: fc.nat({ max: 2 }), ops });
+
+function made(path: string): TreeOp[] {
+  const end = path.indexOf('/below/');
+  return end < 0 ? [create(path)] : [check(path.slice(0, end)), create(path)];
+}

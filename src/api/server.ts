@@ -97,7 +97,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     if (fresh) sound(log, 'store_back');
     else sound(log, 'store_lost', { since: new Date(since).toISOString() });
   });
-  const server = `${hostname()} ${formatEndpoint(endpoint)}`;
+  const server = options.advertise ?? `${hostname()} ${formatEndpoint(endpoint)}`;
   const sender = nova && (await NovaSender.start({ store, nova, log, server }));
   const open = auth === null && credentials === null;
   const peers = new PeerServers({ members: store.members, log });

@@ -19,6 +19,7 @@ import type { Port } from '../../src/model/objects.ts';
 import { PLANNERS } from '../../src/model/plan.ts';
 import { openLmdbStore, openMemoryStore, type Store } from '../../src/store/index.ts';
 import { Random } from '../support/random.ts';
+import { altered } from '../support/store.ts';
 import { StandInNova } from './stand-in.ts';
 
 const log = pino({ level: 'silent' });
@@ -297,6 +298,52 @@ describe('Nova', () => {
     await pause(100);
     expect(nova.events).toHaveLength(20);
     expect(senders.map((each) => each.waiting).some((waiting) => waiting === 0)).toBe(true);
+  });
+
+  test('hears nothing twice when the server that sends was stopped for a while', async () => {
+    const store = openMemoryStore();
+    const options = { store, defaultSecurityGroup: false, underlayMtu: 1500, nova: true };
+    const runtime = await openRuntime({ ...options, onListenerError: () => undefined });
+    const service = novaService({ endpoint: nova.url, region: null }, null);
+    // What it hears after a stop it hears bit by bit, the oldest first.
+    let stopped = false;
+    const missed: (() => void)[] = [];
+    const late = altered(store, {
+      watch: (from, onCommit) =>
+        store.watch(from, (commit) => {
+          if (stopped) missed.push(() => onCommit(commit));
+          else onCommit(commit);
+        }),
+    });
+    const sender = (view: Store, server: string) =>
+      NovaSender.start({ store: view, nova: service, log, server, takeOver: 400 });
+    const a = await sender(late, 'a');
+    const network = await makeNetwork({ runtime });
+    const { id } = await runtime.execute((topology, context) =>
+      PLANNERS.port.create(topology, portOf(network, serverId(1)), context),
+    );
+    const rename = (name: string) =>
+      runtime.execute((topology, context) => PLANNERS.port.update(topology, id, { name }, context));
+    await rename('n0');
+    await vi.waitFor(() => expect(nova.events).toHaveLength(1), 5000);
+    stopped = true;
+    const b = await sender(store, 'b');
+    cleanUps.push(async () => {
+      for (const each of [a, b]) await each.close();
+      runtime.close();
+    });
+    await rename('n1');
+    await vi.waitFor(() => expect(nova.events).toHaveLength(2), 5000);
+    await vi.waitFor(() => expect(b.waiting).toBe(0), 5000);
+    for (const hear of missed) {
+      hear();
+      await pause(20);
+    }
+    stopped = false;
+    await rename('n2');
+    await vi.waitFor(() => expect(nova.events).toHaveLength(3), 5000);
+    await pause(100);
+    expect(nova.events).toHaveLength(3);
   });
 
   test('may know nothing of a server: the others hear what they must', async () => {

@@ -1,7 +1,8 @@
 /**
  * Sends what waits in the outbox: in order, in batches, again and again while Nova is away. Of several
  * servers one sends; another takes over when that one has shown no sign of life for a while though
- * there is something to send.
+ * there is something to send. So it sends only while its last sign is young: a process that was
+ * stopped, or cut off from the store, first finds out whether it is still the one.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BaseLogger } from 'pino';
@@ -19,6 +20,8 @@ const NO_HOST = 422;
 
 /** Signs of life within the time after which another server takes over. */
 const SIGNS = 4;
+/** The part of that time for which a sign is young. */
+const YOUNG = 0.5;
 
 export interface SenderOptions {
   readonly store: Store;
@@ -36,6 +39,8 @@ export class NovaSender {
   readonly #options: Required<SenderOptions>;
   readonly #stop = new AbortController();
   #outbox: Outbox | null = null;
+  /** When it last set out to claim what it then got, in ms of the monotonic clock. */
+  #claimed = -Infinity;
   #wake: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -65,12 +70,12 @@ export class NovaSender {
   }
 
   async #run(outbox: Outbox): Promise<void> {
-    const { server, log, retry } = this.#options;
+    const { log, retry } = this.#options;
     let wait = retry.first;
     while (!this.#stopped) {
       try {
         if (outbox.size === 0) await this.#news();
-        else if (outbox.sender === server || (await this.#claim(outbox))) {
+        else if (await this.#leads(outbox)) {
           await this.#alive(outbox, () => this.#send(outbox));
           wait = retry.first;
         }
@@ -86,7 +91,7 @@ export class NovaSender {
   async #alive(outbox: Outbox, work: () => Promise<void>): Promise<void> {
     const { server, takeOver } = this.#options;
     const renewal = setInterval(() => {
-      if (outbox.sender === server) outbox.claim(server).catch(() => false);
+      if (outbox.sender === server) this.#claim(outbox).catch(() => false);
     }, takeOver / SIGNS);
     try {
       await work();
@@ -99,15 +104,27 @@ export class NovaSender {
     return this.#stop.signal.aborted;
   }
 
-  /** Whether this server is to send from now on. */
-  async #claim(outbox: Outbox): Promise<boolean> {
-    const { server, takeOver } = this.#options;
-    if (outbox.sender !== null) {
+  /** Whether this server is the one that sends, now. */
+  async #leads(outbox: Outbox): Promise<boolean> {
+    const { server, takeOver, retry } = this.#options;
+    if (outbox.sender === server) {
+      if (performance.now() - this.#claimed < YOUNG * takeOver) return true;
+    } else if (outbox.sender !== null) {
       const seen = outbox.progress;
       await this.#pause(takeOver);
       if (outbox.progress !== seen || this.#stopped) return false;
     }
-    return outbox.claim(server);
+    const claimed = await this.#claim(outbox);
+    // Who was quicker is heard of before long.
+    if (!claimed) await this.#pause(retry.first);
+    return claimed;
+  }
+
+  async #claim(outbox: Outbox): Promise<boolean> {
+    const from = performance.now();
+    const claimed = await outbox.claim(this.#options.server);
+    if (claimed) this.#claimed = from;
+    return claimed;
   }
 
   async #send(outbox: Outbox): Promise<void> {

@@ -57,7 +57,8 @@ type Parts<A> = Readonly<Record<number, (from: JuteReader) => A>>;
 
 const CHANGED: Parts<ChangeResult> = {
   [TYPE.create]: (from) => ({ op: 'create', path: text.read(from) }),
-  [TYPE.createContainer]: (from) => ({ op: 'create', path: created.read(from).path }),
+  // A container's.
+  [TYPE.create2]: (from) => ({ op: 'create', path: created.read(from).path }),
   [TYPE.delete]: () => ({ op: 'delete' }),
   [TYPE.setData]: (from) => ({ op: 'set', stat: withStat.read(from).stat }),
   [TYPE.check]: () => ({ op: 'check' }),

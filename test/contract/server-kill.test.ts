@@ -7,9 +7,9 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkTree } from '../../src/model/tree-check/index.ts';
 import { openLmdbStore } from '../../src/store/index.ts';
 import { compile } from './compiled.ts';
-import { faultsOf } from './tree-invariants.ts';
 
 /** Stores that are tried at a time, each with a server of its own. */
 const LANES = 2;
@@ -312,7 +312,7 @@ async function killAgainAndAgain(dir: string): Promise<void> {
     const store = await openLmdbStore(dir);
     const { entries } = await store.snapshot('/');
     await store.close();
-    expect(faultsOf(entries)).toEqual([]);
+    expect(checkTree(entries)).toEqual([]);
 
     server = next;
     url = await serve(server);

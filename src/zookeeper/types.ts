@@ -61,7 +61,7 @@ export interface Stat {
   readonly cversion: number;
   /** How often its ACL was set. */
   readonly aversion: number;
-  /** The session that it vanishes with; 0n: none. Negative: a container's or a TTL node's mark. */
+  /** The session that it vanishes with; 0n: none. */
   readonly ephemeralOwner: bigint;
   readonly dataLength: number;
   readonly numChildren: number;

@@ -135,6 +135,38 @@ test("a VPC's changes reach the nodes that have it, and no others", async () => 
   expect(a.got.at(-1)).toMatchObject({ type: 'delta', revision: runtime.revision });
 });
 
+test('hundreds of agents that come at once are let in one by one', async () => {
+  vi.useRealTimers();
+  let turn = 0;
+  let loop: NodeJS.Immediate;
+  const count = () => {
+    turn += 1;
+    loop = setImmediate(count);
+  };
+  loop = setImmediate(count);
+  const welcomed: number[] = [];
+  const puppets = Array.from({ length: 200 }, (_, at) => {
+    const it = new Puppet((accept) =>
+      hub.connect((link) => {
+        const receiver = accept(link);
+        return {
+          ...receiver,
+          message: (text) => {
+            receiver.message(text);
+            if (text.includes('"snapshot"')) welcomed.push(turn);
+          },
+        };
+      }),
+    );
+    it.hello(`n${at}`, `192.0.2.${at}`);
+    return it;
+  });
+  await vi.waitFor(() => expect(welcomed).toHaveLength(puppets.length), 10_000);
+  clearImmediate(loop);
+  expect(new Set(welcomed).size).toBe(puppets.length);
+  expect(hub.connected()).toHaveLength(puppets.length);
+});
+
 describe('the status of a port', () => {
   let network: Objects['network'];
   let a: Puppet;

@@ -2,6 +2,7 @@
  * The server's end of all agents' streams: tells each node what it must hold, learns what it holds,
  * and asks its switch on behalf of users.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { FastifyPluginAsync } from 'fastify';
 import type { BaseLogger } from 'pino';
 import { Failure } from '../../base/failure.ts';
@@ -67,6 +68,8 @@ export class AgentHub implements SessionOwner {
   readonly #sessions = new Map<string, Session>();
   readonly #greeting = new Set<Session>();
   readonly #welcomes = new Turns(WELCOMES);
+  /** One after the other, and everything else in between. */
+  readonly #snapshots = new Turns(1);
   readonly #beat: NodeJS.Timeout;
   readonly #unsubscribe: () => void;
   #settling: (() => void)[] = [];
@@ -234,7 +237,10 @@ export class AgentHub implements SessionOwner {
       .run(async () => {
         if (!session.open) return;
         await this.#admit(session, message);
-        this.#welcome(session, message);
+        await this.#snapshots.run(async () => {
+          this.#welcome(session, message);
+          await setImmediate();
+        });
         await session.drained();
       })
       .catch((error: unknown) => {

@@ -93,14 +93,14 @@ export class PortStatus {
       const port = this.#runtime.topology.get('port', id);
       if (port?.['binding:host_id'] === node && port.status === 'ACTIVE') this.#write(id, 'DOWN');
     }
-    for (const id of this.#concerned.get(node) ?? []) this.#advance(id);
+    for (const id of this.#concerned.get(node) ?? []) this.#advance(id, node);
   }
 
   left(node: string): void {
     for (const id of this.#concerned.get(node) ?? []) {
       const entry = this.#awaiting.get(id);
       if (entry?.node === node) this.#forget(id);
-      else this.#advance(id);
+      else this.#advance(id, node);
     }
   }
 
@@ -122,21 +122,24 @@ export class PortStatus {
     if (this.#nodes.whereabouts(node) !== 'here') return;
     this.#awaiting.set(id, { node, bound: revision, others: null, timer: null });
     this.#concern(node, id);
-    this.#advance(id);
+    this.#advance(id, node);
   }
 
-  #advance(id: string): void {
+  /** @param node Of which there is news; no other can move the port on. */
+  #advance(id: string, node: string): void {
     const entry = this.#awaiting.get(id);
     const port = this.#runtime.topology.get('port', id);
     if (entry === undefined || port === undefined) return;
+    let asked: Iterable<string> = [node];
     if (entry.others === null) {
       if (this.#nodes.holds(entry.node, entry.bound) !== true) return;
       if (!this.#nodes.plugs(entry.node, id)) return;
       entry.others = new Set(this.#nodes.of(port.network_id));
       for (const other of entry.others) this.#concern(other, id);
       entry.timer = setTimeout(() => this.#activate(id), OTHERS_MS);
+      asked = entry.others;
     }
-    for (const other of entry.others) {
+    for (const other of asked) {
       // A node that has left meanwhile is not waited for.
       if (this.#nodes.holds(other, entry.bound) !== false) entry.others.delete(other);
     }

@@ -74,6 +74,12 @@ const linked = (...servers: TestServer[]) =>
     }
   }, DEADLINE);
 
+/** A server that is announced, and nobody reaches. @returns what ends it. */
+const stranger = () =>
+  cloud.registry
+    .members()
+    .announce(JSON.stringify({ id: 'x', url: 'http://127.0.0.1:9', secret: 'A'.repeat(43) }));
+
 async function vpc(cidr: string): Promise<Objects['network']> {
   const network = await create('network', { name: cidr, cidr });
   await create('subnet', { network_id: network.id, cidr });
@@ -81,7 +87,7 @@ async function vpc(cidr: string): Promise<Objects['network']> {
 }
 
 beforeEach(async () => {
-  cloud = new TestServers({ patience: { awayMs: 400, againMs: 100 } });
+  cloud = new TestServers({ patience: { awayMs: 200, againMs: 50 } });
   one = await cloud.start();
   two = await cloud.start();
   agents = [];
@@ -153,6 +159,16 @@ describe('a port on a node of one server', () => {
     await vi.waitFor(() => expect(here()).toBe('ACTIVE'), DEADLINE);
   });
 
+  test('is given that second while a server counts that nothing is known of', async () => {
+    await stranger();
+    expect(two.peers.complete).toBe(false);
+    await plug();
+    await vi.waitFor(() => expect(b.told).toBe(two.runtime.revision), DEADLINE);
+    await beat();
+    expect(status()).toBe('DOWN');
+    await vi.waitFor(() => expect(status()).toBe('ACTIVE'), DEADLINE);
+  });
+
   test('is written by one server alone', async () => {
     const before = cloud.tree.revision;
     await plug();
@@ -180,7 +196,7 @@ describe('a node', () => {
     const seen = marks();
     a.close();
     await agent(two, 'a', '192.0.2.1');
-    await new Promise((resolve) => setTimeout(resolve, 800));
+    await new Promise((resolve) => setTimeout(resolve, 500));
     expect(seen).not.toContain(false);
   });
 
@@ -193,13 +209,25 @@ describe('a node', () => {
     await one.kill();
     await agent(three, 'a', '192.0.2.1');
     // While the dead server is still listed, nobody believes that its nodes are gone.
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await new Promise((resolve) => setTimeout(resolve, 500));
     expect(seen).not.toContain(false);
     one.vanish();
     await vi.waitFor(() => expect(get('node', 'c')?.agent_alive).toBe(false), DEADLINE);
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     expect(seen.filter((alive) => !alive)).toHaveLength(1);
     expect(get('node', 'a')?.agent_alive).toBe(true);
+  });
+
+  test('is not marked while it may be with a server that cannot be asked', async () => {
+    const a = await agent(two, 'a', '192.0.2.1');
+    await linked(one, two);
+    const end = await stranger();
+    const seen = marks();
+    a.close();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(seen).toEqual([]);
+    await end();
+    await vi.waitFor(() => expect(seen).toEqual([false]), DEADLINE);
   });
 
   test('is refused with another VTEP while it is connected elsewhere', async () => {

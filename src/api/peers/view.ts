@@ -50,6 +50,7 @@ export class View implements OtherServer, Receiver {
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
   #link: Link | null = null;
+  #dialing: WebSocket | null = null;
   #wait = FIRST_WAIT_MS;
   #timer: NodeJS.Timeout | null = null;
   #leaving = false;
@@ -109,14 +110,15 @@ export class View implements OtherServer, Receiver {
 
   /** Whether the server is no longer known as one: its link is then not opened again. */
   set leaving(leaving: boolean) {
-    if (this.#leaving && !leaving && this.#link === null)
-      this.#timer ??= setTimeout(() => this.#dial(), 0);
     this.#leaving = leaving;
+    if (leaving || this.#link !== null || this.#dialing !== null) return;
+    this.#timer ??= setTimeout(() => this.#dial(), 0);
   }
 
   close(): void {
     this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#dialing?.terminate();
     this.#link?.close(CLOSE.goingAway, 'the server is closing');
     this.#end();
   }
@@ -150,6 +152,7 @@ export class View implements OtherServer, Receiver {
       handshakeTimeout: HANDSHAKE_MS,
     });
     const failed = (error: Error) => this.#again(error.message);
+    this.#dialing = socket;
     socket.on('error', failed);
     socket.once('unexpected-response', (request, response: IncomingMessage) => {
       failed(new Error(`it answers ${response.statusCode ?? 0}`));
@@ -162,6 +165,7 @@ export class View implements OtherServer, Receiver {
   }
 
   #opened(link: Link): Receiver {
+    this.#dialing = null;
     if (this.#closed) link.close(CLOSE.goingAway, 'the server is closing');
     this.#link = link;
     this.#coming = new Map();
@@ -231,6 +235,7 @@ export class View implements OtherServer, Receiver {
   }
 
   #again(why: string): void {
+    this.#dialing = null;
     if (this.#closed || this.#leaving || this.#timer !== null) return;
     const wait = this.#wait * (0.5 + Math.random() / 2);
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);

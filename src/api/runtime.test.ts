@@ -4,8 +4,8 @@ import { Failure } from '../base/failure.ts';
 import type { Network, Port } from '../model/objects.ts';
 import { PLANNERS } from '../model/plan.ts';
 import type { Topology } from '../model/topology.ts';
+import { checkTree } from '../model/tree-check/index.ts';
 import { openMemoryStore, type Store, StoreConflict } from '../store/index.ts';
-import { faultsOf } from '../../test/contract/tree-invariants.ts';
 import { altered, LosableStore } from '../../test/support/store.ts';
 import { openRuntime, type OpenRuntime, type Write } from './runtime.ts';
 
@@ -164,7 +164,7 @@ describe('writes at the same time', () => {
       ),
     );
     expect(new Set(ports.map(addressOf)).size).toBe(60);
-    expect(faultsOf((await store.snapshot('/')).entries)).toEqual([]);
+    expect(checkTree((await store.snapshot('/')).entries)).toEqual([]);
     for (const server of servers) server.close();
   });
 
@@ -248,7 +248,7 @@ describe('several plans together', () => {
     const ports = await runtime.executeAll(writes);
     expect(store.revision).toBe(before + 1);
     expect(new Set(ports.map(addressOf)).size).toBe(20);
-    expect(faultsOf((await store.snapshot('/')).entries)).toEqual([]);
+    expect(checkTree((await store.snapshot('/')).entries)).toEqual([]);
     const fresh = await openOn(store);
     for (const port of ports) expect(fresh.topology.get('port', port.id)).toEqual(port);
     fresh.close();

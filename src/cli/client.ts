@@ -9,6 +9,8 @@ export interface Resource {
   readonly noun: string;
   readonly collection: string;
   readonly member: string;
+  /** The attribute that users name it by beside its id; left out: `name`; null: none. */
+  readonly called?: string | null;
 }
 
 const isObject = (value: unknown): value is Json =>
@@ -104,7 +106,7 @@ export class Client {
   }
 
   async update(resource: Resource, id: string, attributes: Json): Promise<Json> {
-    const path = `/v2.0/${resource.collection}/${id}`;
+    const path = `/v2.0/${resource.collection}/${encodeURIComponent(id)}`;
     return this.#member(
       resource,
       await this.request('PUT', path, { [resource.member]: attributes }),
@@ -134,7 +136,7 @@ export class Client {
   }
 
   async remove(resource: Resource, id: string): Promise<void> {
-    await this.request('DELETE', `/v2.0/${resource.collection}/${id}`);
+    await this.request('DELETE', `/v2.0/${resource.collection}/${encodeURIComponent(id)}`);
   }
 
   /**
@@ -142,12 +144,14 @@ export class Client {
    * @throws {Failure} NotFound, or AmbiguousName listing all that share the name.
    */
   async resolve(resource: Resource, reference: string): Promise<string> {
+    const { called = 'name' } = resource;
     if (isUuid(reference)) return reference;
     if (reference === '') {
       const message = `the ${resource.noun} is named ''; give its uuid or unique name`;
       throw new Failure('invalid', 'InvalidInput', message);
     }
-    const found = await this.list(resource, `?name=${encodeURIComponent(reference)}`);
+    if (called === null) return reference;
+    const found = await this.list(resource, `?${called}=${encodeURIComponent(reference)}`);
     const ids = found.map((item) => String(item['id']));
     if (ids.length === 1 && ids[0] !== undefined) return ids[0];
     if (ids.length === 0) {

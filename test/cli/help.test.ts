@@ -19,7 +19,7 @@ const named = commands.map((words) => words.join(' '));
 
 /** These print no data, or lines of a form of their own. */
 const WITHOUT_JSON =
-  /-delete$|^(server|agent|agent-credential|walkthrough|lab|flows|groups|ports|router-gateway-(set|clear))$|^lab (down|exec|console|delete|ovs|restart-\w+)$/;
+  /-delete$|^(server|agent|agent-credential|complete|walkthrough|lab|flows|groups|ports|router-gateway-(set|clear))$|^lab (down|exec|console|delete|ovs|restart-\w+)$/;
 
 describe('the help', () => {
   test('lists the commands of the contract', () => {
@@ -97,14 +97,15 @@ describe('wrong usage', () => {
   });
 });
 
-describe('what is not built', () => {
-  test.each([
-    [['server', '--store', 'zk://127.0.0.1:2181/tianchi'], 'ZooKeeper store is not built yet'],
-  ])('%j says so and ends with 1', async (args, words) => {
-    const { status, out, err } = await tianchi(args);
-    expect({ status, out }).toEqual({ status: 1, out: '' });
-    expect(err).toContain(words);
-  });
+test.each([
+  [['server', '--store', 'zk://:2181/tianchi'], 'zk://HOST:PORT'],
+  [['server', '--store', 'zk://a:99999/tianchi'], '99999'],
+  [['server', '--store', 'zk://a:2181//tianchi'], 'empty segment'],
+  [['agent', '--node', 'n', '--vtep', '10.0.0.1', '--server', 'http://a:1,b'], "'b'"],
+])('%j is an address of nothing, says so and ends with 1', async (args, words) => {
+  const { status, out, err } = await tianchi(args);
+  expect({ status, out }).toEqual({ status: 1, out: '' });
+  expect(err).toContain(words);
 });
 
 test('the version is the package’s', async () => {

@@ -4,21 +4,19 @@ import type { Io } from '../io.ts';
 import { Failure } from '../../base/failure.ts';
 import { example } from '../help.ts';
 import { NETWORK, PORT, SECURITY_GROUP, SUBNET } from '../resources.ts';
-import { printCreated } from '../created.ts';
+import { printCreated, printing, printUpdated, type Printing } from '../printed.ts';
 
-interface CreateOptions {
+interface CreateOptions extends Printing {
   readonly subnet_id?: string;
   readonly fixedIp?: string;
   readonly name?: string;
   readonly securityGroup?: readonly string[];
-  readonly json?: boolean;
 }
 
-interface UpdateOptions {
+interface UpdateOptions extends Printing {
   /** A list, or false for --no-security-group. */
   readonly securityGroup?: readonly string[] | false;
   readonly name?: string;
-  readonly json?: boolean;
 }
 
 const collect = (value: string, previous: readonly string[] | boolean | undefined): string[] => [
@@ -30,15 +28,13 @@ export function portCommands(program: Command, io: Io, client: Client): void {
   const groups = (references: readonly string[]) =>
     Promise.all(references.map((reference) => client.resolve(SECURITY_GROUP, reference)));
 
-  program
-    .command('port-create')
+  printing(program.command('port-create'))
     .summary('create a port in a network')
     .argument('<network>', 'uuid or unique name')
     .option('--subnet_id <subnet>', 'take the address from this subnet')
     .option('--fixed-ip <ip>', 'take this address')
     .option('--name <name>')
     .option('--security-group <group>', 'uuid or unique name; may be repeated', collect)
-    .option('--json', 'print the object as the REST API returns it')
     .addHelpText('after', example('tianchi port-create --subnet_id=subnet1 --name vm1 net1'))
     .action(async (network: string, options: CreateOptions) => {
       const fixed = {
@@ -55,17 +51,15 @@ export function portCommands(program: Command, io: Io, client: Client): void {
           ? {}
           : { security_groups: await groups(options.securityGroup) }),
       };
-      printCreated(io, await client.create(PORT, attributes), options);
+      await printCreated(io, await client.create(PORT, attributes), options);
     });
 
-  program
-    .command('port-update')
+  printing(program.command('port-update'))
     .summary("change a port's security groups or name")
     .argument('<port>', 'uuid or unique name')
     .option('--security-group <group>', 'replaces the list of groups; may be repeated', collect)
     .option('--no-security-group', 'takes all groups away')
     .option('--name <name>')
-    .option('--json', 'print the object as the REST API returns it')
     .addHelpText('after', example('tianchi port-update vm1 --security-group default'))
     .action(async (reference: string, options: UpdateOptions) => {
       const asked = options.securityGroup;
@@ -82,6 +76,6 @@ export function portCommands(program: Command, io: Io, client: Client): void {
         );
       }
       const item = await client.update(PORT, await client.resolve(PORT, reference), attributes);
-      if (options.json === true) io.out(JSON.stringify(item, null, 2));
+      await printUpdated(io, item, options);
     });
 }

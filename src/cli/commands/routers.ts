@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
-import { printCreated } from '../created.ts';
+import { printCreated, printing, type Printing } from '../printed.ts';
 import { example } from '../help.ts';
 import type { Client, Json } from '../client.ts';
 import type { Io } from '../io.ts';
 import { NETWORK, ROUTER, SUBNET } from '../resources.ts';
 
 const REFERENCE = 'uuid or unique name';
-const JSON_OPTION = ['--json', 'print what the REST API answers'] as const;
 
 /** What a router joins, and where it leads out. */
 export function routerCommands(program: Command, io: Io, client: Client): void {
@@ -16,16 +15,14 @@ export function routerCommands(program: Command, io: Io, client: Client): void {
     return client.act(ROUTER, id, action, { subnet_id });
   };
 
-  program
-    .command('router-interface-add')
+  printing(program.command('router-interface-add'))
     .summary('put a router into a subnet; prints the uuid of its port there')
     .argument('<router>', REFERENCE)
     .argument('<subnet>', `${REFERENCE}; the router has the address of its gateway`)
-    .option(...JSON_OPTION)
     .addHelpText('after', example('tianchi router-interface-add router1 subnet1'))
-    .action(async (router: string, subnet: string, options: { json?: boolean }) => {
+    .action(async (router: string, subnet: string, options: Printing) => {
       const added = await wire('add_router_interface', router, subnet);
-      printCreated(io, options.json === true ? added : { id: added['port_id'] }, options);
+      await printCreated(io, added, options, 'port_id');
     });
 
   program

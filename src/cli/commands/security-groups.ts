@@ -4,16 +4,15 @@ import type { Io } from '../io.ts';
 import { Failure } from '../../base/failure.ts';
 import { example } from '../help.ts';
 import { SECURITY_GROUP, SECURITY_GROUP_RULE } from '../resources.ts';
-import { printCreated } from '../created.ts';
+import { printCreated, printing, type Printing } from '../printed.ts';
 
-interface RuleOptions {
+interface RuleOptions extends Printing {
   readonly direction: string;
   readonly ethertype?: string;
   readonly protocol?: string;
   readonly portRange?: string;
   readonly remoteIp?: string;
   readonly remoteGroup?: string;
-  readonly json?: boolean;
 }
 
 /** `A:B`, or one number for both ends (for icmp: a type alone leaves the code open). */
@@ -33,18 +32,15 @@ function portRange(text: string, protocol: string | undefined): Json {
 }
 
 export function securityGroupCommands(program: Command, io: Io, client: Client): void {
-  program
-    .command('security-group-create')
+  printing(program.command('security-group-create'))
     .summary('create a security group')
     .argument('<name>')
-    .option('--json', 'print the object as the REST API returns it')
     .addHelpText('after', example('tianchi security-group-create web'))
-    .action(async (name: string, options: { json?: boolean }) => {
-      printCreated(io, await client.create(SECURITY_GROUP, { name }), options);
+    .action(async (name: string, options: Printing) => {
+      await printCreated(io, await client.create(SECURITY_GROUP, { name }), options);
     });
 
-  program
-    .command('security-group-rule-create')
+  printing(program.command('security-group-rule-create'))
     .summary('allow some traffic in a security group')
     .argument('<group>', 'uuid or unique name')
     .requiredOption('--direction <direction>', 'ingress or egress, as the VM sees it')
@@ -53,7 +49,6 @@ export function securityGroupCommands(program: Command, io: Io, client: Client):
     .option('--port-range <range>', 'FIRST:LAST; for icmp TYPE:CODE')
     .option('--remote-ip <cidr>', 'only with these addresses')
     .option('--remote-group <group>', 'only with the ports of this group')
-    .option('--json', 'print the object as the REST API returns it')
     .addHelpText(
       'after',
       example(
@@ -76,6 +71,6 @@ export function securityGroupCommands(program: Command, io: Io, client: Client):
           ? {}
           : { remote_group_id: await client.resolve(SECURITY_GROUP, options.remoteGroup) }),
       };
-      printCreated(io, await client.create(SECURITY_GROUP_RULE, attributes), options);
+      await printCreated(io, await client.create(SECURITY_GROUP_RULE, attributes), options);
     });
 }

@@ -4,6 +4,7 @@ import { Failure } from '../base/failure.ts';
 import { Client } from './client.ts';
 import { captureCommand } from './commands/capture.ts';
 import { catalogueCommands } from './commands/catalogue.ts';
+import { completeCommand } from './commands/complete.ts';
 import { flowCommands } from './commands/flows.ts';
 import { labCommand } from './commands/lab.ts';
 import { networkCommands } from './commands/networks.ts';
@@ -56,6 +57,8 @@ function createProgram(io: Io): Command {
   const client = new Client(io.env);
   for (const add of COMMANDS) add(program, io, client, run);
   inheritSettings(program, program);
+  // Last: it takes more words than others do.
+  completeCommand(program);
   return program;
 }
 

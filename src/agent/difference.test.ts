@@ -32,7 +32,11 @@ test('what a snapshot leaves out is kept, if it is held', () => {
 test('an address group that is gone does not stay', () => {
   const held = new Topology();
   for (const kind of ['address_group', 'security_group'] as const) {
-    held.apply({ kind, id: kind, object: { id: kind, tags: [], addresses: [] } } as unknown as Change);
+    held.apply({
+      kind,
+      id: kind,
+      object: { id: kind, tags: [], addresses: [] },
+    } as unknown as Change);
   }
   expect(difference(held, [])?.map(({ kind }) => kind)).toEqual([
     'security_group',

@@ -21,6 +21,7 @@ test('what is not set is as it comes', async () => {
   const config = {
     keystone: { url: null, publicUrl: null, credentials: null, recheck: 60_000, patience: 5_000 },
     nova: null,
+    zookeeper: {},
     rate: { perSecond: 2_000, burst: 4_000 },
     metricsSecret: null,
   };
@@ -42,7 +43,32 @@ test('a password is enough for the service user that every cloud has', async () 
   }
 });
 
+test('into ZooKeeper one gets by a user, by certificates, or by both', async () => {
+  const path = (name: string) => join(folder, name);
+  for (const name of ['password', 'ca', 'cert', 'key']) await writeFile(path(name), `${name}\n`);
+  const { zookeeper } = await readConfig(
+    await file(`[zookeeper]
+user = "tianchi"
+password_file = "${path('password')}"
+ca_file = "${path('ca')}"
+cert_file = "${path('cert')}"
+key_file = "${path('key')}"
+session_timeout_seconds = 12.5`),
+  );
+  expect(zookeeper).toEqual({
+    digest: 'tianchi:password',
+    tls: { ca: 'ca\n', cert: 'cert\n', key: 'key\n' },
+    sessionTimeoutMs: 12_500,
+  });
+  expect((await readConfig(await file('[zookeeper]\ntls = true'))).zookeeper).toEqual({ tls: {} });
+});
+
 test.each([
+  ['[zookeeper]\nuser = "a"', 'user and zookeeper.password belong together'],
+  ['[zookeeper]\npassword = "a"', 'user and zookeeper.password belong together'],
+  ['[zookeeper]\nuser = "a:b"\npassword = "c"', 'zookeeper.user has a colon'],
+  ['[zookeeper]\ncert_file = "/dev/null"', 'cert_file and zookeeper.key_file belong together'],
+  ['[zookeeper]\nsession_timeout_seconds = 0.5', 'zookeeper.session_timeout_seconds must be >= 1'],
   ['[keystone]\nurl = 5', 'keystone.url must be string'],
   ['[keystone]\ncolour = "red"', 'keystone.colour is no setting'],
   ['[colours]', 'colours is no setting'],

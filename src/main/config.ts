@@ -8,6 +8,7 @@ import type { ServiceCredentials } from '../api/auth/keystone.ts';
 import type { Rate } from '../api/auth/rate-limit.ts';
 import type { NovaOptions } from '../api/nova/index.ts';
 import { Failure } from '../base/failure.ts';
+import type { ZooKeeperAccess } from './open-store.ts';
 
 const strict = { additionalProperties: false } as const;
 const Filled = Type.String({ minLength: 1, maxLength: 1024 });
@@ -33,6 +34,21 @@ const FileSchema = Type.Object(
     ),
     nova: Type.Optional(
       Type.Object({ endpoint: Type.Optional(Filled), region: Type.Optional(Filled) }, strict),
+    ),
+    zookeeper: Type.Optional(
+      Type.Object(
+        {
+          user: Type.Optional(Filled),
+          password: Type.Optional(Filled),
+          password_file: Type.Optional(Filled),
+          tls: Type.Optional(Type.Boolean()),
+          ca_file: Type.Optional(Filled),
+          cert_file: Type.Optional(Filled),
+          key_file: Type.Optional(Filled),
+          session_timeout_seconds: Type.Optional(Type.Number({ minimum: 1, maximum: 60 })),
+        },
+        strict,
+      ),
     ),
     metrics: Type.Optional(Type.Object({ token: Type.Optional(Filled) }, strict)),
     limits: Type.Optional(
@@ -77,6 +93,7 @@ export interface Config {
   };
   /** null: there is no [nova], so Nova is told nothing. */
   readonly nova: NovaOptions | null;
+  readonly zookeeper: ZooKeeperAccess;
   readonly rate: Rate;
   readonly metricsSecret: string | null;
 }
@@ -92,8 +109,10 @@ export async function readConfig(path: string | undefined): Promise<Config> {
     nova,
     limits = {},
     metrics = {},
+    zookeeper = {},
   } = path === undefined ? {} : await readToml(path);
-  const password = keystone.password ?? (await firstLine(keystone.password_file));
+  const password =
+    keystone.password ?? (await firstLine('keystone.password_file', keystone.password_file));
   const named = { ...SERVICE, ...keystone };
   const perSecond = limits.requests_per_second ?? REQUESTS_PER_SECOND;
   return {
@@ -115,6 +134,7 @@ export async function readConfig(path: string | undefined): Promise<Config> {
     },
     nova:
       nova === undefined ? null : { endpoint: nova.endpoint ?? null, region: nova.region ?? null },
+    zookeeper: await accessOf(path ?? '', zookeeper),
     rate: { perSecond, burst: limits.burst ?? Math.max(1, 2 * perSecond) },
     metricsSecret: metrics.token ?? null,
   };
@@ -145,9 +165,44 @@ function toml(text: string, path: string): unknown {
   }
 }
 
-async function firstLine(path: string | undefined): Promise<string | null> {
+/** @param config Names the file where that is wrong. */
+async function accessOf(
+  config: string,
+  given: NonNullable<Static<typeof FileSchema>['zookeeper']>,
+): Promise<ZooKeeperAccess> {
+  const { user, session_timeout_seconds: seconds } = given;
+  const password =
+    given.password ?? (await firstLine('zookeeper.password_file', given.password_file));
+  if ((user === undefined) !== (password === null)) {
+    throw wrong(config, 'zookeeper.user and zookeeper.password belong together');
+  }
+  if (user?.includes(':') === true) throw wrong(config, 'zookeeper.user has a colon');
+  const [ca, cert, key] = await Promise.all([
+    readIf('zookeeper.ca_file', given.ca_file),
+    readIf('zookeeper.cert_file', given.cert_file),
+    readIf('zookeeper.key_file', given.key_file),
+  ]);
+  if ((cert === undefined) !== (key === undefined)) {
+    throw wrong(config, 'zookeeper.cert_file and zookeeper.key_file belong together');
+  }
+  const files = {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+  };
+  return {
+    ...(user !== undefined && { digest: `${user}:${password}` }),
+    ...((given.tls ?? Object.keys(files).length > 0) && { tls: files }),
+    ...(seconds !== undefined && { sessionTimeoutMs: seconds * 1000 }),
+  };
+}
+
+const readIf = (field: string, path: string | undefined): Promise<string | undefined> =>
+  path === undefined ? Promise.resolve(undefined) : readText(field, path);
+
+async function firstLine(field: string, path: string | undefined): Promise<string | null> {
   if (path === undefined) return null;
-  const [line = ''] = (await readText('keystone.password_file', path)).split('\n');
+  const [line = ''] = (await readText(field, path)).split('\n');
   return line;
 }
 
@@ -166,5 +221,5 @@ const wrong = (path: string, what: string): Failure =>
   new Failure('invalid', 'InvalidInput', `the configuration ${path} is wrong: ${what}`, {
     field: 'config',
     value: path,
-    remedy: 'docs/keystone.md lists all settings',
+    remedy: 'docs/keystone.md and docs/zookeeper.md list all settings',
   });

@@ -1,29 +1,18 @@
-import { mkdir } from 'node:fs/promises';
 import { pino, type Level } from 'pino';
 import type { KeystoneAuth } from '../api/auth/open.ts';
 import { type ServerOptions, startServer } from '../api/server.ts';
 import { Failure } from '../base/failure.ts';
-import { openLmdbStore } from '../store/index.ts';
 import { readConfig } from './config.ts';
+import { openStore, type ZooKeeperAccess } from './open-store.ts';
 
 export interface ServeOptions extends Omit<ServerOptions, 'store' | 'log'> {
-  /** Folder of the embedded store; made when it is not there. */
+  /** Folder of the embedded store, or URL of one in ZooKeeper: see `openStore`. */
   readonly store: string;
+  readonly zookeeper?: ZooKeeperAccess;
+  /** Gives up a start that still waits for its store. */
+  readonly signal?: AbortSignal;
   /** Least level to log; `info` when left out. */
   readonly logLevel?: Level;
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Failure('unavailable', 'StoreUnavailable', `cannot make the store ${path} (${why})`, {
-      field: 'store',
-      value: path,
-      remedy: 'give a folder that can be written',
-    });
-  }
 }
 
 /**
@@ -56,13 +45,23 @@ export async function novaOf(config?: string): Promise<Pick<ServerOptions, 'nova
   return nova === null ? {} : { nova };
 }
 
-/** A server on the embedded store of a folder, which it closes with itself; logs go to stderr. */
+/** How to get into ZooKeeper: `[zookeeper]` of the configuration file. */
+export const zookeeperOf = async (config?: string): Promise<ZooKeeperAccess> =>
+  (await readConfig(config)).zookeeper;
+
+/**
+ * A server on a store of its own, which it closes with itself; logs go to stderr.
+ * @throws {Failure} of `openStore` and `startServer`.
+ */
 export async function runServer(
   options: ServeOptions,
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
-  await makeFolder(options.store);
-  const store = await openLmdbStore(options.store);
   const log = pino({ level: options.logLevel ?? 'info' }, pino.destination({ fd: 2, sync: true }));
+  const store = await openStore(options.store, {
+    zookeeper: options.zookeeper ?? {},
+    progress: (text) => log.info(text),
+    ...(options.signal && { signal: options.signal }),
+  });
   try {
     const server = await startServer({ ...options, store, log });
     return {

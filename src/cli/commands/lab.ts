@@ -115,7 +115,7 @@ function setUp(parent: Command, io: Io, open: Open): void {
     .command('up')
     .summary('build the nodes and start everything')
     .option('--nodes <count>', 'how many compute nodes', '2')
-    .option('--store <dir>', "the server's store (default: one that goes with the lab)")
+    .option('--store <where>', 'as of `tianchi server` (default: one that goes with the lab)')
     .addOption(
       new Option('--default-security-group <switch>', 'as of `tianchi server`')
         .choices(['on', 'off'])

@@ -18,6 +18,7 @@ interface ServerOptions {
   readonly underlayMtu: string;
   readonly allowRemote?: boolean;
   readonly agentCredentials?: string;
+  readonly advertise?: string;
 }
 
 interface AgentOptions {
@@ -42,8 +43,11 @@ function wholeNumber(option: string, text: string, low: number, high: number): n
   );
 }
 
-const notBuilt = (what: string, instead: string): Failure =>
-  new Failure('unsupported', 'NotBuilt', `${what} is not built yet; ${instead}`);
+/** Who is told to stop before it has started ends as one who has. */
+function nullIfAborted(error: unknown): null {
+  if (error instanceof Failure && error.code === 'Aborted') return null;
+  throw error;
+}
 
 /** The long-running processes, in the foreground until SIGTERM or Ctrl-C. */
 export function processCommands(program: Command, io: Io, _client: Client): void {
@@ -51,7 +55,11 @@ export function processCommands(program: Command, io: Io, _client: Client): void
     .command('server')
     .summary('serve the API')
     .option('--listen <host:port>', 'address to serve on', '127.0.0.1:9797')
-    .option('--store <dir>', 'folder of the embedded store', '.tianchi/store')
+    .option(
+      '--store <where>',
+      'folder of the embedded store, or zk://HOST:PORT[,HOST:PORT]/CHROOT, which several servers share',
+      '.tianchi/store',
+    )
     .addOption(new Option('--auth <how>').choices(['none', 'keystone']).default('none'))
     .addOption(
       new Option(
@@ -62,26 +70,33 @@ export function processCommands(program: Command, io: Io, _client: Client): void
         .default('on'),
     )
     .option('--keystone-url <url>', 'of its API v3, for --auth keystone')
-    .option('--config <file>', 'TOML: the service user at Keystone, and limits')
+    .option('--config <file>', 'TOML: the service user at Keystone, access to ZooKeeper, limits')
     .option('--underlay-mtu <bytes>', 'MTU of the network between the nodes', '1500')
     .option('--allow-remote', 'serve other machines although no user proves who they are')
     .option(
       '--agent-credentials <file>',
       'what agents must prove; needed where other machines are served',
     )
+    .option(
+      '--advertise <url>',
+      'where other servers on the store reach this one; by default what it listens on',
+    )
     .addHelpText(
       'after',
-      example('tianchi server --listen 127.0.0.1:9797 --store /var/lib/tianchi'),
+      example(
+        'tianchi server --listen 127.0.0.1:9797 --store /var/lib/tianchi',
+        'tianchi server --store zk://10.0.0.1:2181,10.0.0.2:2181,10.0.0.3:2181/tianchi',
+      ),
     )
     .action(async (options: ServerOptions) => {
-      if (options.store.startsWith('zk://')) {
-        throw notBuilt('the ZooKeeper store', 'give --store a folder for the embedded one');
-      }
-      const stopped = io.stopped();
-      const { authOf, novaOf, runServer } = await import('../../main/serve.ts');
+      const stop = new AbortController();
+      const stopped = io.stopped().then(() => stop.abort());
+      const { authOf, novaOf, runServer, zookeeperOf } = await import('../../main/serve.ts');
       const server = await runServer({
         listen: options.listen,
         store: options.store,
+        zookeeper: await zookeeperOf(options.config),
+        signal: stop.signal,
         auth: await authOf(options.auth, options.keystoneUrl, options.config),
         ...(await novaOf(options.config)),
         defaultSecurityGroup: options.defaultSecurityGroup === 'on',
@@ -89,8 +104,10 @@ export function processCommands(program: Command, io: Io, _client: Client): void
         ...(options.agentCredentials === undefined
           ? {}
           : { agentCredentials: options.agentCredentials }),
+        ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
         underlayMtu: wholeNumber('--underlay-mtu', options.underlayMtu, 1280, 65535),
-      });
+      }).catch(nullIfAborted);
+      if (server === null) return;
       io.out(`ready ${server.url}`);
       await stopped;
       await server.close();
@@ -144,10 +161,7 @@ export function processCommands(program: Command, io: Io, _client: Client): void
         ...(options.vlan === undefined
           ? {}
           : { vlan: wholeNumber('--vlan', options.vlan, 1, 4094) }),
-      }).catch((error: unknown) => {
-        if (error instanceof Failure && error.code === 'Aborted') return null;
-        throw error;
-      });
+      }).catch(nullIfAborted);
       if (agent === null) return;
       io.out(`ready ${options.node}`);
       await stopped;

@@ -34,13 +34,17 @@ function parseRunning(value: unknown): Running | undefined {
   return { pid, started, command, env: Object.fromEntries(words) };
 }
 
-/** When a process was started; undefined when it is gone or only waits to be reaped. */
+/**
+ * When a process was started; undefined when it is gone or only waits to be reaped. One whose first
+ * thread has ended lives on, with its files and their locks, until the last one has (proc(5)).
+ */
 function startOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name, in parentheses, may hold anything.
     const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' || state === 'X' ? undefined : Number(rest[18]);
+    const ended = state === 'Z' || state === 'X';
+    return ended && Number(rest[16]) <= 1 ? undefined : Number(rest[18]);
   } catch {
     return undefined;
   }

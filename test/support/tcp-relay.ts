@@ -3,9 +3,10 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /**
  * `pass`: as if it were not there. `stall`: connections are taken and stay, nothing gets through;
- * it comes later. `refuse`: connections are ended, each new one at once.
+ * it comes later. `refuse`: connections are ended, each new one at once. `mute`: what the server says
+ * is lost; `deaf`: what is said to it.
  */
-export type RelayMode = 'pass' | 'stall' | 'refuse';
+export type RelayMode = 'pass' | 'stall' | 'refuse' | 'mute' | 'deaf';
 
 export class TcpRelay {
   readonly #behind: { readonly host: string; readonly port: number };
@@ -60,18 +61,20 @@ export class TcpRelay {
       return;
     }
     const server = connect(this.#behind);
-    this.#pass(client, server);
-    this.#pass(server, client);
+    this.#pass(client, server, 'deaf');
+    this.#pass(server, client, 'mute');
   }
 
-  #pass(from: Socket, into: Socket): void {
+  #pass(from: Socket, into: Socket, lost: RelayMode): void {
     this.#sockets.add(from);
     from.on('error', () => {});
     from.on('close', () => {
       this.#sockets.delete(from);
       into.destroy();
     });
-    from.on('data', (chunk: Uint8Array) => void into.write(chunk));
+    from.on('data', (chunk: Uint8Array) => {
+      if (this.#mode !== lost) into.write(chunk);
+    });
     if (this.#mode === 'stall') from.pause();
     else from.resume();
   }

@@ -65,8 +65,13 @@ const NEEDED = [
   },
   {
     name: 'ZooKeeper',
-    files: ['/usr/share/java/zookeeper.jar', '/usr/bin/java'],
-    packages: ['zookeeper', 'default-jre-headless'],
+    files: [
+      '/usr/share/java/zookeeper.jar',
+      '/usr/share/java/netty-codec.jar',
+      '/usr/share/java/slf4j-simple.jar',
+      '/usr/bin/java',
+    ],
+    packages: ['zookeeper', 'libnetty-java', 'libslf4j-java', 'default-jre-headless'],
   },
   {
     name: 'Chromium',

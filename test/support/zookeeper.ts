@@ -10,6 +10,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -19,9 +20,15 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const JAVA = '/usr/bin/java';
-/** ZooKeeper with all it needs, and something that writes its log. */
-const JARS = ['/usr/share/java/zookeeper.jar', '/usr/share/java/slf4j-simple.jar'];
+/**
+ * ZooKeeper with all it needs, what Debian's forgets that it needs for TLS, and something that writes
+ * its log.
+ */
+const JARS = ['zookeeper', 'netty-codec', 'slf4j-simple'].map(
+  (name) => `/usr/share/java/${name}.jar`,
+);
 const START_DEADLINE_MS = 60_000;
+const LOG_SHOWN = 2000;
 /** Below the ports that the kernel hands out to clients, so that none is taken in between. */
 const PORTS = { from: 20_000, to: 32_000 };
 
@@ -74,7 +81,7 @@ const isFree = (port: number): Promise<boolean> =>
   });
 
 /** Ports that nobody listens at. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   while (found.size < count) {
     const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
@@ -102,10 +109,14 @@ const modeOf = async (port: number): Promise<string> => {
   return /^Mode: (\w+)/m.exec(answer)?.[1] ?? '';
 };
 
-async function serves(port: number, log: string): Promise<void> {
+/** Throws with the end of its log when it has gone, or does not serve in time. */
+async function serves(port: number, child: ChildProcess | null | undefined, log: string) {
   const deadline = Date.now() + START_DEADLINE_MS;
   while ((await modeOf(port)) === '') {
-    if (Date.now() > deadline) throw new Error(`no ZooKeeper serves at ${port}: see ${log}`);
+    if (Date.now() > deadline || child?.exitCode !== null) {
+      const told = readFileSync(log, 'utf8').slice(-LOG_SHOWN);
+      throw new Error(`no ZooKeeper serves at ${port}: ${told}`);
+    }
     await sleep(50);
   }
 }
@@ -186,7 +197,9 @@ export async function startZooKeeper(
   process.on('exit', stop);
   try {
     for (const index of places.keys()) launch(index);
-    await Promise.all(places.map((_, index) => serves(clientPort(index), logOf(index))));
+    await Promise.all(
+      places.map((_, index) => serves(clientPort(index), running[index], logOf(index))),
+    );
   } catch (error) {
     stop();
     throw error;
@@ -209,7 +222,7 @@ export async function startZooKeeper(
     },
     start: async (index) => {
       launch(index);
-      await serves(clientPort(index), logOf(index));
+      await serves(clientPort(index), running[index], logOf(index));
     },
     pause: (index) => void running[index]?.kill('SIGSTOP'),
     resume: (index) => void running[index]?.kill('SIGCONT'),

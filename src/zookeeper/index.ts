@@ -1,11 +1,7 @@
 export { MultiFailed, PacketTooLarge, ZooKeeperError } from './errors.ts';
-export type { ErrorCode } from './errors.ts';
 export type {
   Acl,
-  Children,
   CreateMode,
-  CreateOptions,
-  Created,
   Data,
   MultiOp,
   MultiResult,
@@ -15,7 +11,6 @@ export type {
   Stat,
   TlsOptions,
   WatchEvent,
-  WatchMode,
   ZooKeeper,
   ZooKeeperOptions,
   ZooKeeperState,

@@ -12,6 +12,7 @@ import { routerCommands } from './commands/routers.ts';
 import { portCommands } from './commands/ports.ts';
 import { processCommands } from './commands/processes.ts';
 import { securityGroupCommands } from './commands/security-groups.ts';
+import { storeCommands } from './commands/store.ts';
 import { traceCommand } from './commands/trace.ts';
 import { walkthroughCommand } from './commands/walkthrough.ts';
 import { Ended } from './ended.ts';
@@ -32,6 +33,7 @@ const COMMANDS = [
   captureCommand,
   flowCommands,
   processCommands,
+  storeCommands,
   labCommand,
   walkthroughCommand,
 ] as const;

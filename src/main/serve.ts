@@ -4,6 +4,7 @@ import { type ServerOptions, startServer } from '../api/server.ts';
 import { Failure } from '../base/failure.ts';
 import { readConfig } from './config.ts';
 import { openStore, type ZooKeeperAccess } from './open-store.ts';
+import { refuseUnfinished } from './store-import.ts';
 
 export interface ServeOptions extends Omit<ServerOptions, 'store' | 'log'> {
   /** Folder of the embedded store, or URL of one in ZooKeeper: see `openStore`. */
@@ -63,6 +64,7 @@ export async function runServer(
     ...(options.signal && { signal: options.signal }),
   });
   try {
+    await refuseUnfinished(store);
     const server = await startServer({ ...options, store, log });
     return {
       url: server.url,

@@ -20,7 +20,7 @@ import { LANGUAGE_CASES } from './sim-language-cases.ts';
 import { randomLanguage } from './sim-language.ts';
 import { PORTS, TLV_MAP, TUNNELS } from './sim-language-values.ts';
 import { Random } from './sim-random.ts';
-import { countRules, empty } from './sim-switch.ts';
+import { countRules, empty, program } from './sim-switch.ts';
 
 const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);
 const CASES = Number(process.env['TIANCHI_CASES'] ?? 1000);
@@ -85,32 +85,12 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
   /** Lines of dumps that ours cannot read. */
   const unread: string[] = [];
 
-  /** Programs the bridge in one go, without the lines that the switch does not take. */
-  async function program(flows: readonly string[], groups: readonly string[]): Promise<void> {
-    await empty(sandbox, unixctl, 'br0', rules);
-    let lines = [
-      ...groups.map((group) => `group add ${group}`),
-      ...flows.map((flow) => `flow add ${flow}`),
-    ];
-    for (;;) {
-      try {
-        const text = lines.map((line) => `${line}\n`).join('');
-        sandbox.ofctl(['-O', 'OpenFlow15', 'bundle', 'br0', '-'], text);
-        return;
-      } catch (error) {
-        const bad = refusedLines(String(error), lines);
-        if (bad.size === 0) throw error;
-        refused += bad.size;
-        lines = lines.filter((_, at) => !bad.has(at));
-      }
-    }
-  }
-
   async function loaded(
     flows: readonly string[],
     groups: readonly string[],
   ): Promise<LoadedBridge> {
-    await program(flows, groups);
+    await empty(sandbox, unixctl, 'br0', rules);
+    refused += program(sandbox, 'br0', flows, groups);
     const dump = (command: string, version: string) =>
       sandbox.ofctl(['-O', version, '--no-names', command, 'br0']);
     const text = dump('dump-flows', 'OpenFlow13');
@@ -213,27 +193,3 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
     expect(met.size).toBeGreaterThan(50);
   });
 });
-
-/** Lines by their number, flows by their cookie, groups by their id: whatever the refusal names. */
-function refusedLines(error: string, lines: readonly string[]): Set<number> {
-  const bad = new Set<number>();
-  for (const [, number] of error.matchAll(/-:(\d+): /g)) bad.add(Number(number) - 1);
-  for (const [, cookie = ''] of error.matchAll(/cookie:(0x[0-9a-f]+)/g)) {
-    bad.add(lines.findIndex((line) => line.includes(`cookie=${cookie},`)));
-  }
-  // A message that cannot be read is shown in hex: its second eight bytes are the cookie.
-  for (const [, high = '', low = ''] of error.matchAll(
-    /^00000000 .*-(?:[0-9a-f]{2} ){6}([0-9a-f]{2}) ([0-9a-f]{2}) /gm,
-  )) {
-    bad.add(
-      lines.findIndex((line) =>
-        line.includes(`cookie=0x${Number(`0x${high}${low}`).toString(16)},`),
-      ),
-    );
-  }
-  for (const [, group = ''] of error.matchAll(/group_id=(\d+)/g)) {
-    bad.add(lines.findIndex((line) => line.startsWith(`group add group_id=${group},`)));
-  }
-  bad.delete(-1);
-  return bad;
-}

@@ -137,7 +137,7 @@ function matchOf(
   const terms = [kind.word];
   if (plain) return terms;
   const candidates = [...values.keys()].filter(({ name }) => name !== 'skb_priority');
-  const state = isIpKind(kind) && random.chance(45) ? random.pick(STATES) : null;
+  const state = isIpKind(kind) && random.chance(55) ? random.pick(STATES) : null;
   // Of a known connection little else is asked: its own terms are many.
   const most = state === '+est+trk' ? 1 : 3;
   for (let more = 1 + random.below(most); more > 0; more -= 1) {
@@ -148,7 +148,7 @@ function matchOf(
     terms.push(`${target.name}=${drawn(random, target, value)}`);
     names.push(target.name);
   }
-  if (random.chance(25)) {
+  if (random.chance(30)) {
     const [name, term] = random.pick([
       ['vlan_tci', 'vlan_tci=0x0000/0x1fff'],
       ['vlan_tci', 'vlan_tci=0x1000/0x1000'],
@@ -183,7 +183,7 @@ function matchOf(
       `nw_frag=${random.pick(['no', 'yes', 'first', 'not_later', ...(bare ? ['later'] : [])])}`,
     );
   }
-  if (random.chance(withSets ? 45 : 2)) {
+  if (random.chance(withSets ? 60 : 3)) {
     names.push('actset_output');
     terms.push(`actset_output=${random.pick(SET_PORTS)}`);
   }

@@ -23,3 +23,54 @@ export async function empty(
   sandbox.ofctl(['-O', 'OpenFlow15', 'bundle', bridge, '-'], 'flow delete\ngroup delete\n');
   while ((await countRules(unixctl)) > rules);
 }
+
+/**
+ * Programs a bridge in one go, without the lines that the switch does not take.
+ * @returns how many those are.
+ */
+export function program(
+  sandbox: Sandbox,
+  bridge: string,
+  flows: readonly string[],
+  groups: readonly string[],
+): number {
+  const all = [
+    ...groups.map((group) => `group add ${group}`),
+    ...flows.map((flow) => `flow add ${flow}`),
+  ];
+  for (let lines = all; ;) {
+    try {
+      const text = lines.map((line) => `${line}\n`).join('');
+      sandbox.ofctl(['-O', 'OpenFlow15', 'bundle', bridge, '-'], text);
+      return all.length - lines.length;
+    } catch (error) {
+      const bad = refusedLines(String(error), lines);
+      if (bad.size === 0) throw error;
+      lines = lines.filter((_, at) => !bad.has(at));
+    }
+  }
+}
+
+/** Lines by their number, flows by their cookie, groups by their id: whatever the refusal names. */
+function refusedLines(error: string, lines: readonly string[]): Set<number> {
+  const bad = new Set<number>();
+  for (const [, number] of error.matchAll(/-:(\d+): /g)) bad.add(Number(number) - 1);
+  for (const [, cookie = ''] of error.matchAll(/cookie:(0x[0-9a-f]+)/g)) {
+    bad.add(lines.findIndex((line) => line.includes(`cookie=${cookie},`)));
+  }
+  // A message that cannot be read is shown in hex: its second eight bytes are the cookie.
+  for (const [, high = '', low = ''] of error.matchAll(
+    /^00000000 .*-(?:[0-9a-f]{2} ){6}([0-9a-f]{2}) ([0-9a-f]{2}) /gm,
+  )) {
+    bad.add(
+      lines.findIndex((line) =>
+        line.includes(`cookie=0x${Number(`0x${high}${low}`).toString(16)},`),
+      ),
+    );
+  }
+  for (const [, group = ''] of error.matchAll(/group_id=(\d+)/g)) {
+    bad.add(lines.findIndex((line) => line.startsWith(`group add group_id=${group},`)));
+  }
+  bad.delete(-1);
+  return bad;
+}

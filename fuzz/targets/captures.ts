@@ -59,6 +59,18 @@ const CONNTRACK =
 const TLV_MAP =
   'NXT_TLV_TABLE_REPLY (xid=0x2):\n max option space=256 max fields=64\n\n mapping table:\n  class  type  length  match field\n ------  ----  ------  --------------\n  0x102  0x80       4  tun_metadata0\n  0xffff  0x1       124  tun_metadata63';
 
+const LEARNT =
+  ' port  VLAN  MAC                Age\n    1     0  aa:55:aa:55:00:01   12\nLOCAL    5  aa:55:aa:55:00:02   static';
+const GROUPS =
+  'NXST_GROUP_DESC reply (xid=0x2):\n group_id=1,type=select,selection_method=dp_hash,bucket=bucket_id:0,weight:100,watch_port:1,actions=output:1,bucket=bucket_id:1,actions=resubmit(,5)';
+const VLANS = JSON.stringify({
+  headings: ['name', 'tag', 'trunks', 'vlan_mode'],
+  data: [
+    ['tap1', 5, ['set', []], ['set', []]],
+    ['tap2', ['set', []], ['set', [5, 7]], 'native-untagged'],
+  ],
+});
+
 const NODE = 'node1';
 const BRIDGE = `${NODE}/bridges/br-int`;
 const [DESCRIPTION = '', DATAPATH = ''] = PORT_NAMES;
@@ -75,7 +87,9 @@ const texts = new Map<string, string>([
   [`${NODE}/${NODE_FILES.addresses.name}`, ADDRESSES],
   [`${NODE}/${NODE_FILES.conntrack.name}`, CONNTRACK],
   [`${BRIDGE}/${BRIDGE_FILES.flows.name}`, FLOWS],
-  [`${BRIDGE}/${BRIDGE_FILES.groups.name}`, ''],
+  [`${NODE}/${NODE_FILES.ports.name}`, VLANS],
+  [`${BRIDGE}/${BRIDGE_FILES.groups.name}`, GROUPS],
+  [`${BRIDGE}/${BRIDGE_FILES.learnt.name}`, LEARNT],
   [`${BRIDGE}/${BRIDGE_FILES.ports.name}`, DESCRIPTION],
   [`${BRIDGE}/${BRIDGE_FILES.tlvMap.name}`, TLV_MAP],
 ]);
@@ -114,6 +128,7 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 export const captureTargets = [
   fileTarget(NODE_FILES.interfaces, NODE, 1, []),
   fileTarget(NODE_FILES.bridges, NODE, 0.4, []),
+  fileTarget(NODE_FILES.ports, NODE, 0.4, []),
   fileTarget(NODE_FILES.dpif, NODE, 0.4, PORT_NAMES),
   fileTarget(NODE_FILES.routes, NODE, 0.4, [], {
     'a prefix of 56 bits': 'Cached: 0.0.0.0/56 dev 0 GW 1 SRC 2.8.0.5',
@@ -123,6 +138,8 @@ export const captureTargets = [
   fileTarget(NODE_FILES.addresses, NODE, 0.4, []),
   fileTarget(NODE_FILES.conntrack, NODE, 1, []),
   fileTarget(BRIDGE_FILES.flows, BRIDGE, 0.4, DUMPS),
+  fileTarget(BRIDGE_FILES.groups, BRIDGE, 0.4, []),
+  fileTarget(BRIDGE_FILES.learnt, BRIDGE, 0.4, []),
   fileTarget(BRIDGE_FILES.ports, BRIDGE, 0.4, PORT_NAMES),
   fileTarget(BRIDGE_FILES.tlvMap, BRIDGE, 0.4, [], {
     'an option of 700 MB': '0xf 0x1 737095516 tun_metadata6',

@@ -91,8 +91,11 @@ class Reader {
   }
 }
 
-/** A line of `dump-tlv-map`: class, type, length, field. */
-const OPTION = /^\s*0x[\da-f]+\s+0x[\da-f]+\s+(\d+)\s+tun_metadata(\d+)\s*$/gm;
+/**
+ * A line of `dump-tlv-map`: class, type, length, field. A blank that could be a line's end would
+ * make many empty lines cost their square.
+ */
+const OPTION = /^[ \t]*0x[\da-f]+[ \t]+0x[\da-f]+[ \t]+(\d+)[ \t]+tun_metadata(\d+)[ \t]*\r?$/gm;
 
 const readTlvMap = (text: string): ReadonlyMap<number, Field> =>
   mappedOptions(

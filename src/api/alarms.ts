@@ -24,6 +24,13 @@ export const SERVER_ALARMS = {
       'An agent left 32 MiB unread, and its link has been cut, so that it holds up nobody. It returns and takes what it missed.',
     action: 'Look at the load of the node, and at the network between it and the server.',
   },
+  peers_not_told: {
+    level: 'error',
+    message: 'could not make this server known to the others; trying again',
+    meaning:
+      'The store does not take the announcement of this server; `err` says how. It serves, but the other servers know nothing of the agents that are connected to it.',
+    action: 'Look at the store, and at the network between it and the server.',
+  },
   peer_lost: {
     level: 'warn',
     message: 'no link to another server; trying again',

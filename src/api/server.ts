@@ -145,7 +145,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   try {
     const url = await app.listen({ host: endpoint.host, port: endpoint.port });
-    await peers.start(reachedAt(endpoint, url, options.advertise));
+    peers.start(reachedAt(endpoint, url, options.advertise));
     return { url, runtime, hub, close };
   } catch (error) {
     await close();

@@ -97,7 +97,7 @@ export class TestServers {
     app.server.on('connection', (socket) => sockets.add(socket));
     await app.register(hub.plugin);
     const url = await app.listen({ host: '127.0.0.1', port: 0 });
-    await peers.start(url);
+    peers.start(url);
     let ended = false;
     const end = async (graceful: boolean): Promise<void> => {
       if (ended) return;

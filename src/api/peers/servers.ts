@@ -8,11 +8,13 @@
  * the store and its link is down too; its agents then have {@link MOVING_MS} to come back elsewhere.
  */
 import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyPluginAsync } from 'fastify';
 import type { BaseLogger } from 'pino';
 import { Failure } from '../../base/failure.ts';
 import type { AgentDump, AgentQuery } from '../../model/stream.ts';
 import type { Members } from '../../store/contract.ts';
+import { sound } from '../alarms.ts';
 import { acceptSocket } from '../hub/link.ts';
 import { isDump } from '../hub/messages.ts';
 import type { Home, NodeElsewhere, NodeState, Peers } from '../hub/peers.ts';
@@ -22,6 +24,8 @@ import { PEERS_PATH, View, type ViewOwner } from './view.ts';
 
 /** Bytes of a secret: it cannot be guessed. */
 const SECRET_BYTES = 32;
+/** ms until the store is asked again to make this server known. */
+const AGAIN_MS = 1_000;
 /** ms in which agents come back elsewhere when their server is gone. */
 const MOVING_MS = 5_000;
 
@@ -46,7 +50,9 @@ export class PeerServers implements Peers, ViewOwner {
   #turn = 0;
   #home: Home | null = null;
   #unfollow: () => void = () => undefined;
-  #withdraw: (() => Promise<void>) | null = null;
+  readonly #stop = new AbortController();
+  /** What takes the announcement back; null: none was made. */
+  #announced: Promise<(() => Promise<void>) | null> = Promise.resolve(null);
 
   constructor({ members, log, movingMs = MOVING_MS }: PeersOptions) {
     this.#members = members;
@@ -59,21 +65,21 @@ export class PeerServers implements Peers, ViewOwner {
   }
 
   /**
-   * Makes this server known to the others, and them to it.
+   * Makes this server known to the others, and them to it, as soon as the store takes that.
    * @param url Where they reach it.
-   * @throws {Failure} unavailable.
    */
-  async start(url: string): Promise<void> {
+  start(url: string): void {
     this.#unfollow = this.#members.follow((list) => this.#follow(list));
     const self: Member = { id: this.#id, url, secret: this.#secret };
-    this.#withdraw = await this.#members.announce(JSON.stringify(self));
+    this.#announced = this.#announce(JSON.stringify(self));
     this.#follow(this.#members.list());
   }
 
   /** Leaves the others, who then need not wait until the store has missed this server. */
   async close(): Promise<void> {
     this.#unfollow();
-    const withdrawn = this.#withdraw?.().catch(() => undefined);
+    this.#stop.abort();
+    const withdrawn = this.#announced.then((withdraw) => withdraw?.()).catch(() => undefined);
     for (const timer of this.#dropping.values()) clearTimeout(timer);
     for (const view of this.#views.values()) view.close();
     for (const feed of this.#feeds) feed.close();
@@ -127,7 +133,9 @@ export class PeerServers implements Peers, ViewOwner {
   }
 
   settled(revision: number): boolean {
-    return this.complete && [...this.#views.values()].every((view) => view.settled(revision));
+    for (const id of this.#listed)
+      if (this.#views.get(id)?.settled(revision) !== true) return false;
+    return true;
   }
 
   tell(news: 'joined' | 'reported' | 'left', node: string): void {
@@ -167,6 +175,20 @@ export class PeerServers implements Peers, ViewOwner {
     this.#home?.reported(view.nodes.keys());
   }
 
+  /** Tries until the store takes it, or this server ends. */
+  async #announce(value: string): Promise<(() => Promise<void>) | null> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        return await this.#members.announce(value);
+      } catch (error) {
+        sound(this.#log, 'peers_not_told', { err: error });
+      }
+      await pause(AGAIN_MS, undefined, { signal }).catch(() => undefined);
+    }
+    return null;
+  }
+
   /** By RFC 6750 §2.1. */
   #proves(header: string): boolean {
     const given = Buffer.from(header);
@@ -199,6 +221,7 @@ export class PeerServers implements Peers, ViewOwner {
       if (!this.#views.has(id)) this.#views.set(id, new View(member, this, this.#log));
     }
     for (const view of this.#views.values()) this.#dropLater(view);
+    this.#home?.reported([]);
   }
 
   /** A server that is known neither to the store nor by its link is dropped after a while. */

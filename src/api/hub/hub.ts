@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { FastifyPluginAsync } from 'fastify';
 import type { BaseLogger } from 'pino';
 import { Failure } from '../../base/failure.ts';
-import { PLANNERS } from '../../model/plan.ts';
+import { PLANNERS, type Requester } from '../../model/plan.ts';
 import type {
   AgentDump,
   AgentMessage,
@@ -34,6 +34,8 @@ import { Turns } from './turns.ts';
 type Hello = Extract<AgentMessage, { type: 'hello' }>;
 type Applied = Extract<AgentMessage, { type: 'applied' }>;
 
+/** Who registers a node: one that can go to another server, and is not to wait for the store here. */
+const AGENT: Requester = { projectId: 'default', admin: true };
 /** How long a link may stay without saying whose it is. */
 const GREETING_MS = 10_000;
 /**
@@ -306,7 +308,7 @@ export class AgentHub implements SessionOwner {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     if (runtime.health.fresh || (stale === true && !behind())) return;
-    throw new Failure('unavailable', 'StoreUnavailable', 'this server has lost its store');
+    throw lostStore();
   }
 
   /** Makes the node's object say what its agent says. */
@@ -321,15 +323,19 @@ export class AgentHub implements SessionOwner {
         { field: 'vtep', value: vtep },
       );
     }
-    await this.#write(hello);
+    if (this.#runtime.health.fresh) return this.#write(hello);
+    // What it says anew is written when the store is back and it comes again, or is marked.
+    if (this.#runtime.topology.get('node', node)?.vtep !== vtep) throw lostStore();
   }
 
   async #write({ node, vtep, datapath }: Pick<Hello, 'node' | 'vtep' | 'datapath'>): Promise<void> {
     const said = { vtep, agent_alive: true, ...(datapath === undefined ? {} : { datapath }) };
-    await this.#runtime.execute((topology, context) =>
-      topology.get('node', node) === undefined
-        ? PLANNERS.node.create(topology, { name: node, ...said }, context)
-        : PLANNERS.node.update(topology, node, said, context),
+    await this.#runtime.execute(
+      (topology, context) =>
+        topology.get('node', node) === undefined
+          ? PLANNERS.node.create(topology, { name: node, ...said }, context)
+          : PLANNERS.node.update(topology, node, said, context),
+      AGENT,
     );
   }
 
@@ -446,6 +452,9 @@ const notConnected = (node: string): Failure =>
     value: node,
     remedy: 'start it with tianchi agent --node',
   });
+
+const lostStore = (): Failure =>
+  new Failure('unavailable', 'StoreUnavailable', 'this server has lost its store');
 
 const withdrawn = ({ node }: Proof): Failure =>
   refusal(

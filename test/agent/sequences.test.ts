@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Cloud, PRELUDE, anyStep } from './sequences.ts';
 import type { Step } from './sequences.ts';
 
-const SEQUENCES = Number(process.env['TIANCHI_SEQUENCES'] ?? 300);
+const SEQUENCES = Number(process.env['TIANCHI_SEQUENCES'] ?? 100);
 const SEED = Number(process.env['TIANCHI_SEED'] ?? 20230112);
 /** That take place, in each sequence; about every third step is refused for what there is then. */
 const CHANGES = 50;

@@ -6,9 +6,9 @@ export const AGENT_ALARMS = {
     level: 'warn',
     message: 'no server; trying again',
     meaning:
-      'The link to the server broke or cannot be made; `why` says how. Running traffic goes on with the flows that are in the switch, but changes of the network do not reach this node.',
+      'The link to `server` broke or cannot be made; `why` says how. Where the agent has several servers it goes on to the next. Running traffic goes on with the flows that are in the switch, but changes of the network do not reach this node.',
     action:
-      'See whether the server runs and whether this node reaches its address. The agent reconnects by itself within 2 s of its return.',
+      'See whether the server runs and whether this node reaches its address. The agent reconnects by itself: to a server that is there within a second or so, to its only one within 2 s of its return.',
   },
   server_refused: {
     level: 'error',

@@ -15,14 +15,22 @@ interface Stack {
   close(): Promise<void>;
 }
 
-/** A server on a store of its own and the two nodes, in this process. */
-async function startStack(listen: string): Promise<Stack> {
+/**
+ * A server and the two nodes, in this process.
+ * @param where Its store; left out: one of its own that goes with it.
+ */
+async function startStack(listen: string, where?: string): Promise<Stack> {
   const [{ runServer }, { runAgent }] = await Promise.all([
     import('../../main/serve.ts'),
     import('../../main/agent.ts'),
   ]);
-  const store = await mkdtemp(join(tmpdir(), 'tianchi-walkthrough-'));
-  const closers: (() => Promise<void>)[] = [() => rm(store, { recursive: true, force: true })];
+  const closers: (() => Promise<void>)[] = [];
+  const folder = async () => {
+    const made = await mkdtemp(join(tmpdir(), 'tianchi-walkthrough-'));
+    closers.push(() => rm(made, { recursive: true, force: true }));
+    return made;
+  };
+  const store = where ?? (await folder());
   const close = async () => {
     for (const step of closers.splice(0).toReversed()) await step();
   };
@@ -196,9 +204,13 @@ export function walkthroughCommand(program: Command, io: Io, _client: Client, ru
     .summary("build the record's VPC on two simulated nodes and trace its packets")
     .option('--once', 'end after printing the traces')
     .option('--listen <host:port>', 'address to serve on', '127.0.0.1:9797')
+    .option(
+      '--store <where>',
+      'an empty store, as for the server (default: a folder that goes with it)',
+    )
     .addHelpText('after', example('tianchi walkthrough --once'))
-    .action(async (options: { once?: boolean; listen: string }) => {
-      const stack = await startStack(options.listen);
+    .action(async (options: { once?: boolean; listen: string; store?: string }) => {
+      const stack = await startStack(options.listen, options.store);
       try {
         const session = new Session(io, run, stack.url);
         const differences = (await traces(session, await build(session))).filter(

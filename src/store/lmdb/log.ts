@@ -5,6 +5,9 @@ import { commitOf } from '../evaluate.ts';
 import type { DraftChange } from '../evaluate.ts';
 import type { LogKey, LogRecord } from './environment.ts';
 
+/** One in so many of the changes kept. */
+const SLACK = 100;
+
 /**
  * The newest commits, in the same transactions as the objects. Its last key says how far the store
  * is, its keys alone tell what may be forgotten.
@@ -12,10 +15,15 @@ import type { LogKey, LogRecord } from './environment.ts';
 export class CommitLog {
   readonly #log: Database<LogRecord, LogKey>;
   readonly #keep: number;
+  /** Changes that may be too many: to look for what to forget costs the same whatever there is. */
+  readonly #slack: number;
+  /** Changes at the last look. */
+  #trimmedAt = 0;
 
   constructor(log: Database<LogRecord, LogKey>, keep: number) {
     this.#log = log;
     this.#keep = keep;
+    this.#slack = keep / SLACK;
   }
 
   newest(): LogKey {
@@ -41,6 +49,8 @@ export class CommitLog {
 
   /** Only within a write transaction: forgets the commits before the newest `keep` changes. */
   trim([newest, changes]: LogKey): void {
+    if (changes - this.#trimmedAt < this.#slack) return;
+    this.#trimmedAt = changes;
     const forget: LogKey[] = [];
     for (const key of this.#log.getKeys()) {
       if (key[0] === newest || changes - key[1] < this.#keep) break;

@@ -1,3 +1,4 @@
+import { getLastVersion } from 'lmdb';
 import { Failure } from '../../base/failure.ts';
 import type { TreeOp } from '../../base/tree.ts';
 import { DEFAULT_KEPT_CHANGES, StoreConflict } from '../contract.ts';
@@ -217,7 +218,8 @@ class LmdbStore implements Store {
 
 function viewOf({ objects }: Environment): TreeView {
   return {
-    version: (path) => objects.getEntry(path)?.version ?? null,
+    // Of what is checked, the value does not matter, and may be long.
+    version: (path) => (objects.getBinaryFast(path) === undefined ? null : getLastVersion()),
     below: (path) => {
       const start = prefixBelow(path);
       return objects.getKeys({ start, end: endOf(start) });

@@ -29,9 +29,8 @@ requireOrSkip("ZooKeeper's zkCli.sh", zooKeeperAvailable && existsSync(ZKCLI))(
 
     test("puts the record's paths in place, and traces come out as in the record", async () => {
       const store = `zk://${zooKeeper.connectString}/record`;
-      const done = await tianchi([
-        ...['walkthrough', '--once', '--listen', '127.0.0.1:0', '--store', store],
-      ]);
+      const words = `walkthrough --once --listen 127.0.0.1:0 --store ${store}`;
+      const done = await tianchi(words.split(' '));
       expect(done.out).toMatch(/All traces are as in the record\.$/);
       expect(done.status).toBe(0);
 

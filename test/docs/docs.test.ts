@@ -91,7 +91,7 @@ interface Named {
   readonly options: readonly string[];
 }
 
-const NESTED = new Set(['flows', 'groups', 'ports', 'lab']);
+const NESTED = new Set(['flows', 'groups', 'ports', 'lab', 'store']);
 
 /** The command lines in code: fences and spans. */
 function commandsIn(text: string): Named[] {

@@ -63,6 +63,8 @@ describe('what is shown', () => {
       'provider:network_type': 'vxlan',
       'provider:physical_network': null,
       'provider:segmentation_id': expect.any(Number),
+      availability_zones: ['nova'],
+      availability_zone_hints: [],
       cidr: '178.1.0.0/16',
       router_id: null,
     });

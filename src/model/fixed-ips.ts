@@ -113,6 +113,14 @@ export function chosenAddress(
   return { subnet_id: subnet.id, ip_address };
 }
 
+/** What a port has in a subnet where hosts make their own addresses. */
+export const autoFixedIp = (
+  draft: Draft,
+  subnet: Subnet,
+  port: { readonly id: string; readonly mac_address: string },
+): FixedIp =>
+  chosenAddress(draft, subnet, autoAddress(subnet, port.mac_address), 'mac_address', port.id);
+
 function requestedSubnet(
   draft: Draft,
   network: Network,
@@ -239,9 +247,7 @@ export function fixedIpsFor(
   const subnets = subnetsFor(draft, owner, inOrder(draft, 'subnet', ids));
   const auto = subnets
     .filter(isAutoSubnet)
-    .map((subnet) =>
-      chosenAddress(draft, subnet, autoAddress(subnet, owner.mac), 'mac_address', owner.port),
-    );
+    .map((subnet) => autoFixedIp(draft, subnet, { id: owner.port, mac_address: owner.mac }));
   const chosen =
     requests === undefined
       ? ([4, 6] as const)

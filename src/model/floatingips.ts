@@ -1,5 +1,6 @@
 import { Failure } from '../base/failure.ts';
 import { parsePrefix, prefixContains } from '../address/index.ts';
+import { domainName, domainOf, portName } from './dns-names.ts';
 import { Draft, type Plan, type PlanContext } from './draft.ts';
 import { allocate, chosenAddress } from './fixed-ips.ts';
 import { associate, NO_ASSOCIATION } from './floating-associations.ts';
@@ -89,12 +90,15 @@ export function createFloatingIp(
   checkAlone(portId, input.fixed_ip_address);
   const standard = newStandard(input, context);
   const own = { ...standard, floating_network_id: network.id };
+  const dns_domain = domainName(input.dns_domain ?? '');
   const held = floatingAddress(draft, network, input);
   const floating: FloatingIp = {
     ...own,
     floating_ip_address: held.ip_address,
     ...(portId === null ? NO_ASSOCIATION : associate(draft, own, portId, input.fixed_ip_address)),
     status: 'DOWN',
+    dns_name: portName(input.dns_name ?? '', domainOf(dns_domain, network)),
+    dns_domain,
   };
   const holder = {
     network_id: network.id,

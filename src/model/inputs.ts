@@ -205,6 +205,8 @@ export interface FloatingIpInput extends Owned {
   readonly floating_ip_address?: string | null;
   readonly port_id?: string | null;
   readonly fixed_ip_address?: string | null;
+  readonly dns_name?: string;
+  readonly dns_domain?: string;
 }
 
 export interface FloatingIpPatch {

@@ -184,6 +184,10 @@ export interface FloatingIp extends Standard {
   readonly fixed_ip_address: string | null;
   readonly router_id: string | null;
   readonly status: Status;
+  /** Lower case; empty for none. */
+  readonly dns_name: string;
+  /** Lower case with its dot at the end; empty for none. */
+  readonly dns_domain: string;
 }
 
 /** Where subnet pools may not overlap. */

@@ -3,6 +3,7 @@
  * as it is and checked against it. A plan is pure and costs the same whatever the number of ports;
  * one made from an older topology fails when written, and is made again.
  */
+import { createSubnetForAll } from './auto-addresses.ts';
 import { createAddressGroup, deleteAddressGroup, updateAddressGroup } from './address-groups.ts';
 import { createAddressScope, deleteAddressScope, updateAddressScope } from './address-scopes.ts';
 import type { Plan, PlanContext } from './draft.ts';
@@ -26,7 +27,7 @@ import {
   updateSecurityGroup,
 } from './security-groups.ts';
 import { createSubnetpool, deleteSubnetpool, updateSubnetpool } from './subnetpools.ts';
-import { createSubnet, deleteSubnet, updateSubnet } from './subnets.ts';
+import { deleteSubnet, updateSubnet } from './subnets.ts';
 import type { Topology } from './topology.ts';
 
 export type { Plan, PlanContext, Requester } from './draft.ts';
@@ -46,7 +47,7 @@ export interface Planner<K extends Kind> {
 /** Every kind's plans; all throw `Failure`, whose code is Neutron's name where it has one. */
 export const PLANNERS: { readonly [K in Kind]: Planner<K> } = {
   network: { create: createNetwork, update: updateNetwork, delete: deleteNetwork },
-  subnet: { create: createSubnet, update: updateSubnet, delete: deleteSubnet },
+  subnet: { create: createSubnetForAll, update: updateSubnet, delete: deleteSubnet },
   router: { create: createRouter, update: updateRouter, delete: deleteRouter },
   port: { create: createPort, update: updatePort, delete: deletePort },
   security_group: {

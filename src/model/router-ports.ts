@@ -40,6 +40,9 @@ const ROLES: ReadonlyMap<string, Role> = new Map<string, Role>([
   ],
 ]);
 
+/** Whether a port is a router's or a floating ip's. */
+export const isServicePort = ({ device_owner }: Port): boolean => ROLES.has(device_owner);
+
 /** A device's port with that owner. */
 export function portOfDevice(
   topology: TopologyReader,

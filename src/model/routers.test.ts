@@ -88,7 +88,9 @@ describe('routers and floating ips', () => {
       router_id: router.id,
       status: 'DOWN',
     });
-    const second = world.create('floatingip', { floating_network_id: external.id });
+    const named = { dns_name: 'WWW', dns_domain: 'example.org.' };
+    const second = world.create('floatingip', { floating_network_id: external.id, ...named });
+    expect(second).toMatchObject({ dns_name: 'www', dns_domain: 'example.org.' });
     expect(second).toMatchObject({ floating_ip_address: '2.1.0.3', port_id: null });
     const change = (patch: Parameters<typeof PLANNERS.floatingip.update>[2]) =>
       codeOf(() => world.update('floatingip', second.id, patch));

@@ -145,4 +145,34 @@ describe('subnets', () => {
     expect(left.revision_number).toBe(port.revision_number + 1);
     expect(world.paths('/allocations/').filter((path) => path.includes(subnet.id))).toEqual([]);
   });
+
+  test('what hosts make themselves is theirs in a subnet that comes after them', () => {
+    const { world, network } = recordVpc();
+    const first = world.create('port', { network_id: network.id });
+    const twin = world.create('port', { network_id: network.id, device_owner: 'compute:nova' });
+    const made = { ipv6_ra_mode: 'slaac', ipv6_address_mode: 'slaac' } as const;
+    const input = { network_id: network.id, ...made };
+    const all = world.create('subnet', { ...input, cidr: 'fd00:2::/64' });
+    const some = world.create('subnet', {
+      ...input,
+      cidr: 'fd00:3::/64',
+      service_types: ['compute:nova'],
+    });
+    const late = world.create('port', { network_id: network.id });
+    const subnetsOf = (id: string) =>
+      world
+        .get('port', id)
+        .fixed_ips.flatMap(({ subnet_id }) =>
+          [all.id, some.id].includes(subnet_id) ? [subnet_id] : [],
+        );
+    expect([first, twin, late].map(({ id }) => subnetsOf(id))).toEqual([
+      [all.id],
+      [all.id, some.id],
+      [all.id],
+    ]);
+    expect(world.get('port', first.id).revision_number).toBe(first.revision_number + 1);
+    world.delete('port', first.id);
+    world.delete('subnet', all.id);
+    expect(subnetsOf(twin.id)).toEqual([some.id]);
+  });
 });

@@ -7,7 +7,7 @@ import { parsePrefix, prefixesOverlap, type Prefix } from '../address/index.ts';
 import { Draft, type Plan, type PlanContext } from './draft.ts';
 import type { Network, Port, Subnet, VpcPointer } from './objects.ts';
 import { INTERFACE_OWNER, type Topology, type TopologyReader } from './topology.ts';
-import { existing } from './values.ts';
+import { existing, touched } from './values.ts';
 import { advanced, goalOf, headedFor, isMoving, settled, vpcsOf } from './vpc.ts';
 
 /** What a plan does to a router's interfaces. */
@@ -143,7 +143,7 @@ function isInUse(topology: Topology, network: Network): boolean {
   return false;
 }
 
-/** Writes `network` as it is on its way; nothing of it is the user's, so it is no revision. */
+/** Writes `network` as it is on its way; a revision of it when users see another VNI. */
 function move(draft: Draft, before: Network, after: Network): void {
   const cidrs = [...draft.topology.find('subnet.by_network', before.id)].map(
     (id) => existing(draft.topology, 'subnet', id).cidr,
@@ -151,7 +151,8 @@ function move(draft: Draft, before: Network, after: Network): void {
   const kept = new Set(vpcsOf(after).map((vpc) => vpc.id));
   for (const { id } of vpcsOf(before)) draft.prefixes(id, 'remove', kept.has(id) ? [] : cidrs);
   for (const id of kept) draft.prefixes(id, 'add', cidrs);
-  draft.update('network', before, after);
+  const seen = after.vpc.vni === before.vpc.vni ? after : touched(after, draft.context);
+  draft.update('network', before, seen);
 }
 
 /** Makes connected networks one VPC: each that is not in it yet sets out for it. */

@@ -135,6 +135,8 @@ export function floatingIp(
     fixed_ip_address: null,
     router_id: null,
     status: 'DOWN',
+    dns_name: '',
+    dns_domain: '',
     ...of,
   };
 }

@@ -2,7 +2,7 @@ import type { FloatingIp } from '../../model/objects.ts';
 import type { Topology } from '../../model/topology.ts';
 import { OWNED } from '../auth/rules.ts';
 import { derived, fixed, ID, resource, settable, shown, STANDARD } from '../rest/resource.ts';
-import { address, choice, freeForm, idOf, nullable, uuid } from '../rest/schemas.ts';
+import { address, choice, freeForm, idOf, nullable, text, uuid } from '../rest/schemas.ts';
 
 /** What a user wants to know of the port without asking for it. */
 const DETAILS = [
@@ -34,6 +34,8 @@ export const floatingips = resource({
     port_id: settable(nullable(idOf('port')), { index: 'floatingip.by_port' }),
     router_id: shown(nullable(uuid())),
     status: shown(choice('ACTIVE', 'DOWN', 'ERROR')),
+    dns_name: fixed(text()),
+    dns_domain: fixed(text()),
     port_details: derived(nullable(freeForm()), portDetails, { filter: false }),
     ...STANDARD,
   },

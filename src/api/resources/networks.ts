@@ -24,6 +24,7 @@ import {
   text,
   uuid,
 } from '../rest/schemas.ts';
+import { ZONE } from './availability-zones.ts';
 import { sharing } from './shared.ts';
 
 const PROVIDER = [
@@ -85,6 +86,8 @@ export const networks = resource({
       integer(1, 2 ** 24 - 1),
       (network: Network) => network.vpc.vni,
     ),
+    availability_zones: constant(shownList(text()), [ZONE]),
+    availability_zone_hints: constant(shownList(text()), []),
     cidr: fixed(nullable(prefix())),
     router_id: fixed(nullable(idOf('router')), { index: 'network.by_router' }),
     ...STANDARD,

@@ -194,6 +194,8 @@ const FORMS: { readonly [K in Kind]: Forms<Objects[K]> } = {
     fixed_ip_address: orNull(address),
     router_id: orNull(uuid),
     status,
+    dns_name: text,
+    dns_domain: text,
   },
   address_scope: { ...namedStandard, ip_version: version },
   subnetpool: {

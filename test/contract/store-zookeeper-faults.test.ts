@@ -17,11 +17,13 @@ requireOrSkip('ZooKeeper', zooKeeperAvailable)('a store that loses ZooKeeper', a
   });
 
   /** Two stores on one tree: the first has a relay before it, the second is always well. */
-  async function pair(keptCommits?: number): Promise<{ one: Store; well: Store; relay: TcpRelay }> {
+  async function pair(
+    options: { readonly keptCommits?: number; readonly patienceMs?: number } = {},
+  ): Promise<{ one: Store; well: Store; relay: TcpRelay }> {
     const server = zooKeeper?.servers[0] ?? { host: '', port: 0 };
     const relay = await TcpRelay.open(server);
     const chroot = `/${randomUUID()}`;
-    const place = { chroot, sessionTimeoutMs: 1500, ...(keptCommits && { keptCommits }) };
+    const place = { chroot, sessionTimeoutMs: 1500, patienceMs: 60_000, ...options };
     const well = await openZooKeeperStore({ ...place, servers: [server] });
     const one = await openZooKeeperStore({ ...place, servers: [relay.address] });
     ends.push(
@@ -95,17 +97,24 @@ requireOrSkip('ZooKeeper', zooKeeperAvailable)('a store that loses ZooKeeper', a
   });
 
   test('says what it does not know, serves what it has, and recovers', async () => {
-    const { one, well, relay } = await pair();
+    const { one, well, relay } = await pair({ patienceMs: 1000 });
     await one.multi([create('/a/b', '1')]);
     const told = collect(one, 0);
     await one.members.announce('one');
     const turns: boolean[] = [];
-    const fresh = new Promise<void>((resolve) => {
-      one.onHealth((health) => {
-        turns.push(health.fresh);
-        if (health.fresh) resolve();
+    one.onHealth((health) => turns.push(health.fresh));
+    const turned = (fresh: boolean) =>
+      new Promise<void>((resolve) => {
+        one.onHealth((health) => {
+          if (health.fresh === fresh) resolve();
+        });
+      });
+    const gone = new Promise<void>((resolve) => {
+      well.members.follow((members) => {
+        if (members.size === 0) resolve();
       });
     });
+    const stale = turned(false);
     relay.mode = 'mute';
     const unknown = expect(one.multi([create('/c', '1')])).rejects.toMatchObject({
       kind: 'unavailable',
@@ -117,16 +126,18 @@ requireOrSkip('ZooKeeper', zooKeeperAvailable)('a store that loses ZooKeeper', a
     await expect(one.multi([create('/e')])).rejects.toMatchObject({ code: 'StoreUnreachable' });
     await expect(one.get('/a/b')).rejects.toMatchObject({ code: 'StoreUnreachable' });
     expect(await one.children('/a')).toEqual(['b']);
+    await stale;
     expect([one.health.fresh, one.revision]).toEqual([false, 1]);
     expect(one.health.since).toBeLessThan(Date.now());
     // Its session has ended meanwhile, and with it what it has announced.
     await well.multi([create('/f')]);
-    expect(well.members.list().size).toBe(0);
+    await gone;
     const back = new Promise<void>((resolve) => {
       well.members.follow((members) => {
         if ([...members.values()].includes('one')) resolve();
       });
     });
+    const fresh = turned(true);
     relay.mode = 'pass';
     await Promise.all([fresh, back]);
     expect(turns).toEqual([false, true]);
@@ -140,7 +151,7 @@ requireOrSkip('ZooKeeper', zooKeeperAvailable)('a store that loses ZooKeeper', a
   });
 
   test('tells as one commit what the log no longer has', async () => {
-    const { one, well, relay } = await pair(20);
+    const { one, well, relay } = await pair({ keptCommits: 20 });
     for (let i = 0; i < 10; i++) await one.multi([create(`/a/${i}/x`, '1'), create(`/b/${i}`)]);
     const told = collect(one, 0);
     const { revision } = one;

@@ -31,12 +31,15 @@ export interface ZooKeeperPlace {
   readonly sessionTimeoutMs?: number;
   /** How long to try to connect, in ms; 15,000 when left out. */
   readonly openTimeoutMs?: number;
+  /** How long a write waits for ZooKeeper to come back, in ms; 5,000 when left out. */
+  readonly patienceMs?: number;
   /** How many commits the tree keeps for stores that were away; 10,000 when left out. */
   readonly keptCommits?: number;
 }
 
 const FORMAT = 'tianchi-zookeeper 1';
 const SESSION_MS = 6000;
+const PATIENCE_MS = 5000;
 const KEPT_COMMITS = 10_000;
 /** Of commits, read at a time. */
 const BATCH = 128;
@@ -81,6 +84,7 @@ export async function openZooKeeperStore(
         revision: log.newest,
         zxid: newest?.zxid ?? 0n,
         keptCommits: place.keptCommits ?? KEPT_COMMITS,
+        patienceMs: place.patienceMs ?? PATIENCE_MS,
         onListenerError: options.onListenerError,
       });
       await store.begin();

@@ -40,6 +40,7 @@ export interface ZooKeeperStoreOptions {
   /** Of the transaction that made it. */
   readonly zxid: bigint;
   readonly keptCommits: number;
+  readonly patienceMs: number;
   readonly onListenerError: StoreOptions['onListenerError'];
 }
 
@@ -60,15 +61,19 @@ export class ZooKeeperStore implements Store {
   readonly #writer: Writer;
   readonly #pulse: Pulse;
   readonly #reader: Reader;
+  /** Somebody needs the tree. */
+  #wanted = false;
   #loaded = false;
   #loading: Promise<unknown> | null = null;
   /** While the log does not tell what is missing here. */
   #leap: Leap | null = null;
   #recovering = false;
+  /** What this store announces may have gone with its session. */
+  #membersDue = false;
   #closing: Promise<void> | null = null;
 
   constructor(options: ZooKeeperStoreOptions) {
-    const { client, acl, log, revision, zxid, storeId } = options;
+    const { client, acl, log, revision, zxid, storeId, patienceMs } = options;
     this.storeId = storeId;
     this.#options = options;
     this.#client = client;
@@ -80,8 +85,14 @@ export class ZooKeeperStore implements Store {
       onGap: () => this.#fallBehind(),
     });
     this.#reader = new Reader(client, options.connection, this.#follower);
-    const writer = { client, acl, follower: this.#follower, state: this.#state, id: this.#id };
-    this.#writer = new Writer(writer);
+    this.#writer = new Writer({
+      client,
+      acl,
+      patienceMs,
+      follower: this.#follower,
+      state: this.#state,
+      id: this.#id,
+    });
     this.#pulse = new Pulse(() => this.#beat());
   }
 
@@ -89,8 +100,10 @@ export class ZooKeeperStore implements Store {
   async begin(): Promise<void> {
     this.#client.onState((state) => {
       if (this.#closing !== null) return;
-      if (state === 'connected') void this.#recover();
-      else this.#interrupt();
+      if (state === 'connected') {
+        this.#membersDue = true;
+        void this.#recover();
+      } else this.#interrupt();
     });
     await this.#follower.watch();
     await this.members.watch();
@@ -129,19 +142,14 @@ export class ZooKeeperStore implements Store {
   async children(path: string): Promise<string[]> {
     this.#assertOpen();
     checkPlace(path);
-    if (!this.#loaded) await this.snapshot('/');
+    if (!this.#loaded) await this.#reading(null);
     return this.#state.names(path);
   }
 
   async snapshot(path: string): Promise<Reading> {
     this.#assertOpen();
     checkPlace(path);
-    try {
-      while (this.#loading !== null) await this.#loading.catch(() => {});
-      return await (this.#loaded ? this.#reader.read(path) : this.#load(path));
-    } catch (error) {
-      throw asFailure(error);
-    }
+    return this.#reading(path);
   }
 
   async multi(ops: readonly TreeOp[]): Promise<number> {
@@ -205,9 +213,20 @@ export class ZooKeeperStore implements Store {
     trimLog(this.#client, revision - keptCommits + 1).catch(() => {});
   }
 
+  async #reading(place: string | null): Promise<Reading> {
+    try {
+      while (this.#loading !== null) await this.#loading.catch(() => {});
+      return await (this.#loaded && place !== null ? this.#reader.read(place) : this.#load(place));
+    } catch (error) {
+      throw asFailure(error);
+    }
+  }
+
   #loadSoon(): void {
+    this.#wanted = true;
     if (this.#loaded || this.#loading !== null || this.#client.state !== 'connected') return;
-    this.#load(null).catch(() => {});
+    // The next beat tries anew; who writes does not wait for ever.
+    this.#load(null).catch(() => this.#writer.interrupt());
   }
 
   /** Reads the whole tree, and gives what lies at and below `place` (null: nothing). */
@@ -243,11 +262,12 @@ export class ZooKeeperStore implements Store {
     if (this.#recovering) return;
     this.#recovering = true;
     try {
-      await this.members.restore();
       if (this.#leap === null) await this.#follower.catchUp();
       else await this.#land(this.#leap);
-      if (!this.#loaded) this.#loadSoon();
-      else if (this.#client.state === 'connected') this.#writer.resume();
+      if (!this.#loaded && this.#wanted) this.#loadSoon();
+      if (this.#loaded && this.#client.state === 'connected') this.#writer.resume();
+      if (this.#membersDue) await this.members.restore();
+      this.#membersDue = false;
     } catch {
       // The connection is gone again, or the log has a gap: the next beat tries anew.
     } finally {
@@ -256,7 +276,8 @@ export class ZooKeeperStore implements Store {
   }
 
   async #beat(): Promise<void> {
-    if (this.#leap !== null || (this.#loaded && this.#writer.paused)) void this.#recover();
+    const stands = this.#wanted && this.#writer.paused;
+    if (stands || this.#membersDue || this.#leap !== null) void this.#recover();
     await this.#follower.keepUp();
   }
 

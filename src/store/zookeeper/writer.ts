@@ -11,9 +11,6 @@ import type { TreeState } from './state.ts';
 import { CONTAINER_VERSION, translate } from './translate.ts';
 import type { ForecastView, NodeOp, Translation } from './translate.ts';
 
-/** How long a write waits for ZooKeeper to come back, in ms, from when it was lost. */
-const PATIENCE_MS = 5000;
-
 /**
  * A multi that others are always faster than succeeds in the end; one that is refused so often meets
  * something that is not in the log.
@@ -28,6 +25,8 @@ export interface WriterOptions {
   readonly follower: Follower;
   readonly state: TreeState;
   readonly acl: readonly Acl[];
+  /** How long a write waits for ZooKeeper to come back, in ms, from when it was lost. */
+  readonly patienceMs: number;
   /** Told to others in the log: whose a commit is. */
   readonly id: string;
 }
@@ -126,7 +125,7 @@ export class Writer {
   /** Nothing is written until `resume`, for which who waits does so for some seconds. */
   interrupt(): void {
     this.#paused = true;
-    this.#outage ??= setTimeout(() => this.#giveUp(), PATIENCE_MS);
+    this.#outage ??= setTimeout(() => this.#giveUp(), this.#options.patienceMs);
   }
 
   /** All commits up to now are in the state: what is not among them was not done. */

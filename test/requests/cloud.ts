@@ -7,6 +7,8 @@ import type { Caller } from '../../src/api/auth/caller.ts';
 import type { Document } from '../../src/api/openapi/document.ts';
 import { openRuntime, type OpenRuntime } from '../../src/api/runtime.ts';
 import { NEUTRON_QUOTAS } from '../../src/model/default-quotas.ts';
+import { checkTree } from '../../src/model/tree-check/index.ts';
+import { ROOT } from '../../src/model/tree.ts';
 import { openMemoryStore, type Store } from '../../src/store/index.ts';
 import { Random } from '../support/random.ts';
 import { Known } from './known.ts';
@@ -128,6 +130,12 @@ export class Cloud {
     await this.#app.close();
     this.#runtime.close();
     await this.#store.close();
+  }
+
+  /** What of the tree is not as it must be. */
+  async findings(): Promise<readonly string[]> {
+    const { entries } = await this.#store.snapshot(ROOT);
+    return checkTree(entries).map(({ code, path, message }) => `${code} ${path}: ${message}`);
   }
 
   /** Asks one more request. */

@@ -15,6 +15,7 @@ interface Column {
 
 /** What one sort of caller is shown of a resource's objects. */
 interface Columns {
+  /** In the order of every answer: first those that are settled. */
   readonly all: readonly Column[];
   /** Those that follow from the object and from what its `bases` are, and those that may not. */
   readonly settled: readonly Column[];
@@ -47,14 +48,16 @@ function columnsOf(of: AnyResource, caller: Caller): Columns {
 }
 
 function columnsNamed(of: AnyResource, names: readonly string[]): Columns {
-  const all = names.map((name) => columnOf(of, name));
+  const columns = names.map((name) => columnOf(of, name));
   const isSettled = ({ name, show, basis }: Column): boolean =>
     show === undefined || basis !== undefined || attributeOf(of, name)?.constant !== undefined;
+  const settled = columns.filter(isSettled);
+  const loose = columns.filter((column) => !isSettled(column));
   return {
-    all,
-    settled: all.filter(isSettled),
-    loose: all.filter((column) => !isSettled(column)),
-    bases: all.map(({ basis }) => basis).filter((basis) => basis !== undefined),
+    all: [...settled, ...loose],
+    settled,
+    loose,
+    bases: columns.map(({ basis }) => basis).filter((basis) => basis !== undefined),
     written: new Recent(KEPT),
   };
 }

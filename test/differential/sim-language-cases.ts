@@ -224,4 +224,20 @@ export const LANGUAGE_CASES: readonly LanguageCase[] = [
     ],
     packets: [SOLICIT],
   },
+  {
+    name: 'an Ethernet header that a group gives back is written as far as it was looked at',
+    flows: [
+      'udp,actions=group:1,output:3',
+      'table=1,udp,actions=encap(mpls),encap(ethernet),output:2',
+    ],
+    groups: ['group_id=1,type=all,bucket=bucket_id:1,actions=resubmit(,1)'],
+    packets: [UDP],
+  },
+  {
+    name: 'flags that are written leave of the mask of a neighbour option a byte',
+    flows: [
+      'icmp6,icmpv6_type=135,icmpv6_code=0,nd_options_type=2,actions=set_field:5->nd_reserved,output:2,load:0x5a->ERICOXM_OF_ICMPV6_ND_OPTIONS_TYPE[0..6],output:3',
+    ],
+    packets: [SOLICIT],
+  },
 ];

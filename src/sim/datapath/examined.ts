@@ -214,6 +214,23 @@ function inherited(mask: FlowKey, tunnel: TunnelPort | null): void {
 const toldOfCongestion = (key: FlowKey): boolean =>
   ((key[AT.tunnelFlags] ?? 0) & 3) === 3 && key[AT.tunnelDestination] !== 0 && isIp(key);
 
+/** Steps at which what has changed of the packet is written. */
+const WRITES: ReadonlySet<Step['kind']> = new Set([
+  'output',
+  'controller',
+  'conntrack',
+  'commit',
+  'encap',
+  'decap',
+  'recirculate',
+  'clone',
+  'length',
+]);
+
+/** Whether flags or option of neighbour discovery differ, of whose mask a write leaves a byte alone. */
+const differs = (a: FlowKey, b: FlowKey): boolean =>
+  a[AT.ndReserved] !== b[AT.ndReserved] || a[AT.tcpFlags] !== b[AT.tcpFlags];
+
 function byTable(flows: readonly Flow[]): Map<number, Flow[]> {
   const tables = new Map<number, Flow[]>();
   for (const flow of flows) {
@@ -254,6 +271,18 @@ function asLookedUp(key: FlowKey): FlowKey {
   return blind;
 }
 
+/** An Ethernet header comes and goes without a look at what it holds. */
+const ETHERNET = [fields.ethernetSource, fields.ethernetDestination];
+
+/** Whether the header of a packet is taken off or another put around it. */
+const rewraps = (actions: readonly Action[]): boolean =>
+  actions.some(
+    (action) =>
+      action.kind === 'encap' ||
+      action.kind === 'decap' ||
+      (action.kind === 'clone' && rewraps(action.actions)),
+  );
+
 function* writes(actions: readonly Action[]): Generator<Subfield | Term> {
   for (const action of actions) {
     switch (action.kind) {
@@ -293,6 +322,7 @@ export function partlyWritten(lists: Iterable<readonly Action[]>): FlowKey {
   whole(mask, fields.tos);
   for (const actions of lists) {
     for (const write of writes(actions)) if (isPartial(write)) whole(mask, write.field);
+    if (rewraps(actions)) for (const target of ETHERNET) whole(mask, target);
   }
   return mask;
 }
@@ -343,6 +373,7 @@ export class Examined {
     const { initial } = this.#execution;
     let key = initial[pass] ?? new Uint32Array(0);
     const mask: FlowKey = new Uint32Array(key.length);
+    let told = key;
     // Congestion that the tunnel met is told to the packet, so its own is looked at.
     if (toldOfCongestion(key)) whole(mask, fields.ecn);
     const operations = this.#ofPass(pass);
@@ -364,6 +395,10 @@ export class Examined {
       if (step === undefined || index > until) break;
       run(index);
       if ('key' in step) key = step.key;
+      if (WRITES.has(step.kind) && differs(told, key)) {
+        mask[AT.tcpFlags] = (mask[AT.tcpFlags] ?? 0) & 0xff;
+        told = key;
+      }
       if (step.kind === 'table') {
         // What was looked at is exchanged as what is looked at.
         if (step.original) swapTuple(mask, isIpv4(key));

@@ -2,7 +2,7 @@
 import { PORT } from '../../openflow/flow.ts';
 import { hashFields, hashPair } from '../hash.ts';
 import type { SimBridge } from '../bridge.ts';
-import { changing, remember, snapshot, type Packet } from '../packet.ts';
+import { changing, clearConntrack, remember, snapshot, type Packet } from '../packet.ts';
 import { readSubfield, widePort, writeSubfield } from '../subfield.ts';
 import type { ActionOf, SimPort } from '../types.ts';
 import { AT, ethernetType, OPTION_WORDS, packetType, VLAN_PRESENT_BIT, vlanTci } from '../words.ts';
@@ -294,4 +294,5 @@ function leaveBehind(packet: Packet, inPort: number): void {
   key.fill(0, AT.tunnelIpv6Source, AT.mpls);
   key.fill(0, AT.optionsPresent, AT.options + OPTION_WORDS);
   key[AT.actionSetOutput] = UNSET_PORT;
+  clearConntrack(key);
 }

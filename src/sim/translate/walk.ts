@@ -7,13 +7,7 @@ import type { FlowKey } from '../../openflow/fields.ts';
 import { formatMatch } from '../../openflow/text/index.ts';
 import type { SimBridge } from '../bridge.ts';
 import type { Rule } from '../classifier.ts';
-import {
-  actionSetList,
-  compileActions,
-  isOutput,
-  type Operation,
-  type OperationOf,
-} from '../operations.ts';
+import { actionSetList, compileActions, type Operation, type OperationOf } from '../operations.ts';
 import { changing, snapshot, type Beneath } from '../packet.ts';
 import { isIp, networkType, ETH_TYPE_NSH } from '../prerequisites.ts';
 import type {
@@ -26,6 +20,8 @@ import type {
 } from '../types.ts';
 import { AT, completeVlan, fragment } from '../words.ts';
 import { uncover } from './beneath.ts';
+import { leaveOver, LOOKUPS } from './left-over.ts';
+import { limitExceeded } from './limits.ts';
 import { congested } from './outer.ts';
 import { controllerStep, type Sending } from './packet-in.ts';
 import {
@@ -41,6 +37,7 @@ import {
   type Pass,
 } from './pass.ts';
 import { swapTuple } from './tuple.ts';
+import { looksUnderLabel } from './under-label.ts';
 
 /** Runs an operation that stands at `index` of `list`; true ends the list. */
 export type Handler<K extends Operation['kind']> = (
@@ -52,13 +49,6 @@ export type Handler<K extends Operation['kind']> = (
 ) => boolean | void;
 
 export type Handlers = { readonly [K in Operation['kind']]: Handler<K> };
-
-/** Nesting of backward resubmits, groups and clones (MAX_DEPTH in ofproto-dpif-xlate.c). */
-const MAXIMUM_NESTING = 64;
-/** Table lookups in one translation (MAX_RESUBMITS). */
-const MAXIMUM_RESUBMITS = 4096;
-/** Bytes that `push` may leave before the next lookup. */
-const MAXIMUM_STACK = 65_536;
 
 type SuppressedWhy = Exclude<Extract<StepEvent, { kind: 'suppressed' }>['why'], 'error'>;
 
@@ -307,20 +297,11 @@ export class Walk implements Execution {
 
   /** Whether tables and groups may still be looked up; fails the translation if not. */
   withinLimits(frame: Frame): boolean {
-    const { pass } = frame;
-    if (pass.nesting >= MAXIMUM_NESTING) {
-      this.#exceed(frame, 'depth', `over max translation depth ${MAXIMUM_NESTING}`);
-    } else if (pass.resubmits >= MAXIMUM_RESUBMITS) {
-      this.#exceed(frame, 'resubmits', `over ${MAXIMUM_RESUBMITS} resubmit actions`);
-    } else if (pass.stack.length > 0 && stackBytes(pass) >= MAXIMUM_STACK) {
-      this.#exceed(frame, 'stack', 'resubmits yielded over 64 kB of stack');
-    }
-    return pass.failure === null;
-  }
-
-  #exceed(frame: Frame, kind: FailureKind, message: string): void {
-    this.step(frame, { kind: 'error', message });
-    this.fail(frame, kind, message);
+    const exceeded = limitExceeded(frame.pass);
+    if (exceeded === null) return frame.pass.failure === null;
+    this.step(frame, { kind: 'error', message: exceeded.message });
+    this.fail(frame, exceeded.kind, exceeded.message);
+    return false;
   }
 
   #lookUp(table: number, inPort: number, frame: Frame, original: boolean): Rule | null {
@@ -389,27 +370,6 @@ export class Walk implements Execution {
   }
 }
 
-/** Keeps what a list has left, behind what those within it had. */
-function leaveOver({ pass, table, flow }: Frame, left: readonly Operation[]): void {
-  const { residue } = pass;
-  pass.residue =
-    residue === null
-      ? { operations: left, table, flow }
-      : { ...residue, operations: [...residue.operations, ...left] };
-}
-
-/** Actions after which nothing is kept for what a freeze may leave over. */
-const LOOKUPS = new Set<Operation['kind']>(['resubmit', 'goto_table']);
-
-/** Actions that do without what lies under a label that was just popped (recirc_for_mpls() in OVS). */
-const ABOVE_LABEL = new Set<Operation['kind']>(['output', 'output_subfield', 'set_queue', 'group']);
-
-function looksUnderLabel(operation: Operation): boolean {
-  if (operation.kind === 'set') return operation.looksUnderLabel;
-  if (operation.kind === 'controller') return !isOutput(operation);
-  return !ABOVE_LABEL.has(operation.kind);
-}
-
 /** Of a fragment no table sees the ports (`ovs-ofctl set-frags normal`). */
 function blind(bridge: SimBridge, table: number, key: FlowKey): Rule | null {
   const ports = key[AT.ports] ?? 0;
@@ -418,5 +378,3 @@ function blind(bridge: SimBridge, table: number, key: FlowKey): Rule | null {
   key[AT.ports] = ports;
   return rule;
 }
-
-const stackBytes = ({ stack }: Pass): number => stack.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -12,7 +12,7 @@ import { requireOrSkip } from '../support/require.ts';
 import { World } from '../support/topology.ts';
 import { liveNodes, tracerOf } from '../support/trace-bench.ts';
 
-const TRACES = 300;
+const TRACES = Number(process.env['TIANCHI_TRACES'] ?? 100);
 const SEED = 4;
 
 requireOrSkip('Open vSwitch', ovsAvailable)('a live trace over a real switch', () => {

@@ -28,7 +28,7 @@ import { OpenFlowChannel, type Changed } from './index.ts';
 
 const DEADLINE = { timeout: 20_000, interval: 20 };
 const NOTHING: BridgeProgram = { flows: [], groups: [], meters: [] };
-const STEPS = 200;
+const STEPS = Number(process.env['TIANCHI_STEPS'] ?? 60);
 const SEED = Number(process.env['TIANCHI_SEED'] ?? 20261122);
 const log = pino({ level: 'silent' });
 

@@ -28,6 +28,9 @@ interface Answer {
 /** ms after which an answer is no longer waited for. */
 const PATIENCE_MS = 20_000;
 
+/** The store is lost: nothing was done, or it is not known whether it was. */
+const OPEN: ReadonlySet<number> = new Set([503, 504]);
+
 /** null: no answer came, or one that leaves open whether it happened. */
 async function ask(url: string, method: string, path: string, body?: Json, match?: number) {
   try {
@@ -212,7 +215,7 @@ export class Race {
     if (answer.status < 500 || JSON.stringify(answer.body).includes('nothing was changed')) {
       return 'refused';
     }
-    if (answer.status !== 503) this.surprises.push(`${what}: ${JSON.stringify(answer)}`);
+    if (!OPEN.has(answer.status)) this.surprises.push(`${what}: ${JSON.stringify(answer)}`);
     return 'unknown';
   }
 
@@ -231,7 +234,7 @@ export class Race {
         this.#hold({ server: url, called, answered: null }, `node ${String(input['name'])}`, 'it');
     }
     // Nobody waits for a server that is away.
-    if (answer === null || answer.status === 503) await sleep(20);
+    if (answer === null || OPEN.has(answer.status)) await sleep(20);
     if (told !== 'done' || answer === null) return null;
     const item = answer.body[member] as Item;
     this.#made(collection, item, { server: url, called, answered });

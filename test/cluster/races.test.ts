@@ -33,14 +33,14 @@ requireOrSkip('ZooKeeper', zooKeeperAvailable)('servers of one store', () => {
       const seconds = (performance.now() - began) / 1000;
       await allReady(cluster);
       const { faults, objects, nodes, revision } = await verdict(cluster);
-      expect(race.surprises).toEqual([]);
-      expect(faults).toEqual([]);
-      expect(race.faults(objects)).toEqual([]);
       process.stderr.write(
         `races: ${race.acknowledged} writes acknowledged of ${race.asked} in ${seconds.toFixed(1)} s; ` +
           `${JSON.stringify(Object.fromEntries(race.outcomes))}; ${JSON.stringify(race.followed)}; ` +
           `${nodes} nodes at revision ${revision}\n`,
       );
+      expect(race.surprises).toEqual([]);
+      expect(faults).toEqual([]);
+      expect(race.faults(objects)).toEqual([]);
     },
   );
 });

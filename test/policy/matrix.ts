@@ -256,6 +256,98 @@ export const GIVEN: readonly GivenRow[] = [
   put('rbac-policies', { target_tenant: '*' }, ADMIN),
 ];
 
+/** Other requests; names in their paths are of what A has. */
+export interface OtherRow {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly body?: Readonly<Record<string, unknown>>;
+  readonly may: Names;
+  /** Those who get 403; the others get 404. */
+  readonly refused?: Names;
+}
+
+const NO_ADMIN = ['A member', 'A reader', 'B member', 'B reader'] as const;
+
+/** In their order: each leaves to the next what that needs. */
+export const OTHERS: readonly OtherRow[] = [
+  // get_quota, update_quota, delete_quota: ADMIN, but that one's own is shown to everybody in it
+  { method: 'GET', path: 'quotas/A', may: READER },
+  { method: 'GET', path: 'quotas/A/default', may: READER },
+  { method: 'GET', path: 'quotas/A/details', may: READER },
+  { method: 'GET', path: 'quotas/tenant', may: ALL },
+  {
+    method: 'PUT',
+    path: 'quotas/A',
+    body: { quota: { router: 99 } },
+    may: ADMIN,
+    refused: ['A member', 'A reader'],
+  },
+  { method: 'DELETE', path: 'quotas/A', may: ADMIN, refused: ['A member', 'A reader'] },
+  // get_network_ip_availability, get_agent: ADMIN; nodes, which are not Neutron's, likewise
+  { method: 'GET', path: 'network-ip-availabilities/NETWORK', may: ADMIN },
+  {
+    method: 'POST',
+    path: 'nodes',
+    body: { node: { name: 'node9', vtep: '192.0.2.9' } },
+    may: ADMIN,
+    refused: NO_ADMIN,
+  },
+  { method: 'GET', path: 'nodes/node9', may: ADMIN },
+  { method: 'PUT', path: 'nodes/node9', body: { node: { description: 'x' } }, may: ADMIN },
+  { method: 'DELETE', path: 'nodes/node9', may: ADMIN },
+  // get_availability_zone, get_service_provider, get_floatingip_pool: RULE_ANY of Neutron 21
+  { method: 'GET', path: 'availability_zones', may: ALL },
+  { method: 'GET', path: 'service-providers', may: ALL },
+  { method: 'GET', path: 'floatingip-pools', may: ALL },
+  // get_auto_allocated_topology: PROJECT_READER; delete: PROJECT_MEMBER
+  { method: 'GET', path: 'auto-allocated-topology/A?fields=dry-run', may: READER },
+  { method: 'DELETE', path: 'auto-allocated-topology/A', may: MEMBER, refused: ['A reader'] },
+  // get_port_binding, create_port_binding, …: ADMIN; a list is what one sees of it, which is nothing
+  { method: 'GET', path: 'ports/PORT/bindings', may: READER },
+  {
+    method: 'POST',
+    path: 'ports/PORT/bindings',
+    body: { binding: { host: 'node1' } },
+    may: ADMIN,
+    refused: ['A member', 'A reader'],
+  },
+  // get_networks_tags: whoever sees it; update, delete: as update_network
+  { method: 'GET', path: 'networks/NETWORK/tags', may: READER },
+  {
+    method: 'PUT',
+    path: 'networks/NETWORK/tags',
+    body: { tags: ['x'] },
+    may: MEMBER,
+    refused: ['A reader'],
+  },
+  { method: 'PUT', path: 'networks/NETWORK/tags/y', may: MEMBER, refused: ['A reader'] },
+  { method: 'GET', path: 'networks/NETWORK/tags/y', may: READER },
+  { method: 'DELETE', path: 'networks/NETWORK/tags', may: MEMBER, refused: ['A reader'] },
+  // add_router_interface, remove_router_interface: ADMIN or PROJECT_MEMBER
+  {
+    method: 'PUT',
+    path: 'routers/ROUTER/add_router_interface',
+    body: { subnet_id: 'SUBNET' },
+    may: MEMBER,
+    refused: ['A reader'],
+  },
+  {
+    method: 'PUT',
+    path: 'routers/ROUTER/remove_router_interface',
+    body: { subnet_id: 'SUBNET' },
+    may: MEMBER,
+    refused: ['A reader'],
+  },
+  // onboard_network_subnets, remove_prefixes: ADMIN or PROJECT_MEMBER
+  {
+    method: 'PUT',
+    path: 'subnetpools/POOL/remove_prefixes',
+    body: { prefixes: ['10.7.128.0/17'] },
+    may: MEMBER,
+    refused: ['A reader'],
+  },
+];
+
 /** Attributes that get_network:…, get_port:… and get_router:… show to ADMIN alone. */
 export const HIDDEN: Readonly<Record<string, readonly string[]>> = {
   networks: ['provider:network_type', 'provider:physical_network', 'provider:segmentation_id'],

@@ -5,6 +5,7 @@ import {
   GIVEN,
   HIDDEN,
   OBJECTS,
+  OTHERS,
   UNSEEN,
   type CallerName,
   type GivenRow,
@@ -87,6 +88,49 @@ describe('objects', () => {
     expect(kinds.map(({ collection }) => collection).filter((each) => !known.has(each))).toEqual(
       [],
     );
+  });
+});
+
+describe('other requests', () => {
+  test.each(OTHERS.map((row) => [row.method, row.path, row] as const))(
+    '%s %s',
+    async (method, path, { body, may, refused = [] }) => {
+      const outcome = async (caller: CallerName) => {
+        // Each meets all as it was made, and what is there of the rows above.
+        for (const collection of ['ports', 'routers', 'subnetpools']) {
+          await world.make(collection, 'private');
+        }
+        await world.ask('admin', 'PUT', 'networks/NETWORK/tags/y');
+        if (path.includes('remove_router_interface')) {
+          const added = path.replace('remove', 'add');
+          await world.ask('admin', 'PUT', added, { subnet_id: 'SUBNET' });
+        }
+        if (path.includes('/node9')) {
+          const node = { name: 'node9', vtep: '192.0.2.9' };
+          await world.ask('admin', 'POST', 'nodes', { node });
+        }
+        if (path === 'quotas/A') {
+          await world.ask('admin', 'PUT', path, { quota: { router: -1 } });
+        }
+        return world.ask(caller, method, path, body);
+      };
+      const actual = await met(async (caller) => {
+        const { status } = await outcome(caller);
+        return status === 403 || status === 404 ? status : 'let through';
+      });
+      const expected = await met((caller) =>
+        may.includes(caller) ? 'let through' : refused.includes(caller) ? 403 : 404,
+      );
+      expect(actual).toEqual(expected);
+    },
+  );
+
+  test('are of every resource whose objects follow from others', () => {
+    const views = RESOURCES.filter(({ kind }) => kind === null);
+    const asked = OTHERS.map(({ path }) => path.split(/[/?]/, 1)[0]);
+    // Agents are the nodes once more, under ids that nobody can foresee.
+    const missing = views.map(({ collection }) => collection).filter((it) => !asked.includes(it));
+    expect(missing).toEqual(['agents']);
   });
 });
 

@@ -78,7 +78,7 @@ export class World {
     Object.assign(this.#names, { EXTERNAL: outside.id, OWN: own.id });
   }
 
-  /** @param body Its names of objects are replaced by their ids. */
+  /** @param path Its names of objects, and the body's, are replaced by their ids. */
   async ask(caller: CallerName, method: Method, path: string, body?: unknown): Promise<Answer> {
     this.#caller = CALLERS[caller];
     const text = JSON.stringify(body)?.replaceAll(/"([A-Z]{2,})"/g, (quoted, name: string) =>
@@ -86,7 +86,7 @@ export class World {
     );
     const answer = await this.#app.inject({
       method,
-      url: `/v2.0/${path}`,
+      url: `/v2.0/${path.replaceAll(/[A-Z]{2,}/g, (name) => this.#names[name] ?? name)}`,
       headers: { 'content-type': 'application/json' },
       ...(text === undefined ? {} : { payload: text }),
     });

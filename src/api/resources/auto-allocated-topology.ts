@@ -24,7 +24,7 @@ interface Owner {
   readonly project_id: string;
 }
 
-const access: Access = { create: 'owner', get: 'owner', update: 'admin', delete: 'owner' };
+const access: Access = { create: 'owner', get: 'owner', update: 'admin', delete: 'member' };
 
 function ensured(topology: Topology, { id, caller, query }: Call, context: PlanContext) {
   const owner = projectOf(id, caller);

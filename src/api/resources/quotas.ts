@@ -6,6 +6,9 @@ import type { Access } from '../auth/rules.ts';
 import { action, asNumber, settable, shown, view, type Attribute } from '../rest/resource.ts';
 import { bool, numeric, project } from '../rest/schemas.ts';
 
+/** In place of a project's id it asks whose a token is, as `neutron quota-show` does first. */
+const MINE = 'tenant';
+
 /** What a project may have, whether that is its own limit or the default. */
 interface ProjectQuota extends Readonly<Record<CountedKind, number>> {
   readonly project_id: string;
@@ -42,7 +45,7 @@ export const quotas = view({
   source: {
     /** The projects with limits of their own. */
     all: (topology) => Array.from(topology.all('quota'), ({ id }) => quotaOf(topology, id)),
-    get: (id, topology) => quotaOf(topology, id),
+    get: (id, topology, { caller }) => quotaOf(topology, id === MINE ? caller.projectId : id),
   },
   plans: {
     update: (topology, id, patch: QuotaPatch, context) => {
@@ -56,9 +59,10 @@ export const quotas = view({
       method: 'GET',
       name: '',
       access: 'owner',
-      answer: ({ project_id }: ProjectQuota, topology) => ({
-        quota: limitsOf(topology, project_id),
-      }),
+      answer: ({ project_id }: ProjectQuota, topology, { id }) =>
+        id === MINE
+          ? { tenant: { tenant_id: project_id } }
+          : { quota: limitsOf(topology, project_id) },
     }),
     action({
       method: 'GET',

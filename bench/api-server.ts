@@ -1,4 +1,4 @@
-/** The server that measurements of the API ask, a process of its own: `api-server.js DIR [record]`. */
+/** The server that measurements of the API ask, a process of its own: `api-server.js STORE [record]`. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
@@ -6,7 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { startServer } from '../src/api/server.ts';
 import type { TreeOp } from '../src/base/tree.ts';
-import { openLmdbStore, type StoreCommit } from '../src/store/index.ts';
+import {
+  isZooKeeperUrl,
+  openLmdbStore,
+  openZooKeeperStore,
+  type StoreCommit,
+} from '../src/store/index.ts';
 import { MIB } from './measure.ts';
 
 /** What the server has done since its last report. */
@@ -115,7 +120,7 @@ const writesOf = ({ changes }: StoreCommit): TreeOp[] =>
   });
 
 async function serve(dir: string, record: boolean): Promise<void> {
-  const store = await openLmdbStore(dir);
+  const store = await (isZooKeeperUrl(dir) ? openZooKeeperStore(dir) : openLmdbStore(dir));
   const commits: StoreCommit[] = [];
   if (record) store.watch(store.revision, (commit) => commits.push(commit));
   const server = await startServer({

@@ -10,6 +10,7 @@ import { benchOffline, type OfflineFigures, type OfflineSpeeds } from './offline
 import { benchRequests, sayRequests } from './requests.ts';
 import { benchTrace, type TraceFigures } from './trace.ts';
 import { benchWire, type WireFigures } from './wire.ts';
+import { benchZooKeeper, sayZooKeeper } from './zookeeper.ts';
 
 /** Beside the sources, not beside what they are compiled to. */
 const RESULTS = 'bench/results.json';
@@ -122,6 +123,9 @@ say();
 const requests = await benchRequests();
 sayRequests(requests, say);
 say();
+const zookeeper = await benchZooKeeper();
+sayZooKeeper(zookeeper, say);
+say();
 const control = await benchControl();
 sayControl(control, say);
 say();
@@ -129,7 +133,18 @@ const datapath = await benchDatapath();
 sayDatapath(datapath, say);
 
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
-const figures = { machine, compile, trace, offline, wire, api, requests, control, datapath };
+const figures = {
+  machine,
+  compile,
+  trace,
+  offline,
+  wire,
+  api,
+  requests,
+  zookeeper,
+  control,
+  datapath,
+};
 writeFileSync(RESULTS, `${JSON.stringify(figures, null, 2)}\n`);
 say();
 say(`written to ${RESULTS}`);

@@ -1,0 +1,56 @@
+/** What many agents do towards servers, without switches: they take what they are told, and report it. */
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+
+interface Told {
+  readonly type: string;
+  readonly revision?: number;
+  readonly changes?: readonly { readonly kind: string; readonly id: string }[];
+}
+
+const isTold = (value: unknown): value is Told =>
+  typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string';
+
+/** An object that was told of, with the time: ms of `performance.now`. */
+type Hear = (node: string, kind: string, id: string, at: number) => void;
+
+export class StreamAgent {
+  readonly node: string;
+  /** Objects in the first snapshot. */
+  readonly size: number;
+  readonly #socket: WebSocket;
+
+  private constructor(node: string, size: number, socket: WebSocket) {
+    this.node = node;
+    this.size = size;
+    this.#socket = socket;
+  }
+
+  /** Resolves with the first snapshot. */
+  static async join(url: string, node: string, vtep: string, hear: Hear): Promise<StreamAgent> {
+    const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/tianchi/v1/agents/stream`, {
+      maxPayload: 2 ** 30,
+    });
+    await once(socket, 'open');
+    const first = new Promise<number>((resolve) => {
+      socket.on('message', (data: Buffer) => {
+        const at = performance.now();
+        const message: unknown = JSON.parse(data.toString());
+        if (!isTold(message) || message.revision === undefined) return;
+        const changes = message.changes ?? [];
+        if (message.type === 'delta') for (const { kind, id } of changes) hear(node, kind, id, at);
+        const { revision } = message;
+        socket.send(JSON.stringify({ type: 'applied', revision, epoch: 1 }));
+        if (message.type === 'snapshot') resolve(changes.length);
+      });
+    });
+    socket.send(JSON.stringify({ type: 'hello', node, vtep, revision: null, store: null }));
+    return new StreamAgent(node, await first, socket);
+  }
+
+  async leave(): Promise<void> {
+    const closed = once(this.#socket, 'close');
+    this.#socket.close();
+    await closed;
+  }
+}

@@ -72,6 +72,10 @@ const BESIDE_HEADERS: readonly (readonly [from: number, to: number])[] = [
 const isHeader = (word: number): boolean =>
   BESIDE_HEADERS.every(([from, to]) => word < from || word >= to);
 
+/** Whether a match with this mask is of fields that only a packet with an Ethernet header has. */
+export const isEthernetOnly = (mask: Uint32Array): boolean =>
+  mask[AT.packetType] === 0 && mask.some((bits, word) => bits !== 0 && isHeader(word));
+
 /** All flows of one table with one mask. */
 class Tuple {
   /** Whether they match packets with an Ethernet header only: their fields are none of others. */
@@ -86,7 +90,7 @@ class Tuple {
   constructor(mask: Uint32Array) {
     this.words = [...mask.keys()].filter((word) => mask[word] !== 0);
     this.masks = this.words.map((word) => mask[word] ?? 0);
-    this.ethernetOnly = (mask[AT.packetType] ?? 0) === 0 && this.words.some(isHeader);
+    this.ethernetOnly = isEthernetOnly(mask);
   }
 
   get empty(): boolean {

@@ -240,4 +240,12 @@ export const LANGUAGE_CASES: readonly LanguageCase[] = [
     ],
     packets: [SOLICIT],
   },
+  {
+    name: 'a packet without Ethernet is looked at no further than that by flows of Ethernet',
+    flows: [
+      'table=0,icmp,actions=encap(nsh),resubmit(,3),encap(ethernet),output:2,load:0xa->nsh_c3[4..7],output:3',
+      'table=3,dl_type=0x894f,nsh_si=1,actions=drop',
+    ],
+    packets: [ICMP],
+  },
 ];

@@ -7,6 +7,7 @@ import { ETH_TYPE } from '../../openflow/build.ts';
 import { field, type Field, type FlowKey } from '../../openflow/fields.ts';
 import type { Flow } from '../../openflow/flow.ts';
 import { compileMatch, fieldMask, type CompiledMatch } from '../../openflow/key.ts';
+import { isEthernetOnly } from '../classifier.ts';
 import { AT, ethernetType } from '../words.ts';
 
 /** First words of the ranges of a key that are looked at one after the other, by stage. */
@@ -218,6 +219,7 @@ function compile(match: Flow['match']): CompiledMatch {
     const [word, wide] = WIDENED.get(term.field) ?? [0, 0];
     if (term.mask === fieldMask(term.field)) mask[word] = ((mask[word] ?? 0) | wide) >>> 0;
   }
+  if (isEthernetOnly(mask)) mask[AT.packetType] = 0xffffffff;
   return { value, mask };
 }
 

@@ -1,7 +1,7 @@
 /** Servers as processes on one real ZooKeeper, and what can happen to them. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,17 +19,17 @@ interface Seat {
   child: ChildProcess | null;
 }
 
+/** Below the ports that the kernel hands out to clients: a server that is away finds its own again. */
+const PORTS = { from: 15_000, to: 20_000 };
+
 async function freePort(): Promise<number> {
+  const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
   const probe = createServer();
-  await new Promise<void>((resolve) => {
-    probe.listen(0, '127.0.0.1', resolve);
+  const free = await new Promise<boolean>((resolve) => {
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
-  const address = probe.address();
-  await new Promise((resolve) => {
-    probe.close(resolve);
-  });
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  return free ? port : freePort();
 }
 
 export interface ClusterOptions {
@@ -122,7 +122,8 @@ export class Cluster {
     seat.child = child;
     if (child.stdout === null) throw new Error('no pipe');
     for await (const line of createInterface(child.stdout)) if (line.startsWith('ready ')) return;
-    throw new Error(`${seat.name} ended before it served: see ${this.log(index)}`);
+    const said = readFileSync(this.log(index), 'utf8').trim().split('\n').slice(-5);
+    throw new Error(`${seat.name} ended before it served:\n${said.join('\n')}`);
   }
 
   /** kill -9. */

@@ -19,7 +19,7 @@ const named = commands.map((words) => words.join(' '));
 
 /** These print no data, or lines of a form of their own. */
 const WITHOUT_JSON =
-  /-delete$|^(server|agent|agent-credential|walkthrough|lab|flows|groups|ports|router-gateway-(set|clear))$|^lab (down|exec|console|delete|ovs|restart-\w+)$/;
+  /-delete$|^(server|agent|agent-credential|complete|walkthrough|lab|store|flows|groups|ports|router-gateway-(set|clear))$|^lab (down|exec|console|delete|ovs|restart-\w+)$/;
 
 describe('the help', () => {
   test('lists the commands of the contract', () => {

@@ -36,6 +36,8 @@ describe('what can have happened', () => {
     const old = reads({ ...at(4, 5, 'b'), found: seen(1, 'new') });
     const now = reads({ ...at(6, 7, 'b'), found: seen(2, 'x') });
     expect(faultOf([...after, old, now])).toBeNull();
+    const older = reads({ ...at(5, 6, 'b'), found: seen(1, 'new') });
+    expect(faultOf([...after, old, older, now])).toBeNull();
     const back = reads({ ...at(8, 9, 'b'), found: seen(1, 'new') });
     expect(faultOf([...after, old, now, back])).toMatch(
       /not to be explained.*\n.*read → revision 1/,

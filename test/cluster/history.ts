@@ -4,9 +4,9 @@
  * with the states that were already tried left out.)
  *
  * An operation without an answer may have happened, at any time from its call on, or not at all.
- * Reads come from a server's own copy, so they may be old, but not older than what that server has
- * shown or acknowledged of the object before: a read counts as called when the last operation through
- * its server was answered.
+ * Reads come from a server's own copy, which may be as old as it likes while the server is cut off, but
+ * never goes back: a read comes after all that its server has shown or acknowledged of the object
+ * before it was called, whatever others have done since.
  */
 export interface Operation<S> {
   /** For a person: what was asked, and what came back. */
@@ -26,19 +26,21 @@ interface Timed<S> {
   readonly operation: Operation<S>;
   readonly from: number;
   readonly until: number;
+  /** What must come before it. */
+  readonly after: readonly Operation<S>[];
 }
 
 function timed<S>(operations: readonly Operation<S>[]): Timed<S>[] {
   return operations.map((operation) => {
     const { server, called, answered, reads } = operation;
-    const seen = operations
-      .filter((other) => other.server === server && other.answered !== null)
-      .map((other) => other.answered ?? 0)
-      .filter((at) => at < called);
+    const seen = operations.filter(
+      (other) => other.server === server && other.answered !== null && other.answered < called,
+    );
     return {
       operation,
-      from: reads ? Math.max(-Infinity, ...seen) : called,
+      from: reads ? -Infinity : called,
       until: answered ?? Infinity,
+      after: reads ? seen : [],
     };
   });
 }
@@ -55,7 +57,7 @@ export function unexplained<S>(
   start: S,
   key: (state: S) => string,
 ): string | null {
-  const all = timed(operations).sort((a, b) => a.from - b.from);
+  const all = timed(operations).sort((a, b) => a.operation.called - b.operation.called);
   const tried = new Set<string>();
   let deepest: readonly Timed<S>[] = [];
   const stack: { readonly done: ReadonlySet<number>; readonly state: S }[] = [
@@ -68,8 +70,9 @@ export function unexplained<S>(
     if (done.size > deepest.length) deepest = all.filter((_, index) => done.has(index));
     // Whatever is answered before another is called comes before it.
     const soonest = Math.min(...open.map(({ each }) => each.until));
+    const missing = new Set(open.map(({ each }) => each.operation));
     for (const { each, index } of open.toReversed()) {
-      if (each.from >= soonest) continue;
+      if (each.from >= soonest || each.after.some((other) => missing.has(other))) continue;
       const next = each.operation.next(state);
       if (next === undefined) continue;
       const then = new Set(done).add(index);

@@ -171,7 +171,7 @@ requireOrSkip('Keystone', hasKeystone)('with Keystone', () => {
     expect((await ask(trusting, known)).status).toBe(200);
     const answer = await ask(trusting, unknown);
     expect(answer.status).toBe(503);
-    expect(answer.headers.get('retry-after')).toBe('2');
+    expect(answer.headers.get('retry-after')).toBe('1');
     expect(await answer.text()).toContain('KeystoneUnavailable');
 
     await keystone.up(2);

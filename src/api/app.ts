@@ -114,7 +114,8 @@ function answer(error: Error, request: FastifyRequest, reply: FastifyReply): voi
   if (body === INTERNAL.body) {
     sound(request.log, 'request_failed', { err: error, url: request.url });
   }
-  if (status === 503 && !reply.hasHeader('retry-after')) void reply.header('retry-after', RETRY_AFTER);
+  if (status === 503 && !reply.hasHeader('retry-after'))
+    void reply.header('retry-after', RETRY_AFTER);
   // Fastify would hang up on whoever still sends, who then never reads this. Who asked for an end is
   // told of it: a client that was not sends its next request on a connection that is gone.
   if (!/\bclose\b/i.test(request.headers.connection ?? '')) void reply.removeHeader('connection');

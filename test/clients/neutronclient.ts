@@ -45,7 +45,7 @@ export const METHODS: Lives = {
     ),
     neutron(
       'list_networks',
-      { name: ['b1', 'b2'], sort_key: 'name', fields: ['name'] },
+      { name: ['b1', 'b2'], sort_key: 'name', sort_dir: 'asc', fields: ['name'] },
       {
         networks: [{ name: 'b1' }, { name: 'b2' }],
       },

@@ -145,8 +145,9 @@ export function peers({ fresh, keep, beside }: Stores): void {
         ),
         { numRuns: RUNS, seed: SEED, endOnFailure: true },
       );
-      expect(seen.done).toBeGreaterThan(RUNS * 10);
-      expect(seen.refused).toBeGreaterThan(RUNS * 10);
+      // Who wins is chance; that all of them win or none would show nothing.
+      expect(seen.done).toBeGreaterThan(RUNS * 5);
+      expect(seen.refused).toBeGreaterThan(RUNS * 5);
     });
   });
 }

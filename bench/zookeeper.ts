@@ -56,29 +56,37 @@ async function together(
 /** As many operations with as many bytes, and an entry of a log with all of them, as the store writes. */
 class Bare {
   readonly #client: ZooKeeper;
+  readonly #root: string;
   #made = 0;
 
-  private constructor(client: ZooKeeper) {
+  private constructor(client: ZooKeeper, root: string) {
     this.#client = client;
+    this.#root = root;
   }
 
-  static async open({ servers }: ZooKeeperServers): Promise<Bare> {
+  /** @param root Is made, with all below. */
+  static async open({ servers }: ZooKeeperServers, root: string): Promise<Bare> {
     const client = await openZooKeeper({ servers });
-    const parents = Array.from({ length: PARENTS }, (_, index) => `/bare${index}`);
-    for (const path of [...parents, '/log']) await client.create(path, null);
-    return new Bare(client);
+    const parents = Array.from({ length: PARENTS }, (_, index) => `${root}/${index}`);
+    for (const path of [root, ...parents, `${root}/log`]) await client.create(path, null);
+    return new Bare(client, root);
   }
 
   async multi(ops: readonly TreeOp[]): Promise<void> {
     const multi = ops.map((op): MultiOp =>
       'value' in op
         ? { op: 'create', path: this.#path(op.path), data: Buffer.from(op.value) }
-        : { op: 'check', path: '/log', version: 0 },
+        : { op: 'check', path: `${this.#root}/log`, version: 0 },
     );
     const entry = Buffer.from(JSON.stringify(ops));
     await this.#client.multi([
       ...multi,
-      { op: 'create', path: '/log/c', data: entry, mode: 'persistent_sequential' },
+      {
+        op: 'create',
+        path: `${this.#root}/log/c`,
+        data: entry,
+        mode: 'persistent_sequential',
+      },
     ]);
   }
 
@@ -86,7 +94,7 @@ class Bare {
     this.#made += 1;
     // As long as the real one, which counts as bytes, too.
     const name = `${this.#made}-${path.replaceAll('/', '-')}`.slice(0, path.length);
-    return `/bare${this.#made % PARENTS}/${name}`;
+    return `${this.#root}/${this.#made % PARENTS}/${name}`;
   }
 
   close(): Promise<void> {
@@ -97,7 +105,7 @@ class Bare {
 async function creations(zooKeeper: ZooKeeperServers, clients: number): Promise<Creations> {
   const store = `zk://${zooKeeper.connectString}/bench${clients}`;
   const server = await ApiServer.start(store, clients, true);
-  const bare = await Bare.open(zooKeeper);
+  const bare = await Bare.open(zooKeeper, `/bare${clients}`);
   try {
     const network_id = await server.make('networks', 'network', { name: 'n', cidr: '10.0.0.0/8' });
     await server.make('subnets', 'subnet', { network_id, cidr: '10.0.0.0/16', ip_version: 4 });

@@ -54,7 +54,7 @@ export class ApiServer {
    */
   static async start(dir: string, clients: number, record = false): Promise<ApiServer> {
     const argv = record ? [dir, RECORD] : [dir];
-    const child = fork(self, argv, { execArgv: ['--expose-gc', ...process.execArgv] });
+    const child = fork(self, argv, { execArgv: ['--expose-gc'] });
     const [url] = (await once(child, 'message')) as [string];
     return new ApiServer(child, url, clients);
   }

@@ -73,18 +73,18 @@ export function flowKey(flow: Flow): string {
 }
 
 /** Deep equality of the plain data that actions are made of; an absent property equals undefined. */
-function same(a: unknown, b: unknown): boolean {
+export function sameData(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   const left = a as Record<string, unknown>;
   const right = b as Record<string, unknown>;
-  for (const name in left) if (!same(left[name], right[name])) return false;
+  for (const name in left) if (!sameData(left[name], right[name])) return false;
   for (const name in right) if (left[name] === undefined && right[name] !== undefined) return false;
   return true;
 }
 
 export function sameActions(a: readonly Action[], b: readonly Action[]): boolean {
-  return same(a, b);
+  return sameData(a, b);
 }
 
 /** Whether two flows of one table, priority and match agree in the rest: cookie, actions, timeouts, flags. */
@@ -150,5 +150,5 @@ function comparable(group: Group): Group {
  * no weight is the weight 1.
  */
 export function sameGroup(a: Group, b: Group): boolean {
-  return same(comparable(a), comparable(b));
+  return sameData(comparable(a), comparable(b));
 }

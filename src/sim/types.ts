@@ -86,7 +86,7 @@ export interface Kept {
   readonly wasMpls: boolean;
   /** The port that it came in by; 0: none that there is. */
   readonly arrival: number;
-  /** What is left to run, each the same object wherever it stands in the same flow. */
+  /** What is left to run, and where actions stand that tell a controller of it. */
   readonly remainder: readonly object[];
 }
 

@@ -248,4 +248,27 @@ export const LANGUAGE_CASES: readonly LanguageCase[] = [
     ],
     packets: [ICMP],
   },
+  {
+    name: 'a comparison of lengths that freezes within another leaves itself over for what freezes next',
+    flows: [
+      'arp,actions=check_pkt_larger(1500)->NXM_NX_REG5[31],resubmit(,1)',
+      'table=1,arp,actions=check_pkt_larger(100)->NXM_NX_REG5[31],push_mpls:0x8847,pop_mpls:0x0800,goto_table:2',
+    ],
+    packets: [ARP],
+  },
+  {
+    name: 'what waits with the same actions left to run waits as one, whichever flow they are of',
+    flows: [
+      'mpls,actions=group:1,group:2',
+      'table=1,mpls,actions=pop_mpls:0x0800,resubmit(,3),set_field:5->reg0',
+      'table=2,mpls,priority=7,actions=pop_mpls:0x0800,resubmit(,3),set_field:5->reg0',
+      'table=4,mpls,actions=pop_mpls:0x0800,dec_ttl,output:2',
+      'table=5,mpls,priority=7,actions=pop_mpls:0x0800,dec_ttl,output:2',
+    ],
+    groups: [
+      'group_id=1,type=all,bucket=bucket_id:1,actions=resubmit(,1),bucket=bucket_id:2,actions=resubmit(,2)',
+      'group_id=2,type=all,bucket=bucket_id:1,actions=resubmit(,4),bucket=bucket_id:2,actions=resubmit(,5)',
+    ],
+    packets: [MPLS],
+  },
 ];

@@ -1,4 +1,5 @@
 import type { FlowKey } from '../../openflow/fields.ts';
+import { sameData } from '../../openflow/identity.ts';
 import type { Kept } from '../types.ts';
 import { AT, OPTION_WORDS } from '../words.ts';
 
@@ -65,7 +66,7 @@ export class Recirculations {
 
   #give({ key, kept }: Waiting, state: string, until: number): number {
     const known = this.#given.findIndex(
-      (given) => given.state === state && sameKept(given.kept, kept) && sameFields(given.key, key),
+      (given) => given.state === state && sameData(given.kept, kept) && sameFields(given.key, key),
     );
     const given = this.#given[known];
     if (given !== undefined && given.until >= this.#now) {
@@ -82,21 +83,6 @@ export class Recirculations {
     };
     return this.#last;
   }
-}
-
-function sameKept(a: Kept, b: Kept): boolean {
-  return (
-    a.conntracked === b.conntracked &&
-    a.wasMpls === b.wasMpls &&
-    a.arrival === b.arrival &&
-    a.stack.length === b.stack.length &&
-    a.remainder.length === b.remainder.length &&
-    a.remainder.every((action, index) => action === b.remainder[index]) &&
-    a.stack.every(
-      ({ value, bytes }, index) =>
-        value === b.stack[index]?.value && bytes === b.stack[index].bytes,
-    )
-  );
 }
 
 function sameFields(a: FlowKey, b: FlowKey): boolean {

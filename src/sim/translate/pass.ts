@@ -42,11 +42,22 @@ export interface ExecuteOptions {
 /** Why a translation fails; of the last two, buckets of a group fail alone. */
 export type FailureKind = 'depth' | 'resubmits' | 'stack' | 'mpls' | 'packet_type';
 
+/** Where actions stand: a controller is told of it. */
+interface Standing {
+  readonly table: number;
+  /** null: no flow was met. */
+  readonly cookie: bigint | null;
+}
+
 /** Actions that are left to run, and where they stood. */
-interface Remainder {
+export interface Remainder {
   readonly operations: readonly Operation[];
   readonly table: number;
   readonly flow: Flow | null;
+  /** What two of them must share to be one: the actions, and where those stand that tell of it. */
+  readonly state: readonly (Operation | Standing)[];
+  /** The last in `state`; null: none yet. */
+  readonly standing: Standing | null;
 }
 
 /** Hash that the datapath computes on the way (`hash(…)` of its actions). */
@@ -150,7 +161,7 @@ export function keptOf({ pass, bridge }: Frame, returns: boolean): Kept {
   const { stack, conntracked, wasMpls, residue, initial } = pass;
   const inPort = returns ? (initial[AT.inPort] ?? 0) : 0;
   const arrival = bridge.port(inPort) === undefined ? 0 : inPort;
-  const remainder = returns ? (residue?.operations ?? []) : [];
+  const remainder = returns ? (residue?.state ?? []) : [];
   return { stack, conntracked, wasMpls, arrival, remainder };
 }
 

@@ -6,6 +6,7 @@ import { changing, remember, snapshot } from '../packet.ts';
 import { writeSubfield } from '../subfield.ts';
 import type { ActionOf } from '../types.ts';
 import { AT, tcpFlags } from '../words.ts';
+import { leaveAfter } from './left-over.ts';
 import { isLast, UNSET_PORT, type Frame, type Pass } from './pass.ts';
 import type { Handlers, Walk } from './walk.ts';
 
@@ -115,6 +116,7 @@ export const tableHandlers = {
     runClone(walk, operations, { ...frame, last: isLast(frame, list, index) }),
   check_pkt_larger: (walk, action, frame, list, index) => {
     checkLength(walk, action, frame, list.slice(index + 1));
+    if (frame.pass.failure === null) leaveAfter(frame, list, index);
     return true;
   },
   exit: (_walk, _operation, { pass }) => {

@@ -20,7 +20,7 @@ import type {
 } from '../types.ts';
 import { AT, completeVlan, fragment } from '../words.ts';
 import { uncover } from './beneath.ts';
-import { leaveOver, LOOKUPS } from './left-over.ts';
+import { leaveAfter, leaveOver } from './left-over.ts';
 import { limitExceeded } from './limits.ts';
 import { congested } from './outer.ts';
 import { controllerStep, type Sending } from './packet-in.ts';
@@ -172,9 +172,7 @@ export class Walk implements Execution {
       }
       if (pass.exit) {
         if (pass.failure !== null) return;
-        const isFirst = pass.residue === null && !LOOKUPS.has(operation.kind);
-        if (isFirst) leaveOver(frame, operations.slice(i));
-        else if (pass.freeze !== null) leaveOver(frame, operations.slice(i + 1));
+        leaveAfter(frame, operations, i);
         return;
       }
     }

@@ -14,6 +14,7 @@ import {
   type StoreHealth,
   type Watch,
 } from '../store/contract.ts';
+import { CatchUp, NO_OTHERS, type Others } from './others.ts';
 import { type Applied, Replica } from './replica.ts';
 import { storeLost } from './store-lost.ts';
 
@@ -62,7 +63,8 @@ export interface Runtime {
   readonly health: StoreHealth;
   /**
    * Plans on the replica, commits, and plans anew where somebody else was quicker.
-   * @returns the planned object, once it is durable and `topology` shows it.
+   * @returns the planned object, once it is durable and `topology` shows it; to a caller, once the
+   *   other servers show it too, or have not answered for a second.
    * @param caller Left out, the write is the server's own: one that waits while the store is lost.
    * @throws {Failure} of the plan; `conflict` when others kept being quicker; `unavailable` at once
    *   while the store is lost, `StoreOutcomeUnknown` when that happened on the way.
@@ -70,6 +72,14 @@ export interface Runtime {
   execute<T>(write: Write<T>, caller?: Requester): Promise<T>;
   /** As `execute` for several plans, each seeing those before it: all take effect or none. */
   executeAll<T>(writes: readonly Write<T>[], caller?: Requester): Promise<T[]>;
+  /** Whether `topology` shows all that other servers have told their clients of. */
+  readonly awaited: boolean;
+  /**
+   * Sees to it that `topology` shows all that any server had written before the call, as far as the
+   * store answers within a second.
+   * @returns whether that was more than it showed.
+   */
+  catchUp(): Promise<boolean>;
   /** Calls `listener` for every commit, in order; the returned function stops that. */
   subscribe(listener: Listener): () => void;
   /** What has changed after `revision`, each once; null when that is no longer known. */
@@ -80,6 +90,8 @@ export type OpenRuntime = Runtime & { close(): void };
 
 export interface RuntimeOptions {
   readonly store: Store;
+  /** Left out: this server is the only one. */
+  readonly others?: Others;
   readonly defaultSecurityGroup: boolean;
   /** Limits of projects that have none of their own; left out: none at all. */
   readonly quotas?: DefaultQuotas;
@@ -105,6 +117,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<OpenRuntime>
 
 class StoreRuntime implements Runtime {
   readonly #options: RuntimeOptions;
+  readonly #others: Others;
+  readonly #catchingUp: CatchUp;
   readonly #replica: Replica;
   readonly #listeners = new Set<Listener>();
   /** Paths that are about to change, by writes of ours or of others, until they have. */
@@ -125,6 +139,8 @@ class StoreRuntime implements Runtime {
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
+    this.#others = options.others ?? NO_OTHERS;
+    this.#catchingUp = new CatchUp(options.store);
     this.#replica = new Replica(options.quotas);
   }
 
@@ -157,7 +173,8 @@ class StoreRuntime implements Runtime {
       this.#log.length = 0;
       this.#logged = 0;
       this.#logStart = oldest;
-      this.#publish(revision, this.#replica.load(entries));
+      this.#replica.load(entries);
+      this.#revision = revision;
       try {
         this.#watch = store.watch(oldest, (commit) => this.#follow(commit, revision));
         return;
@@ -206,7 +223,8 @@ class StoreRuntime implements Runtime {
         continue;
       }
       try {
-        await this.#commit(ops);
+        const revision = await this.#commit(ops);
+        if (caller !== SYSTEM) await this.#others.showing(revision);
         return objects;
       } catch (error) {
         if (!(error instanceof StoreConflict)) {
@@ -218,6 +236,18 @@ class StoreRuntime implements Runtime {
         await this.#learn(error, ops[error.index]);
       }
     }
+  }
+
+  get awaited(): boolean {
+    return this.#others.awaited;
+  }
+
+  async catchUp(): Promise<boolean> {
+    const { store } = this.#options;
+    if (!this.#others.any || !store.health.fresh) return false;
+    const before = this.#revision;
+    await this.#catchingUp.now();
+    return this.#revision > before;
   }
 
   subscribe(listener: Listener): () => void {
@@ -286,14 +316,17 @@ class StoreRuntime implements Runtime {
     };
   }
 
-  /** Commits `ops`, keeping the paths that they change claimed meanwhile. */
-  async #commit(ops: readonly TreeOp[]): Promise<void> {
+  /**
+   * Commits `ops`, keeping the paths that they change claimed meanwhile.
+   * @returns the revision that they made.
+   */
+  async #commit(ops: readonly TreeOp[]): Promise<number> {
     let settle: () => void = () => undefined;
     const settled = new Promise<void>((resolve) => (settle = resolve));
     const paths = ops.filter((op) => op.op !== 'check').map((op) => op.path);
     for (const path of paths) this.#claims.set(path, settled);
     try {
-      await this.#options.store.multi(ops);
+      return await this.#options.store.multi(ops);
     } finally {
       for (const path of paths) this.#claims.delete(path);
       settle();

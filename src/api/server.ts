@@ -84,8 +84,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     options.agentCredentials === undefined
       ? null
       : await CredentialFile.open(options.agentCredentials);
+  const peers = new PeerServers({ members: store.members, log });
   const runtime = await openRuntime({
     store,
+    others: peers,
     defaultSecurityGroup,
     underlayMtu,
     // Where nobody says who they are, there are no projects to keep from each other.
@@ -100,7 +102,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const server = options.advertise ?? `${hostname()} ${formatEndpoint(endpoint)}`;
   const sender = nova && (await NovaSender.start({ store, nova, log, server }));
   const open = auth === null && credentials === null;
-  const peers = new PeerServers({ members: store.members, log });
   const proofs = open ? null : () => credentials?.list ?? NO_AGENTS;
   const hub = new AgentHub(runtime, log, proofs, peers);
   credentials?.follow({

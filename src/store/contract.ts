@@ -156,6 +156,12 @@ export interface Store {
    */
   multi(ops: readonly TreeOp[]): Promise<number>;
   /**
+   * Resolves when all that any store of the tree had committed before the call has been delivered to
+   * the watches.
+   * @throws {Failure} `unavailable`.
+   */
+  catchUp(): Promise<void>;
+  /**
    * Calls `onCommit` for every commit after `from`, in order, without gaps, none twice, also for
    * those made through this driver; a commit is delivered before its `multi` resolves, and those
    * already made before `watch` returns. What `onCommit` throws is no concern of the store's or of

@@ -85,6 +85,10 @@ class MemoryStore implements Store {
     return commit.revision;
   }
 
+  async catchUp(): Promise<void> {
+    this.#assertOpen();
+  }
+
   watch(from: number, onCommit: (commit: StoreCommit) => void): Watch {
     this.#assertOpen();
     return this.#listeners.add(from, this.#log.after(from), onCommit);

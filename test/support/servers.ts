@@ -81,16 +81,17 @@ export class TestServers {
   async start(): Promise<TestServer> {
     const members = this.registry.members();
     const store = new LosableStore(altered(this.tree, { members }));
+    const { movingMs = 200, patience } = this.#options;
+    const peers = new PeerServers({ members, log, movingMs });
     const runtime = await openRuntime({
       store: store.store,
+      others: peers,
       defaultSecurityGroup: false,
       underlayMtu: 1500,
       onListenerError: (error) => {
         throw error;
       },
     });
-    const { movingMs = 200, patience } = this.#options;
-    const peers = new PeerServers({ members, log, movingMs });
     const hub = new AgentHub(runtime, log, null, peers, patience);
     const app = Fastify({ forceCloseConnections: true });
     const sockets = new Set<Socket>();

@@ -47,6 +47,8 @@ const runtimeOf = (topology: Topology): Runtime => ({
   health: { fresh: true, since: 0 },
   execute: unused,
   executeAll: unused,
+  awaited: true,
+  catchUp: unused,
   subscribe: () => () => undefined,
   changedSince: () => null,
 });

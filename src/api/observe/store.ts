@@ -23,6 +23,7 @@ export function measured(store: Store, metrics: Pick<Metrics, 'write'>): Store {
     get: (path) => store.get(path),
     children: (path) => store.children(path),
     snapshot: (path) => store.snapshot(path),
+    catchUp: () => store.catchUp(),
     watch: (from, onCommit) => store.watch(from, onCommit),
     close: () => store.close(),
     async multi(ops) {

@@ -28,6 +28,7 @@ export class Feed implements Receiver {
   /** Those that were there when the link opened have been told. */
   #whole = false;
   #turn: NodeJS.Timeout | null = null;
+  #showing: NodeJS.Immediate | null = null;
   #open = true;
 
   /** @param ended Called once the link has closed. */
@@ -37,7 +38,7 @@ export class Feed implements Receiver {
     this.#log = log;
     this.#ended = ended;
     this.#joined = new Set(home.nodes());
-    this.later();
+    this.advanced();
   }
 
   joined(node: string): void {
@@ -57,6 +58,12 @@ export class Feed implements Receiver {
     this.#reported.delete(node);
     this.#left.add(node);
     this.later();
+  }
+
+  /** Tells at once what is shown here, as clients of the other server wait for that; the rest later. */
+  advanced(): void {
+    this.later();
+    if (this.#open) this.#showing ??= setImmediate(() => this.#show());
   }
 
   /** Tells before long what there is to tell. */
@@ -82,7 +89,13 @@ export class Feed implements Receiver {
   closed(): void {
     this.#open = false;
     if (this.#turn !== null) clearTimeout(this.#turn);
+    if (this.#showing !== null) clearImmediate(this.#showing);
     this.#ended(this);
+  }
+
+  #show(): void {
+    this.#showing = null;
+    this.#link.send(JSON.stringify({ type: 'shown', revision: this.#home.revision }));
   }
 
   #tell(): void {

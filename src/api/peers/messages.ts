@@ -61,6 +61,10 @@ const NewsSchema = Type.Object(
 );
 export type News = Static<typeof NewsSchema>;
 
+/** Whoever asks this server sees what there was up to `revision`, though no agent need know of it. */
+const ShownSchema = Type.Object({ type: Type.Literal('shown'), revision: Revision }, strict);
+type ShownNews = Static<typeof ShownSchema>;
+
 const KINDS = [
   'invalid',
   'not_found',
@@ -93,7 +97,7 @@ const AnswerSchema = Type.Union([
   ),
 ]);
 
-interface Told {
+interface ToldFailure {
   readonly kind: FailureKind;
   readonly code: string;
   readonly message: string;
@@ -101,7 +105,10 @@ interface Told {
 
 export type Answer =
   | { readonly type: 'answer'; readonly id: number; readonly result: unknown }
-  | { readonly type: 'answer'; readonly id: number; readonly failure: Told };
+  | { readonly type: 'answer'; readonly id: number; readonly failure: ToldFailure };
+
+/** All that one server tells another of itself. */
+type Told = News | ShownNews | Answer;
 
 /** Asks what is known of a node's switch (`state`), or for a dump of it. */
 export interface Question {
@@ -111,7 +118,11 @@ export interface Question {
   readonly query: AgentQuery | 'state';
 }
 
-const TOLD = { news: Compile(NewsSchema), answer: Compile(AnswerSchema) } as const;
+const TOLD = {
+  news: Compile(NewsSchema),
+  shown: Compile(ShownSchema),
+  answer: Compile(AnswerSchema),
+} as const;
 const ASKED = {
   ask: Compile(
     Type.Object(
@@ -127,7 +138,7 @@ const ASKED = {
 } as const;
 
 /** @throws {Failure} invalid, naming the field that is wrong. */
-export const parseTold = (text: string): News | Answer => parse(text, TOLD) as News | Answer;
+export const parseTold = (text: string): Told => parse(text, TOLD) as Told;
 
 /** @throws {Failure} invalid, naming the field that is wrong. */
 export const parseQuestion = (text: string): Question => parse(text, ASKED) as Question;

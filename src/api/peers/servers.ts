@@ -18,9 +18,10 @@ import { sound } from '../alarms.ts';
 import { acceptSocket } from '../hub/link.ts';
 import { isDump } from '../hub/messages.ts';
 import type { Home, NodeElsewhere, NodeState, Peers } from '../hub/peers.ts';
+import type { Others } from '../others.ts';
 import { Feed } from './feed.ts';
 import { isState, type Member, parseMember } from './messages.ts';
-import { PEERS_PATH, View, type ViewOwner } from './view.ts';
+import { PEER_ID, PEERS_PATH, View, type ViewOwner } from './view.ts';
 
 /** Bytes of a secret: it cannot be guessed. */
 const SECRET_BYTES = 32;
@@ -36,14 +37,18 @@ export interface PeersOptions {
   readonly movingMs?: number;
 }
 
-export class PeerServers implements Peers, ViewOwner {
+export class PeerServers implements Peers, Others, ViewOwner {
   readonly #members: Members;
   readonly #log: BaseLogger;
   readonly #movingMs: number;
-  readonly #id: string = randomUUID();
+  readonly id: string = randomUUID();
   readonly #secret = randomBytes(SECRET_BYTES).toString('base64url');
   readonly #views = new Map<string, View>();
-  readonly #feeds = new Set<Feed>();
+  /** Links of other servers to this one, and whose they are. */
+  readonly #feeds = new Map<Feed, string>();
+  #awaited = false;
+  /** Ends when this server has announced itself, and so heard of all who did before. */
+  #asking: Promise<unknown> | null = null;
   /** Of servers that are gone, when what is known of them is dropped. */
   readonly #dropping = new Map<string, NodeJS.Timeout>();
   #listed: ReadonlySet<string> = new Set();
@@ -70,8 +75,13 @@ export class PeerServers implements Peers, ViewOwner {
    */
   start(url: string): void {
     this.#unfollow = this.#members.follow((list) => this.#follow(list));
-    const self: Member = { id: this.#id, url, secret: this.#secret };
-    this.#announced = this.#announce(JSON.stringify(self));
+    const self: Member = { id: this.id, url, secret: this.#secret };
+    this.#asking = new Promise<void>((tried) => {
+      this.#announced = this.#announce(JSON.stringify(self), tried);
+    }).then(() => {
+      this.#asking = null;
+      this.#judge();
+    });
     this.#follow(this.#members.list());
   }
 
@@ -82,7 +92,7 @@ export class PeerServers implements Peers, ViewOwner {
     const withdrawn = this.#announced.then((withdraw) => withdraw?.()).catch(() => undefined);
     for (const timer of this.#dropping.values()) clearTimeout(timer);
     for (const view of this.#views.values()) view.close();
-    for (const feed of this.#feeds) feed.close();
+    for (const feed of this.#feeds.keys()) feed.close();
     await withdrawn;
   }
 
@@ -97,12 +107,16 @@ export class PeerServers implements Peers, ViewOwner {
           return Promise.resolve();
         },
       },
-      (socket) => {
+      (socket, { headers }) => {
         const home = this.#home;
         if (home === null) return socket.close();
         acceptSocket(socket, (link) => {
-          const feed = new Feed(link, home, this.#log, (ended) => this.#feeds.delete(ended));
-          this.#feeds.add(feed);
+          const feed = new Feed(link, home, this.#log, (ended) => {
+            this.#feeds.delete(ended);
+            this.#judge();
+          });
+          this.#feeds.set(feed, String(headers[PEER_ID]));
+          this.#judge();
           return feed;
         });
       },
@@ -139,11 +153,29 @@ export class PeerServers implements Peers, ViewOwner {
   }
 
   tell(news: 'joined' | 'reported' | 'left', node: string): void {
-    for (const feed of this.#feeds) feed[news](node);
+    for (const feed of this.#feeds.keys()) feed[news](node);
   }
 
   advanced(): void {
-    for (const feed of this.#feeds) feed.later();
+    for (const feed of this.#feeds.keys()) feed.advanced();
+  }
+
+  get awaited(): boolean {
+    return this.#awaited;
+  }
+
+  get any(): boolean {
+    return this.#asking !== null || this.#listed.size > 0;
+  }
+
+  showing(revision: number): Promise<unknown> | undefined {
+    if (this.#asking !== null) return this.#asking.then(() => this.showing(revision));
+    const waits: Promise<void>[] = [];
+    for (const view of this.#views.values()) {
+      const wait = view.shows(revision);
+      if (wait !== undefined) waits.push(wait);
+    }
+    return waits.length === 0 ? undefined : Promise.all(waits);
   }
 
   async dump(node: string, query: AgentQuery): Promise<AgentDump> {
@@ -175,14 +207,19 @@ export class PeerServers implements Peers, ViewOwner {
     this.#home?.reported(view.nodes.keys());
   }
 
-  /** Tries until the store takes it, or this server ends. */
-  async #announce(value: string): Promise<(() => Promise<void>) | null> {
+  /**
+   * Tries until the store takes it, or this server ends.
+   * @param tried Called after the first time, and later.
+   */
+  async #announce(value: string, tried: () => void): Promise<(() => Promise<void>) | null> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
         return await this.#members.announce(value);
       } catch (error) {
         sound(this.#log, 'peers_not_told', { err: error });
+      } finally {
+        tried();
       }
       await pause(AGAIN_MS, undefined, { signal }).catch(() => undefined);
     }
@@ -211,10 +248,11 @@ export class PeerServers implements Peers, ViewOwner {
       const member = parseMember(value);
       if (member === null) continue;
       order.push(member.id);
-      if (member.id !== this.#id) listed.set(member.id, member);
+      if (member.id !== this.id) listed.set(member.id, member);
     }
     this.#listed = new Set(listed.keys());
-    const place = order.indexOf(this.#id);
+    this.#judge();
+    const place = order.indexOf(this.id);
     // Whom the store does not know leaves what there is to do to the others.
     this.#turn = place === -1 ? order.length : place;
     for (const [id, member] of listed) {
@@ -222,6 +260,12 @@ export class PeerServers implements Peers, ViewOwner {
     }
     for (const view of this.#views.values()) this.#dropLater(view);
     this.#home?.reported([]);
+  }
+
+  /** Who has no link to this server knows nothing of how far it is, and so cannot wait for it. */
+  #judge(): void {
+    const linked = new Set(this.#feeds.values());
+    this.#awaited = this.#asking === null && [...this.#listed].every((id) => linked.has(id));
   }
 
   /** A server that is known neither to the store nor by its link is dropped after a while. */

@@ -11,8 +11,11 @@ import { sound } from '../alarms.ts';
 import { acceptSocket, CLOSE, type Link, type Receiver } from '../hub/link.ts';
 import type { NodeElsewhere, OtherServer } from '../hub/peers.ts';
 import { type Answer, type Member, type News, parseTold } from './messages.ts';
+import { Shown } from './shown.ts';
 
 export const PEERS_PATH = '/tianchi/v1/peers/stream';
+/** Header of the request for a link: whose it is. */
+export const PEER_ID = 'x-tianchi-server';
 
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 2_000;
@@ -27,6 +30,7 @@ const MAX_MESSAGE = 128 * 1024 * 1024;
 type Told = { -readonly [K in keyof NodeElsewhere]: NodeElsewhere[K] };
 
 export interface ViewOwner {
+  readonly id: string;
   joined(there: NodeElsewhere): void;
   reported(nodes: Iterable<string>): void;
   left(nodes: Iterable<string>): void;
@@ -55,6 +59,7 @@ export class View implements OtherServer, Receiver {
   #timer: NodeJS.Timeout | null = null;
   #leaving = false;
   #closed = false;
+  readonly #shown = new Shown();
   #at = -1;
   #idle = false;
 
@@ -87,6 +92,15 @@ export class View implements OtherServer, Receiver {
     if (!this.up || !this.#idle || this.#at < revision) return false;
     for (const node of this.#nodes.values()) if (node.revision < node.sent) return false;
     return true;
+  }
+
+  /**
+   * Resolves once the server shows `revision` to whoever asks it, or does not answer in time;
+   * undefined: it does already, or does not answer anyway. One that has just been announced is
+   * waited for before it is linked.
+   */
+  shows(revision: number): Promise<void> | undefined {
+    return this.#shown.reaches(revision);
   }
 
   /** @throws {Failure} unavailable: no answer within 6 s; or what the other server says. */
@@ -128,6 +142,7 @@ export class View implements OtherServer, Receiver {
     try {
       const told = parseTold(text);
       if (told.type === 'news') this.#take(told);
+      else if (told.type === 'shown') this.#shown.tell(told.revision);
       else this.#answered(told);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -147,7 +162,7 @@ export class View implements OtherServer, Receiver {
     const url = new URL(PEERS_PATH, this.#member.url);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(url, {
-      headers: { authorization: `Bearer ${this.#member.secret}` },
+      headers: { authorization: `Bearer ${this.#member.secret}`, [PEER_ID]: this.#owner.id },
       maxPayload: MAX_MESSAGE,
       handshakeTimeout: HANDSHAKE_MS,
     });
@@ -169,6 +184,7 @@ export class View implements OtherServer, Receiver {
     if (this.#closed) link.close(CLOSE.goingAway, 'the server is closing');
     this.#link = link;
     this.#coming = new Map();
+    this.#shown.linked();
     return this;
   }
 
@@ -226,6 +242,7 @@ export class View implements OtherServer, Receiver {
     const wasUp = this.up;
     this.#link = null;
     this.#coming = null;
+    this.#shown.lost();
     for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);
       reject(this.#unavailable('', 'went away'));
@@ -236,6 +253,7 @@ export class View implements OtherServer, Receiver {
 
   #again(why: string): void {
     this.#dialing = null;
+    this.#shown.lost();
     if (this.#closed || this.#leaving || this.#timer !== null) return;
     const wait = this.#wait * (0.5 + Math.random() / 2);
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);

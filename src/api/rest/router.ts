@@ -4,7 +4,7 @@ import type {
   FastifyRequest,
   RouteHandlerMethod,
 } from 'fastify';
-import { Failure } from '../../base/failure.ts';
+import { Failure, type FailureKind } from '../../base/failure.ts';
 import type { Runtime } from '../runtime.ts';
 import { shorten } from './check.ts';
 import { type Api, Operations } from './operations.ts';
@@ -13,7 +13,17 @@ import { pathOf } from './url.ts';
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 type Method = (typeof METHODS)[number];
-type Handlers = Partial<Record<Method, RouteHandlerMethod>>;
+type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+type Handlers = Partial<Record<Method, Handler>>;
+
+/** What may be otherwise once it is seen what other servers wrote. */
+const DATED: ReadonlySet<FailureKind> = new Set([
+  'not_found',
+  'in_use',
+  'conflict',
+  'exhausted',
+  'forbidden',
+]);
 
 /** All operations of `resources` in Neutron's v2.0 form; the prefix is the caller's. */
 export function resourceRoutes(
@@ -25,11 +35,32 @@ export function resourceRoutes(
     for (const of of resources) {
       for (const [path, handlers] of pathsOf({ runtime, byKind }, of, null)) {
         for (const method of METHODS) {
-          app.route({ method, url: path, handler: handlers[method] ?? refuseMethod(handlers) });
+          const found = handlers[method];
+          const handler = found ? upToDate(runtime, found) : refuseMethod(handlers);
+          app.route({ method, url: path, handler });
         }
       }
     }
     done();
+  };
+}
+
+/**
+ * Nothing is answered that is older than what other servers have answered. These wait for this one;
+ * while one may not, it catches up with the store itself. And before anything is refused for what is
+ * stored it does so in any case, and looks once more if there was something new: a request that is
+ * refused has changed nothing, so that it can be gone through again.
+ */
+function upToDate(runtime: Runtime, handle: Handler): Handler {
+  return async (request, reply) => {
+    if (!runtime.awaited) await runtime.catchUp();
+    try {
+      return await handle(request, reply);
+    } catch (error) {
+      if (!(error instanceof Failure) || !DATED.has(error.kind)) throw error;
+      if (!(await runtime.catchUp())) throw error;
+      return handle(request, reply);
+    }
   };
 }
 
@@ -43,7 +74,7 @@ function pathsOf(
   const collection = `${above === null ? '' : `/${above.collection}/:parent`}/${of.collection}`;
   const member = `${collection}/:id`;
   const paths = new Map<string, Handlers>();
-  const add = (path: string, method: Method, handler: RouteHandlerMethod): void => {
+  const add = (path: string, method: Method, handler: Handler): void => {
     paths.set(path, { ...paths.get(path), [method]: handler });
   };
   if (!of.unlisted) add(collection, 'GET', operations.list);

@@ -124,6 +124,10 @@ class LmdbStore implements Store {
     });
   }
 
+  async catchUp(): Promise<void> {
+    this.#assertOpen();
+  }
+
   watch(from: number, onCommit: (commit: StoreCommit) => void): Watch {
     this.#assertOpen();
     return this.#listeners.add(from, this.#log.after(from), onCommit);

@@ -160,6 +160,15 @@ export class ZooKeeperStore implements Store {
     return this.#writer.multi(ops);
   }
 
+  async catchUp(): Promise<void> {
+    this.#assertOpen();
+    try {
+      await this.#follower.catchUp();
+    } catch (error) {
+      throw asFailure(error);
+    }
+  }
+
   watch(from: number, onCommit: (commit: StoreCommit) => void): Watch {
     this.#assertOpen();
     this.#loadSoon();

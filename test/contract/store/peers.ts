@@ -19,8 +19,7 @@ export function peers({ fresh, keep, beside }: Stores): void {
       return keep(await beside(store));
     };
     const caughtUp = async (...stores: Store[]) => {
-      // Judged on what is certain: a store that answers has seen what was written before.
-      for (const store of stores) await store.multi([]);
+      for (const store of stores) await store.catchUp();
     };
 
     test('are one store with one history', async () => {

@@ -300,6 +300,38 @@ describe('Nova', () => {
     expect(senders.map((each) => each.waiting).some((waiting) => waiting === 0)).toBe(true);
   });
 
+  test('a sender that starts reads what waits, also while more comes, and nothing else', async () => {
+    const store = openMemoryStore();
+    const options = { store, defaultSecurityGroup: false, underlayMtu: 1500, nova: true };
+    const runtime = await openRuntime({ ...options, onListenerError: () => undefined });
+    const service = novaService({ endpoint: nova.url, region: null }, null);
+    const network = await makeNetwork({ runtime });
+    const { id } = await runtime.execute((topology, context) =>
+      PLANNERS.port.create(topology, portOf(network, serverId(1)), context),
+    );
+    const rename = (name: string) =>
+      runtime.execute((topology, context) => PLANNERS.port.update(topology, id, { name }, context));
+    for (let n = 0; n < 3; n += 1) await rename(`n${n}`);
+    const read: string[] = [];
+    const busy = altered(store, {
+      snapshot: async (place) => {
+        const reading = await store.snapshot(place);
+        read.push(...reading.entries.map(({ path }) => path));
+        await rename(`after ${place}`);
+        return reading;
+      },
+    });
+    const sender = await NovaSender.start({ store: busy, nova: service, log, server: 'a' });
+    cleanUps.push(async () => {
+      await sender.close();
+      runtime.close();
+    });
+    await vi.waitFor(() => expect(nova.events).toHaveLength(5), 5000);
+    await pause(50);
+    expect(nova.events).toHaveLength(5);
+    expect(read.filter((path) => !path.startsWith('/cns/topologies/nova_'))).toEqual([]);
+  });
+
   test('hears nothing twice when the server that sends was stopped for a while', async () => {
     const store = openMemoryStore();
     const options = { store, defaultSecurityGroup: false, underlayMtu: 1500, nova: true };

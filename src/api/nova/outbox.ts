@@ -6,7 +6,7 @@ import { NOVA_EVENTS, NOVA_SENDER, type QueuedEvent } from '../../model/nova-eve
 import { ROOT } from '../../model/tree.ts';
 import { RevisionGone, type Store, StoreConflict, type Watch } from '../../store/contract.ts';
 
-const EVENTS = `${ROOT}/${NOVA_EVENTS}/`;
+const EVENTS = `${ROOT}/${NOVA_EVENTS}`;
 
 const Queued = Compile(
   Type.Object({
@@ -118,15 +118,17 @@ export class Outbox {
 
   async #follow(): Promise<void> {
     for (;;) {
-      const { revision, entries } = await this.#store.snapshot(ROOT);
+      // The events are those of a later revision: the commits in between, told anew, change nothing.
+      const sender = await this.#store.snapshot(NOVA_SENDER);
+      const events = await this.#store.snapshot(EVENTS);
       this.#waiting.clear();
       this.#sender = null;
-      for (const entry of entries) this.#take(entry);
+      for (const entry of [...sender.entries, ...events.entries]) this.#take(entry);
       const inOrder = [...this.#waiting].sort(([, a], [, b]) => a.order - b.order);
       this.#waiting.clear();
       for (const [path, event] of inOrder) this.#waiting.set(path, event);
       try {
-        this.#watch = this.#store.watch(revision, ({ changes }) => {
+        this.#watch = this.#store.watch(sender.revision, ({ changes }) => {
           let news = false;
           for (const change of changes) news = this.#take(change) || news;
           if (news) this.#changed();
@@ -146,7 +148,7 @@ export class Outbox {
       this.#progress += 1;
       return true;
     }
-    if (!path.startsWith(EVENTS)) return false;
+    if (!path.startsWith(`${EVENTS}/`)) return false;
     if (value === null) {
       this.#waiting.delete(path);
       this.#progress += 1;

@@ -26,13 +26,22 @@ export class StreamAgent {
     this.#socket = socket;
   }
 
-  /** Resolves with the first snapshot. */
+  /**
+   * Resolves with the first snapshot.
+   * @throws {Error} the connection ended before it.
+   */
   static async join(url: string, node: string, vtep: string, hear: Hear): Promise<StreamAgent> {
     const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/tianchi/v1/agents/stream`, {
       maxPayload: 2 ** 30,
     });
-    await once(socket, 'open');
-    const first = new Promise<number>((resolve) => {
+    const size = await new Promise<number>((resolve, reject) => {
+      socket.on('error', reject);
+      socket.on('close', (code, reason) => {
+        reject(new Error(`${node} was cut off: ${code} ${reason.toString()}`));
+      });
+      socket.on('open', () => {
+        socket.send(JSON.stringify({ type: 'hello', node, vtep, revision: null, store: null }));
+      });
       socket.on('message', (data: Buffer) => {
         const at = performance.now();
         const message: unknown = JSON.parse(data.toString());
@@ -44,11 +53,16 @@ export class StreamAgent {
         if (message.type === 'snapshot') resolve(changes.length);
       });
     });
-    socket.send(JSON.stringify({ type: 'hello', node, vtep, revision: null, store: null }));
-    return new StreamAgent(node, await first, socket);
+    return new StreamAgent(node, size, socket);
+  }
+
+  /** Whether it still hears of changes. */
+  get connected(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
   }
 
   async leave(): Promise<void> {
+    if (this.#socket.readyState === WebSocket.CLOSED) return;
     const closed = once(this.#socket, 'close');
     this.#socket.close();
     await closed;

@@ -92,6 +92,8 @@ async function scale(size: CloudSize): Promise<void> {
       `${CHANGES} changes: to the agents that need them median ${round(median(took))} ms,` +
         ` p99 ${round(quantile(took, 0.99))} ms; ${missed} not heard, ${strays} heard by others`,
     );
+    const cut = agents.filter((agent) => !agent.connected).length;
+    if (cut > 0) say(`${cut} agents were cut off, and so heard nothing`);
     const served = await server.report();
     say(`server: ${round(served.rssMiB)} MiB resident, ${round(served.heapMiB)} MiB heap`);
     for (const agent of agents) await agent.leave();

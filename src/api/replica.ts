@@ -29,18 +29,16 @@ export class Replica {
     return this.#versions.get(path);
   }
 
-  /** Makes the replica equal to `entries` and returns what that changed. */
-  load(entries: readonly StoreEntry[]): Applied {
-    const wanted = new Set(entries.map((entry) => entry.path));
-    const gone = [...this.#versions.keys()].filter((path) => !wanted.has(path));
-    return this.#apply([
-      ...gone.toReversed().map((path) => ({ path, value: null, version: 0 })),
-      ...entries,
-    ]);
+  /** Makes the replica equal to `entries`, which tells nobody what that touched. */
+  load(entries: readonly StoreEntry[]): void {
+    if (this.#versions.size > 0) this.#keepOnly(entries);
+    for (const entry of entries) this.#put(entry, null);
   }
 
-  apply(commit: StoreCommit): Applied {
-    return this.#apply(commit.changes);
+  apply({ changes: stored }: StoreCommit): Applied {
+    const touched = new Set<DependencyKey>();
+    const changes = stored.flatMap((change) => this.#put(change, touched) ?? []);
+    return { changes, touched };
   }
 
   /**
@@ -71,17 +69,20 @@ export class Replica {
     };
   }
 
-  #apply(entries: readonly Pick<StoreChange, 'path' | 'value' | 'version'>[]): Applied {
-    const changes: Change[] = [];
-    const touched = new Set<DependencyKey>();
-    for (const { path, value, version } of entries) {
-      this.#setVersion(path, value === null ? undefined : version);
-      const change = decodeEntry(path, value);
-      if (change === null) continue;
-      changes.push(change);
-      for (const key of this.topology.apply(change)) touched.add(key);
-    }
-    return { changes, touched };
+  #keepOnly(entries: readonly StoreEntry[]): void {
+    const wanted = new Set(entries.map((entry) => entry.path));
+    const gone = [...this.#versions.keys()].filter((path) => !wanted.has(path));
+    for (const path of gone.toReversed()) this.#put({ path, value: null, version: 0 }, null);
+  }
+
+  #put(
+    { path, value, version }: Pick<StoreChange, 'path' | 'value' | 'version'>,
+    touched: Set<DependencyKey> | null,
+  ): Change | null {
+    this.#setVersion(path, value === null ? undefined : version);
+    const change = decodeEntry(path, value);
+    if (change !== null) this.topology.put(change, touched);
+    return change;
   }
 
   #setVersion(path: string, version: number | undefined): void {

@@ -240,9 +240,15 @@ export class Topology implements TopologyReader {
   /** Applies one change and returns every key whose content it touched. */
   apply(change: Change): Set<DependencyKey> {
     const touched = new Set<DependencyKey>();
+    this.put(change, touched);
+    return touched;
+  }
+
+  /** As `apply`; adds the keys to `touched`, unless nobody asks for them. */
+  put(change: Change, touched: Set<DependencyKey> | null): void {
     const before = this.get(change.kind, change.id);
-    if (before === undefined && change.object === null) return touched;
-    touched.add(objectKey(change.kind, change.id));
+    if (before === undefined && change.object === null) return;
+    touched?.add(objectKey(change.kind, change.id));
     let objects = this.#objects.get(change.kind);
     if (objects === undefined) this.#objects.set(change.kind, (objects = new Map()));
     if (change.object === null) objects.delete(change.id);
@@ -256,7 +262,6 @@ export class Topology implements TopologyReader {
         for (const id of this.find(by, change.id)) this.#file(kind, id, touched);
       }
     }
-    return touched;
   }
 
   /** Notes whose an object is; that never changes. */
@@ -285,7 +290,7 @@ export class Topology implements TopologyReader {
     return vpcs(before) !== vpcs(after);
   }
 
-  #file(kind: Kind, id: string, touched: Set<DependencyKey>): void {
+  #file(kind: Kind, id: string, touched: Set<DependencyKey> | null): void {
     const slot = objectKey(kind, id);
     const before = this.#filed.get(slot) ?? NOWHERE;
     const after = this.#placesOf(kind, this.get(kind, id));
@@ -295,7 +300,7 @@ export class Topology implements TopologyReader {
       const members = this.#indexes.get(name)?.get(key);
       members?.delete(id);
       if (members?.size === 0) this.#indexes.get(name)?.delete(key);
-      touched.add(indexKey(name, key));
+      touched?.add(indexKey(name, key));
     }
     for (const place of after) {
       if (includes(before, place)) continue;
@@ -305,7 +310,7 @@ export class Topology implements TopologyReader {
       const members = byKey.get(key);
       if (members === undefined) byKey.set(key, new Set([id]));
       else members.add(id);
-      touched.add(indexKey(name, key));
+      touched?.add(indexKey(name, key));
     }
     if (after.length === 0) this.#filed.delete(slot);
     else this.#filed.set(slot, after);

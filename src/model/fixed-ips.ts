@@ -32,22 +32,58 @@ function autoAddress(subnet: Subnet, mac: string): Ip {
   return { version, value: value | host };
 }
 
-/** The lowest free address of the subnet's pools, null when there is none. */
+/**
+ * The lowest free address of the subnet's pools, null when there is none. Ports on their way have
+ * the lowest ones in a row, mostly: past these it leaps, and comes back to the end of the row.
+ */
 function lowestFree(draft: Draft, subnet: Subnet, taken: ReadonlySet<string>): string | null {
   const path = pathOf('subnet', subnet, draft.topology);
   const version = subnet.ip_version;
+  const next = (from: bigint): bigint =>
+    draft.topology.addresses.nextFree(subnet.network_id, version, from);
+  const isFree = (value: bigint): boolean => {
+    const address = formatIp({ version, value });
+    return !taken.has(address) && !draft.isTaken(allocationPath(path, address));
+  };
   for (const pool of subnet.allocation_pools) {
     const end = parseIp(pool.end).value;
-    let at = parseIp(pool.start).value;
-    for (;;) {
-      at = draft.topology.addresses.nextFree(subnet.network_id, version, at);
-      if (at > end) break;
-      const address = formatIp({ version, value: at });
-      if (!taken.has(address) && !draft.isTaken(allocationPath(path, address))) return address;
-      at += 1n;
-    }
+    const first = next(parseIp(pool.start).value);
+    if (first > end) continue;
+    const found = isFree(first) ? first : endOfRow(first, end, next, isFree);
+    if (found !== null) return formatIp({ version, value: found });
   }
   return null;
+}
+
+/**
+ * What `next` gives above `row`, which is taken, up to `end`, and is free: where a row of taken ones
+ * ends.
+ */
+function endOfRow(
+  row: bigint,
+  end: bigint,
+  next: (from: bigint) => bigint,
+  isFree: (value: bigint) => boolean,
+): bigint | null {
+  let low = row;
+  let high = row;
+  for (let step = 1n; low === high; step *= 2n) {
+    const value = next(low + step);
+    if (value > end) {
+      // Too far, or none is left: one after the other.
+      for (let at = next(row + 1n); at <= end; at = next(at + 1n)) if (isFree(at)) return at;
+      return null;
+    }
+    high = value;
+    if (!isFree(value)) low = value;
+  }
+  while (high - low > 1n) {
+    const middle = (low + high) / 2n;
+    const value = next(middle);
+    if (value >= high || isFree(value)) high = middle;
+    else low = value;
+  }
+  return next(high);
 }
 
 /**

@@ -30,6 +30,11 @@ export function bigintToUuid(value: bigint): string {
     .join('-');
 }
 
+/** `00` to `FF`: made once, since each path of the tree has several. */
+const BUCKETS: readonly string[] = Array.from({ length: 256 }, (_, bucket) =>
+  bucket.toString(16).toUpperCase().padStart(2, '0'),
+);
+
 /**
  * The tree's bucket of an id: the low byte of Java's `String.hashCode`, two upper-case hex digits.
  * It spreads the children of a node that may have hundreds of thousands.
@@ -39,5 +44,5 @@ export function bucketOf(uuid: string): string {
   for (let index = 0; index < uuid.length; index += 1) {
     hash = (Math.imul(hash, 31) + uuid.charCodeAt(index)) | 0;
   }
-  return (hash & 0xff).toString(16).toUpperCase().padStart(2, '0');
+  return BUCKETS[hash & 0xff] ?? '';
 }

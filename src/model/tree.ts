@@ -60,8 +60,12 @@ import type { TopologyReader } from './topology.ts';
 /** Everything lies below. */
 export const ROOT = '/cns/topologies';
 
+/** What stands in a path as it is: uuids, addresses, most names. */
+const PLAIN = /^[\w:+@-][\w.:+@-]*$/;
+
 /** An id as a path segment: `%XX` for what ZooKeeper or a slash-separated path would not bear. */
 function segmentOf(id: string): string {
+  if (PLAIN.test(id)) return id;
   return id
     .replace(/[^\w.:+@-]+/g, encodeURIComponent)
     .replace(/^\.+$/, (dots) => '%2E'.repeat(dots.length));
@@ -157,12 +161,23 @@ const SHAPES: ReadonlyMap<string, Kind> = new Map([
   ['nodes', 'node'],
 ]);
 
+/** The last collections of these: what lies in others is a claim. */
+const HOLDS_OBJECTS: ReadonlySet<string> = new Set(
+  [...SHAPES.keys()].map((shape) => shape.slice(shape.lastIndexOf('/') + 1)),
+);
+
+/** The collection that `path` lies in, when it lies in one. */
+function collectionOf(path: string): string {
+  const bucket = path.lastIndexOf('/', path.lastIndexOf('/') - 1);
+  return path.slice(path.lastIndexOf('/', bucket - 1) + 1, bucket);
+}
+
 /**
  * The change that a node at `path` stands for: its object put in place, or (`value` null) taken
  * away. null: a claim, which stands for no object of its own.
  */
 export function decodeEntry(path: string, value: string | null): Change | null {
-  if (!path.startsWith(`${ROOT}/`)) return null;
+  if (!path.startsWith(`${ROOT}/`) || !HOLDS_OBJECTS.has(collectionOf(path))) return null;
   const segments = path.slice(ROOT.length + 1).split('/');
   if (segments.length % 3 !== 0) return null;
   const kind = SHAPES.get(segments.filter((_, index) => index % 3 === 0).join('/'));

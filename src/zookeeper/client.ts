@@ -143,7 +143,7 @@ class Client implements ZooKeeper {
     return this.#ask(
       multi,
       ops[0]?.path ?? '',
-      () => ops.map((op) => ({ ...op, path: this.#changed(op) })),
+      () => ops.map((op) => ({ op, path: this.#changed(op) })),
       (results, zxid) => this.#happened(ops, results, zxid),
     );
   }

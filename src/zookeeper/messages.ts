@@ -130,13 +130,19 @@ export const TYPE = {
 
 const OPEN_TO_ALL: readonly Acl[] = [{ perms: 31, scheme: 'world', id: 'anyone' }];
 
+/** Text is written as its UTF-8, without being made into bytes before. */
+const content: Codec<Uint8Array | string | null> = {
+  write: (to, value) => (typeof value === 'string' ? to.text(value) : to.buffer(value)),
+  read: buffer.read,
+};
+
 /** The records that several requests and the parts of multis share. */
 export const onePath = record({ path: text });
 export const readRequest = record({ path: text, watch: bool });
-export const createRequest = record({ path: text, data: buffer, acl: vector(acl), flags: int });
+export const createRequest = record({ path: text, data: content, acl: vector(acl), flags: int });
 export const created = record({ path: text, stat });
 export const versioned = record({ path: text, version: int });
-export const setRequest = record({ path: text, data: buffer, version: int });
+export const setRequest = record({ path: text, data: content, version: int });
 export const withStat = record({ stat });
 export const dataAndStat = record({ data: buffer, stat });
 export const names = record({ children: vector(text) });
@@ -144,7 +150,7 @@ export const names = record({ children: vector(text) });
 /** A create as it is sent. */
 export const createOf = (
   path: string,
-  data: Uint8Array | null,
+  data: Uint8Array | string | null,
   { mode = 'persistent', acl = OPEN_TO_ALL }: CreateOptions,
 ) => ({ path, data, acl, flags: CREATE_FLAGS[mode] });
 

@@ -31,18 +31,24 @@ function writePart<Q>(to: JuteWriter, type: number, codec: Codec<Q>, part: Q): v
   codec.write(to, part);
 }
 
-function writeChange(to: JuteWriter, op: MultiOp): void {
+/** A part of a multi, and its path in the servers' tree. */
+interface Placed {
+  readonly op: MultiOp;
+  readonly path: string;
+}
+
+function writeChange(to: JuteWriter, { op, path }: Placed): void {
   switch (op.op) {
     case 'create': {
       const type = op.mode === 'container' ? TYPE.createContainer : TYPE.create;
-      return writePart(to, type, createRequest, createOf(op.path, op.data, op));
+      return writePart(to, type, createRequest, createOf(path, op.data, op));
     }
     case 'delete':
-      return writePart(to, TYPE.delete, versioned, op);
+      return writePart(to, TYPE.delete, versioned, { path, version: op.version });
     case 'set':
-      return writePart(to, TYPE.setData, setRequest, op);
+      return writePart(to, TYPE.setData, setRequest, { path, data: op.data, version: op.version });
     case 'check':
-      return writePart(to, TYPE.check, versioned, op);
+      return writePart(to, TYPE.check, versioned, { path, version: op.version });
   }
 }
 

@@ -112,18 +112,18 @@ export interface Children {
   readonly stat: Stat;
 }
 
-/** `version` is what the node must have; -1: any. */
+/** `version` is what the node must have; -1: any. Data given as text is that in UTF-8. */
 export type MultiOp =
   | ({
       readonly op: 'create';
       readonly path: string;
-      readonly data: Uint8Array | null;
+      readonly data: Uint8Array | string | null;
     } & CreateOptions)
   | { readonly op: 'delete'; readonly path: string; readonly version: number }
   | {
       readonly op: 'set';
       readonly path: string;
-      readonly data: Uint8Array | null;
+      readonly data: Uint8Array | string | null;
       readonly version: number;
     }
   | { readonly op: 'check'; readonly path: string; readonly version: number };

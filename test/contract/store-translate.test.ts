@@ -172,7 +172,7 @@ describe('an entry of the log', () => {
         ['/a', null, -1],
       ],
     });
-    expect(decodeEntry(data)).toEqual({ writer: 'w', number: 7, changes });
+    expect(decodeEntry(Buffer.from(data))).toEqual({ writer: 'w', number: 7, changes });
   });
 
   test('is small when it is large', () => {
@@ -180,7 +180,7 @@ describe('an entry of the log', () => {
     const entry = { writer: 'w', number: 1, changes: many as typeof changes };
     const data = encodeEntry(entry);
     expect(data.length).toBeLessThan(50_000);
-    expect(decodeEntry(data)).toEqual(entry);
+    expect(decodeEntry(Buffer.from(data))).toEqual(entry);
   });
 
   test.each([

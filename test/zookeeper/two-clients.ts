@@ -102,7 +102,7 @@ const statOf = (stat: OracleStat): Stat => ({
   numChildren: stat.numChildren,
 });
 
-const bufferOf = (data: Uint8Array | null) => (data === null ? null : Buffer.from(data));
+const bufferOf = (data: Uint8Array | string | null) => (data === null ? null : Buffer.from(data));
 
 const aclsOf = (acl: readonly Acl[]) =>
   acl.map(({ perms, scheme, id }) => new oracle.ACL(perms, new oracle.Id(scheme, id)));

@@ -18,10 +18,10 @@ export interface LogEntry {
 const COMPRESS_FROM = 8192;
 const GZIP_MAGIC = 0x1f;
 
-export function encodeEntry({ writer, number, changes }: LogEntry): Uint8Array {
+export function encodeEntry({ writer, number, changes }: LogEntry): Uint8Array | string {
   const rows = changes.map(({ path, value, version }) => [path, value, version]);
-  const text = Buffer.from(JSON.stringify({ writer, number, changes: rows }));
-  return text.length < COMPRESS_FROM ? text : gzipSync(text, { level: 1 });
+  const text = JSON.stringify({ writer, number, changes: rows });
+  return Buffer.byteLength(text) < COMPRESS_FROM ? text : gzipSync(text, { level: 1 });
 }
 
 /** null: not an entry that this program writes. */

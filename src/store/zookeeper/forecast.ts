@@ -22,6 +22,11 @@ export class Forecast implements ForecastView {
     return touched === undefined ? this.#state.version(path) : touched.version;
   }
 
+  has(path: string): boolean {
+    if (!this.#versions.has(path) && !this.#children.has(path)) return this.#state.has(path);
+    return this.version(path) !== null || this.children(path) > 0;
+  }
+
   children(path: string): number {
     return this.#state.children(path) + (this.#children.get(path) ?? 0);
   }

@@ -17,6 +17,11 @@ export class TreeState {
     return this.#find(path)?.version ?? null;
   }
 
+  /** Whether there is an object or a container. */
+  has(path: string): boolean {
+    return this.#find(path) !== undefined;
+  }
+
   /** How many objects and containers lie one level below. */
   children(path: string): number {
     return this.#find(path)?.children?.size ?? 0;

@@ -75,6 +75,7 @@ export class Writer {
     this.#forecast = new Forecast(state);
     this.#certain = {
       version: (path) => state.version(path),
+      has: (path) => state.has(path),
       children: (path) => state.children(path),
       stray: () => false,
     };
@@ -328,7 +329,5 @@ function attempt(view: ForecastView, ops: readonly TreeOp[]): Translation | Stor
 }
 
 function requestOf(op: NodeOp, acl: readonly Acl[]): MultiOp {
-  if (op.op !== 'create' && op.op !== 'set') return op;
-  const data = op.data === null ? null : Buffer.from(op.data);
-  return op.op === 'create' ? { ...op, data, acl } : { ...op, data };
+  return op.op === 'create' ? { op: 'create', path: op.path, data: op.data, acl } : op;
 }

@@ -6,7 +6,6 @@ import { setImmediate } from 'node:timers/promises';
 import type { FastifyPluginAsync } from 'fastify';
 import type { BaseLogger } from 'pino';
 import { Failure } from '../../base/failure.ts';
-import { PLANNERS, type Requester } from '../../model/plan.ts';
 import type {
   AgentDump,
   AgentMessage,
@@ -16,7 +15,8 @@ import type {
 } from '../../model/stream.ts';
 import { sound } from '../alarms.ts';
 import type { Runtime } from '../runtime.ts';
-import { prove, refusal, stands, type CredentialList, type Proof } from './credentials.ts';
+import { Admission, type Hello } from './admission.ts';
+import type { CredentialList, Proof } from './credentials.ts';
 import { Interest } from './interest.ts';
 import type { Scope } from './interest.ts';
 import { CLOSE, joinInMemory } from './link.ts';
@@ -31,11 +31,8 @@ import type { SessionOwner } from './session.ts';
 import { PortStatus } from './status.ts';
 import { Turns } from './turns.ts';
 
-type Hello = Extract<AgentMessage, { type: 'hello' }>;
 type Applied = Extract<AgentMessage, { type: 'applied' }>;
 
-/** Who registers a node: one that can go to another server, and is not to wait for the store here. */
-const AGENT: Requester = { projectId: 'default', admin: true };
 /** How long a link may stay without saying whose it is. */
 const GREETING_MS = 10_000;
 /**
@@ -43,8 +40,6 @@ const GREETING_MS = 10_000;
  * or time than what it is told, one after the other.
  */
 const WELCOMES = 16;
-/** How long a node that holds more than this server is waited with until the server has it too. */
-const CATCHING_UP_MS = 2_000;
 /** How often nodes that nothing changes for hear how far they are, lest other servers forget that. */
 const CURRENT_MS = 10_000;
 
@@ -59,10 +54,10 @@ export interface NodeReport {
 export class AgentHub implements SessionOwner {
   readonly #runtime: Runtime;
   readonly #log: BaseLogger;
-  readonly #credentials: (() => CredentialList) | null;
   readonly #interest: Interest;
   readonly #peers: Peers;
   readonly #nodes: Nodes;
+  readonly #admission: Admission;
   readonly #status: PortStatus;
   readonly #moves: NetworkMoves;
   readonly #liveness: Liveness;
@@ -90,12 +85,12 @@ export class AgentHub implements SessionOwner {
     patience?: Patience,
   ) {
     this.plugin = hubPlugin(this, peers.plugin);
-    this.#credentials = credentials;
     this.#peers = peers;
     this.#runtime = runtime;
     this.#log = log;
     this.#interest = new Interest(runtime.topology, runtime.revision);
     this.#nodes = new Nodes(runtime.topology, this.#sessions, this.#interest, peers);
+    this.#admission = new Admission(runtime, this.#nodes, log, credentials);
     this.#status = new PortStatus(runtime, this.#nodes, log, () => this.#settle());
     this.#moves = new NetworkMoves(runtime, this.#nodes, log, () => this.#settle());
     this.#liveness = new Liveness(runtime, this.#nodes, log, patience);
@@ -123,13 +118,7 @@ export class AgentHub implements SessionOwner {
    * @throws {Failure} forbidden.
    */
   prove(header: string | undefined): Proof | null {
-    if (this.#credentials === null) return null;
-    try {
-      return prove(header, this.#credentials());
-    } catch (error) {
-      sound(this.#log, 'agent_refused', { err: error });
-      throw error;
-    }
+    return this.#admission.prove(header);
   }
 
   /** Takes over a link that an agent with this proof opened. */
@@ -152,12 +141,11 @@ export class AgentHub implements SessionOwner {
 
   /** Cuts the links whose credential is on the list no more. */
   recheck(): void {
-    const list = this.#credentials?.();
-    if (list === undefined) return;
     for (const session of [...this.#sessions.values(), ...this.#greeting]) {
-      if (session.proof === null || stands(session.proof, list)) continue;
-      this.#log.info({ node: session.proof.node }, 'credential withdrawn: link cut');
-      session.close(CLOSE.refused, withdrawn(session.proof).message);
+      const objection = this.#admission.objection(session.proof);
+      if (objection === null) continue;
+      this.#log.info({ node: session.proof?.node }, 'credential withdrawn: link cut');
+      session.close(CLOSE.refused, objection.message);
     }
   }
 
@@ -238,7 +226,7 @@ export class AgentHub implements SessionOwner {
     this.#welcomes
       .run(async () => {
         if (!session.open) return;
-        await this.#admit(session, message);
+        await this.#admission.admit(session.proof, message);
         await this.#snapshots.run(async () => {
           this.#welcome(session, message);
           await setImmediate();
@@ -279,64 +267,6 @@ export class AgentHub implements SessionOwner {
     this.#status.left(session.node);
     if (this.#peers.find(session.node) === undefined) this.#liveness.left(session.node);
     this.#settle();
-  }
-
-  /** An agent speaks for the node that its credential is for, and for no other. */
-  async #admit({ proof }: Session, hello: Hello): Promise<void> {
-    const list = this.#credentials?.();
-    if (proof !== null && list !== undefined && !stands(proof, list)) throw withdrawn(proof);
-    if (proof !== null && proof.node !== hello.node) {
-      throw refusal(
-        `The credential is node ${proof.node}'s and does not speak for node ${hello.node}`,
-        `start the agent with the credential of ${hello.node}`,
-      );
-    }
-    await this.#catchUp(hello);
-    await this.#register(hello);
-  }
-
-  /** Takes no node back in time: to what was before what it holds, or before what others know. */
-  async #catchUp({ store, revision, stale }: Hello): Promise<void> {
-    const runtime = this.#runtime;
-    const behind = () =>
-      store === runtime.storeId && revision !== null && revision > runtime.revision;
-    for (
-      let waited = 0;
-      runtime.health.fresh && behind() && waited < CATCHING_UP_MS;
-      waited += 10
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    if (runtime.health.fresh || (stale === true && !behind())) return;
-    throw lostStore();
-  }
-
-  /** Makes the node's object say what its agent says. */
-  async #register(hello: Hello): Promise<void> {
-    const { node, vtep } = hello;
-    const connected = this.#nodes.vtep(node);
-    if (connected !== undefined && connected !== vtep) {
-      throw new Failure(
-        'conflict',
-        'NodeConnected',
-        `Node ${node} is connected with VTEP ${connected} and can't be ${vtep} too; stop the other agent or use another name.`,
-        { field: 'vtep', value: vtep },
-      );
-    }
-    if (this.#runtime.health.fresh) return this.#write(hello);
-    // What it says anew is written when the store is back and it comes again, or is marked.
-    if (this.#runtime.topology.get('node', node)?.vtep !== vtep) throw lostStore();
-  }
-
-  async #write({ node, vtep, datapath }: Pick<Hello, 'node' | 'vtep' | 'datapath'>): Promise<void> {
-    const said = { vtep, agent_alive: true, ...(datapath === undefined ? {} : { datapath }) };
-    await this.#runtime.execute(
-      (topology, context) =>
-        topology.get('node', node) === undefined
-          ? PLANNERS.node.create(topology, { name: node, ...said }, context)
-          : PLANNERS.node.update(topology, node, said, context),
-      AGENT,
-    );
   }
 
   #welcome(session: Session, hello: Hello): void {
@@ -428,9 +358,11 @@ export class AgentHub implements SessionOwner {
       session.close(CLOSE.replaced, 'the agent of this node is connected to another server');
     } else if (session.vtep !== vtep) {
       // Both were let in at once, and the other server may have written last.
-      this.#write(session).catch((error: unknown) =>
-        sound(this.#log, 'agent_mark_not_written', { node, err: error }),
-      );
+      this.#admission
+        .write(session)
+        .catch((error: unknown) =>
+          sound(this.#log, 'agent_mark_not_written', { node, err: error }),
+        );
     }
   }
 
@@ -452,12 +384,3 @@ const notConnected = (node: string): Failure =>
     value: node,
     remedy: 'start it with tianchi agent --node',
   });
-
-const lostStore = (): Failure =>
-  new Failure('unavailable', 'StoreUnavailable', 'this server has lost its store');
-
-const withdrawn = ({ node }: Proof): Failure =>
-  refusal(
-    `The credential of node ${node} was withdrawn`,
-    'make a new one with tianchi agent-credential',
-  );

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { createApp } from '../../src/api/app.ts';
+import type { Others } from '../../src/api/others.ts';
 import { openRuntime, type OpenRuntime } from '../../src/api/runtime.ts';
 import { openMemoryStore, type Store } from '../../src/store/index.ts';
 
@@ -31,11 +32,12 @@ const plural = /s$/;
 
 /** The API on a store in memory, without a socket. */
 export async function openTestApi(
-  options: { store?: Store; defaultSecurityGroup?: boolean } = {},
+  options: { store?: Store; others?: Others; defaultSecurityGroup?: boolean } = {},
 ): Promise<TestApi> {
   const store = options.store ?? openMemoryStore();
   const runtime = await openRuntime({
     store,
+    ...(options.others && { others: options.others }),
     defaultSecurityGroup: options.defaultSecurityGroup ?? false,
     underlayMtu: 1500,
     onListenerError: (error) => {

@@ -9,7 +9,7 @@ import { zooKeeperAvailable } from '../support/zookeeper.ts';
 import { Cluster } from './cluster.ts';
 import { allReady } from './verdict.ts';
 
-const ROUNDS = Number(process.env['TIANCHI_NEXT_SERVER_ROUNDS'] ?? 12);
+const ROUNDS = Number(process.env['TIANCHI_NEXT_SERVER_ROUNDS'] ?? 4);
 const CLIENTS = 4;
 
 interface Answer {

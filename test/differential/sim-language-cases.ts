@@ -271,4 +271,12 @@ export const LANGUAGE_CASES: readonly LanguageCase[] = [
     ],
     packets: [MPLS],
   },
+  {
+    name: 'a label that came and went leaves nothing of NSH to write',
+    flows: [
+      'udp,actions=resubmit(,1),push_mpls:0x8847,pop_mpls:0x0800,resubmit(,2)',
+      'table=1,udp,actions=encap(nsh),set_field:0x1234->nsh_spi',
+    ],
+    packets: [UDP],
+  },
 ];

@@ -153,8 +153,7 @@ const NSH_BASE_WORDS = 2;
 
 /** Of NSH the datapath writes every bit that was looked at, changed or not. */
 export function nshAction(base: FlowKey, key: FlowKey, looked: Masks, into: string[]): void {
-  const type = packetType(key) === NSH_PACKET ? NSH : ethernetType(key);
-  if (type !== NSH) return;
+  if (ethernetType(key) !== NSH) return;
   const hasContext = (((key[AT.nsh] ?? 0) >>> 8) & 0xff) === 1;
   const compared = hasContext ? NSH_WORDS : NSH_WORDS.slice(0, NSH_BASE_WORDS);
   if (compared.every((word) => base[word] === key[word])) return;

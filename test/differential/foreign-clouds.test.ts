@@ -18,7 +18,8 @@ import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { clusterPacket, integrationPacket, tunnelPacket } from './foreign-cloud-packets.ts';
 import { connectionStates } from './foreign-ovn-packets.ts';
-import { compareTraces, dropAll, dumpBridge } from './foreign-peer.ts';
+import { compareTraces, dropAll } from './foreign-peer.ts';
+import { dumpBridge } from './offline-switch.ts';
 import { Random } from './sim-random.ts';
 
 const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);

@@ -9,7 +9,8 @@ import { buildNetwork, ovnAvailable, startOvn, type Ovn } from '../support/ovn.t
 import { ovsAvailable } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { connectionStates, ovnPacket, tunnelPorts } from './foreign-ovn-packets.ts';
-import { compareTraces, dropAll, dumpBridge, type Comparison } from './foreign-peer.ts';
+import { compareTraces, dropAll, type Comparison } from './foreign-peer.ts';
+import { dumpBridge } from './offline-switch.ts';
 import { Random } from './sim-random.ts';
 
 const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);

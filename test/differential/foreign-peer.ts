@@ -4,12 +4,12 @@ import {
   parseCtState,
   readPacket,
   traceOffline,
-  type BridgeSources,
   type LoadedBridge,
   type Section,
 } from '../../src/trace/offline/index.ts';
 import type { Sandbox } from '../support/ovs.ts';
 import { flatten, outcomeOf, readSections, type RealSection } from './offline-peer.ts';
+import { ctNext } from './sim-states.ts';
 
 export interface Comparison {
   readonly theirs: readonly RealSection[];
@@ -17,33 +17,6 @@ export interface Comparison {
   readonly outcome: Section['outcome'];
   /** The packet and what the switch said of it. */
   readonly label: string;
-}
-
-const tlvLine = /^\s*(0x[\da-f]+)\s+(0x[\da-f]+)\s+(\d+)\s+(tun_metadata\d+)\s*$/gm;
-
-/** The dumps as a user has them: flows, groups, ports and the TLV map, as they come. */
-export async function dumpBridge(
-  ovs: Sandbox,
-  unixctl: Unixctl,
-  bridge: string,
-): Promise<BridgeSources> {
-  const map = ovs.ofctl(['dump-tlv-map', bridge]);
-  const options = [...map.matchAll(tlvLine)].map(
-    ([, optionClass, type, length, field]) =>
-      `# tlv-map {class=${optionClass},type=${type},len=${length}}->${field}\n`,
-  );
-  return {
-    flows: {
-      name: 'flows',
-      text: ovs.ofctl(['-O', 'OpenFlow13', '--no-names', 'dump-flows', bridge]),
-    },
-    groups: {
-      name: 'groups',
-      text: ovs.ofctl(['-O', 'OpenFlow15', '--no-names', 'dump-groups', bridge]),
-    },
-    ports: { name: 'ports', text: (await unixctl.call('dpif/show')) + options.join('') },
-    bridge,
-  };
 }
 
 /** Of the flow that drops all in a bridge at the other end of a patch port. */
@@ -67,7 +40,7 @@ export async function compareTraces(
   packet: string,
   states: readonly string[],
 ): Promise<Comparison> {
-  const next = states.flatMap((state) => ['--ct-next', state.replaceAll('|', ',')]);
+  const next = ctNext(states);
   const text = await unixctl.call('ofproto/trace', name, packet, ...next);
   const theirs = readSections(text).map(withoutPeers);
   const key = readPacket(packet, bridge.textOptions, null);

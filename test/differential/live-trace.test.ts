@@ -9,7 +9,7 @@ import { program, VerbatimAgents } from '../support/programmed-ovs.ts';
 import { questionWith, type Question } from '../support/questions.ts';
 import { Random } from '../support/random.ts';
 import { requireOrSkip } from '../support/require.ts';
-import { World } from '../support/topology.ts';
+import { World } from '../support/topology/world.ts';
 import { liveNodes, tracerOf } from '../support/trace-bench.ts';
 
 const TRACES = Number(process.env['TIANCHI_TRACES'] ?? 100);

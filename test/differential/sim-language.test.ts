@@ -16,11 +16,13 @@ import {
 import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { flatten, readSections, type RealSection } from './offline-peer.ts';
+import { dumpBridge } from './offline-switch.ts';
 import { LANGUAGE_CASES } from './sim-language-cases.ts';
 import { randomLanguage } from './sim-language.ts';
-import { PORTS, TLV_MAP, TUNNELS } from './sim-language-values.ts';
+import { PORTS, TUNNELS } from './sim-language-values.ts';
 import { Random } from './sim-random.ts';
-import { countRules, empty, program } from './sim-switch.ts';
+import { ctNext, drawStates } from './sim-states.ts';
+import { countRules, empty, equip, program } from './sim-switch.ts';
 
 const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);
 const CASES = Number(process.env['TIANCHI_CASES'] ?? 1000);
@@ -28,9 +30,6 @@ const CASES = Number(process.env['TIANCHI_CASES'] ?? 1000);
 const SECONDS = Number(process.env['SIM_SECONDS'] ?? 36_000);
 /** Numbers of the programs to run, in place of the first ones. */
 const ONLY = process.env['SIM_PROGRAMS']?.split(',').map(Number) ?? null;
-/** Forks of one packet that get a state by `--ct-next`; those beyond are new. */
-const FORKS = 12;
-const STATES = ['trk|new', 'trk|est', 'trk|est|rpl', 'trk|inv', 'trk|rel'] as const;
 /** Of a run that is to tell all that it finds, this many are told. */
 const MOST_TOLD = 20;
 
@@ -49,7 +48,6 @@ const simulated = (sections: readonly RealSection[]) =>
 requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
   let sandbox: Sandbox;
   let unixctl: Unixctl;
-  let ports: string;
   /** Flows of the switch's own. */
   let rules: number;
 
@@ -61,13 +59,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
     unixctl = new Unixctl(controlSocket(sandbox.dir));
     // Tunnels as the kernel has them: no route is looked up, and no second bridge crossed.
     await unixctl.call('dpif/set-dp-features', 'br0', 'tnl_push_pop', 'false');
-    for (const id of [1, 2]) {
-      const meter = `meter=${id},pktps,bands=type=drop,rate=100`;
-      sandbox.ofctl(['-O', 'OpenFlow13', 'add-meter', 'br0', meter]);
-    }
-    for (const option of TLV_MAP) sandbox.ofctl(['add-tlv-map', 'br0', option]);
-    ports = TLV_MAP.map((option) => `# tlv-map ${option}\n`).join('');
-    ports += await unixctl.call('dpif/show');
+    equip(sandbox, 'br0');
     rules = await countRules(unixctl);
   }
 
@@ -91,18 +83,12 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
   ): Promise<LoadedBridge> {
     await empty(sandbox, unixctl, 'br0', rules);
     refused += program(sandbox, 'br0', flows, groups);
-    const dump = (command: string, version: string) =>
-      sandbox.ofctl(['-O', version, '--no-names', command, 'br0']);
-    const text = dump('dump-flows', 'OpenFlow13');
-    const bridge = loadBridge({
-      skipBad: true,
-      flows: { name: 'flows', text },
-      groups: { name: 'groups', text: dump('dump-groups', 'OpenFlow15') },
-      ports: { name: 'ports', text: ports },
-    });
+    const dumps = await dumpBridge(sandbox, unixctl, 'br0');
+    const bridge = loadBridge({ ...dumps, skipBad: true });
+    const lines = dumps.flows.text.split('\n');
     for (const bad of bridge.skipped) {
       const line = Number(/^flows:(\d+)/.exec(bad)?.[1]);
-      unread.push(`${bad}\n${text.split('\n')[line - 1] ?? ''}`);
+      unread.push(`${bad}\n${lines[line - 1] ?? ''}`);
     }
     return bridge;
   }
@@ -150,9 +136,8 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
       const { flows, groups, packets, kinds } = randomLanguage(random);
       const bridge = await loaded(flows, groups);
       const cases = packets.map(({ text }) => {
-        const states = Array.from({ length: FORKS }, () => random.pick(STATES));
-        const next = states.flatMap((state) => ['--ct-next', state.replaceAll('|', ',')]);
-        return { text, states, next };
+        const states = drawStates(random);
+        return { text, states, next: ctNext(states) };
       });
       const answers = await traced(cases);
       if (answers === null) continue;

@@ -14,16 +14,16 @@ import {
 import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { readSections } from './offline-peer.ts';
-import { randomLanguage, type Packet } from './sim-language.ts';
-import { PLAIN_PORTS, PORTS, TLV_MAP, TUNNEL_PORTS } from './sim-language-values.ts';
+import { dumpBridge } from './offline-switch.ts';
+import { randomLanguage } from './sim-language.ts';
+import { PLAIN_PORTS, PORTS, TUNNEL_PORTS } from './sim-language-values.ts';
 import { datapathOutputs } from './sim-ofproto-trace.ts';
 import { Random } from './sim-random.ts';
-import { countRules, empty, program } from './sim-switch.ts';
+import { ctNext, drawStates } from './sim-states.ts';
+import { countRules, empty, equip, program } from './sim-switch.ts';
 
 const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);
 const CASES = Number(process.env['TIANCHI_CASES'] ?? 180);
-const STATES = ['trk|new', 'trk|est', 'trk|est|rpl', 'trk|inv', 'trk|rel'] as const;
-const FORKS = 12;
 /** The port of the first bridge that leads into the second. */
 const [LEADING] = TUNNEL_PORTS;
 /**
@@ -38,6 +38,23 @@ const BRIDGES = [
 ] as const;
 /** The cookies of the second bridge come after so many. */
 const COOKIES = 0x1000;
+
+const UDP =
+  'udp,in_port=1,eth_src=02:00:00:00:00:01,eth_dst=02:00:00:00:00:02,ip_src=10.0.0.1,ip_dst=10.0.0.2,nw_ttl=64,udp_src=7,udp_dst=9';
+
+interface Lines {
+  readonly flows: readonly string[];
+  readonly groups?: readonly string[];
+}
+
+/** The flows of the bridge at the place `at`, with cookies that no other bridge's flows have. */
+const renumbered = (flows: readonly string[], at: number): string[] =>
+  flows.map((line) =>
+    line.replace(
+      /(?<=cookie=)0x[0-9a-f]+/,
+      (cookie) => `0x${(Number(cookie) + at * COOKIES).toString(16)}`,
+    ),
+  );
 
 /** Flows and outputs of one pass. Of a miss in the second bridge the switch shows a flow of its own, without a cookie. */
 interface Course {
@@ -72,7 +89,6 @@ function coursesOf({ steps, failures }: Execution): Course[] {
 requireOrSkip('Open vSwitch', ovsAvailable)('patch ports', () => {
   let sandbox: Sandbox;
   let unixctl: Unixctl;
-  let ports: string;
   let rules: number;
   /** By the datapath's number. */
   const names = new Map<number, string>();
@@ -86,15 +102,10 @@ requireOrSkip('Open vSwitch', ovsAvailable)('patch ports', () => {
         const options = port === patch ? ['patch', `options:peer=${peer}`] : [];
         sandbox.addPort(bridge, `${bridge}p${port}`, port, ...options);
       }
-      for (const option of TLV_MAP) sandbox.ofctl(['add-tlv-map', bridge, option]);
-      for (const id of [1, 2]) {
-        const meter = `meter=${id},pktps,bands=type=drop,rate=100`;
-        sandbox.ofctl(['-O', 'OpenFlow13', 'add-meter', bridge, meter]);
-      }
+      equip(sandbox, bridge);
     }
     unixctl = new Unixctl(controlSocket(sandbox.dir));
     const shown = await unixctl.call('dpif/show');
-    ports = TLV_MAP.map((option) => `# tlv-map ${option}\n`).join('') + shown;
     let bridge = '';
     for (const line of shown.split('\n')) {
       bridge = /^ {2}(\w+):$/.exec(line)?.[1] ?? bridge;
@@ -112,30 +123,69 @@ requireOrSkip('Open vSwitch', ovsAvailable)('patch ports', () => {
   beforeAll(start);
   afterAll(stop);
 
-  /** Programs each bridge. */
-  async function load(random: Random): Promise<[LoadedBridge[], readonly Packet[]]> {
-    let packets: readonly Packet[] = [];
+  /** Programs each bridge with flows and groups of its own. */
+  async function load(programs: readonly Lines[]): Promise<LoadedBridge[]> {
     for (const { bridge } of BRIDGES) await empty(sandbox, unixctl, bridge, rules);
-    const loaded = BRIDGES.map(({ bridge }) => {
-      const drawn = randomLanguage(random);
-      if (bridge === 'br0') ({ packets } = drawn);
-      const flows = drawn.flows.map((line) =>
-        line.replace(/(?<=cookie=)0x[0-9a-f]+/, (cookie) =>
-          bridge === 'br0' ? cookie : `0x${(Number(cookie) + COOKIES).toString(16)}`,
-        ),
-      );
-      program(sandbox, bridge, flows, drawn.groups);
-      const dump = (command: string, version: string) =>
-        sandbox.ofctl(['-O', version, '--no-names', command, bridge]);
-      return loadBridge({
-        bridge,
-        flows: { name: 'flows', text: dump('dump-flows', 'OpenFlow13') },
-        groups: { name: 'groups', text: dump('dump-groups', 'OpenFlow15') },
-        ports: { name: 'ports', text: ports },
-      });
-    });
-    return [loaded, packets];
+    return Promise.all(
+      BRIDGES.map(async ({ bridge }, at) => {
+        const { flows = [], groups = [] } = programs[at] ?? {};
+        program(sandbox, bridge, flows, groups);
+        return loadBridge(await dumpBridge(sandbox, unixctl, bridge));
+      }),
+    );
   }
+
+  /** Takes a packet through both, and has them agree. */
+  async function compare(
+    loaded: readonly LoadedBridge[],
+    packet: string,
+    states: readonly string[],
+    label: string,
+  ): Promise<{ readonly found: Execution; readonly courses: readonly Course[] }> {
+    const [first] = loaded;
+    if (first === undefined) throw new RangeError('no bridge');
+    const next = ctNext(states);
+    const answer = await unixctl.call('ofproto/trace', 'br0', packet, ...next);
+    const found = execute(first.sim, readPacket(packet, first.textOptions, null), {
+      conntrack: new Conntrack(),
+      now: 0,
+      ctNext: states.map(parseCtState),
+      imitate: true,
+      bridges: new Map(loaded.map(({ sim }) => [sim.name, sim])),
+    });
+    const courses = readSections(answer).map(({ path, datapathActions }): Course => ({
+      flows: path.map(({ table, cookie }) => `${table}:${Number(cookie) || 'none'}`),
+      outputs: datapathOutputs(datapathActions).map((port) => names.get(port) ?? ''),
+    }));
+    expect(coursesOf(found), `${label}: ${packet} ${next.join(' ')}\n${answer}`).toEqual(courses);
+    return { found, courses };
+  }
+
+  it('leave the connection behind at the port, and have it back behind the way there', async () => {
+    const loaded = await load([
+      {
+        flows: [
+          `cookie=0x1,udp,actions=output:${LEADING},resubmit(,1)`,
+          'table=1,cookie=0x2,udp,ct_state=+trk,ct_zone=1,ct_mark=5,actions=output:3',
+        ],
+      },
+      {
+        flows: [
+          ...['ct_state=+trk', 'ct_zone=1', 'ct_mark=5'].map(
+            (term, index) => `cookie=0x10,priority=${index + 2},udp,${term},actions=output:1`,
+          ),
+          'cookie=0x11,priority=1,udp,actions=output:2',
+        ],
+      },
+    ]);
+    const { courses } = await compare(
+      loaded,
+      `${UDP},ct_state=trk|est,ct_zone=1,ct_mark=5`,
+      [],
+      '',
+    );
+    expect(courses).toEqual([{ flows: ['0:1', '0:17', '1:2'], outputs: ['br1:2', 'br0:3'] }]);
+  });
 
   it(`agree on ${CASES} random packets (seed ${SEED})`, { timeout: 36_000_000 }, async () => {
     let done = 0;
@@ -143,27 +193,16 @@ requireOrSkip('Open vSwitch', ovsAvailable)('patch ports', () => {
     const beyond = new Set<string>();
     for (let index = 0; done < CASES; index += 1) {
       const random = new Random(SEED * 100_000 + index);
-      const [loaded, packets] = await load(random);
-      const [first] = loaded;
-      if (first === undefined) throw new Error('no bridge');
-      const bridges = new Map(loaded.map(({ sim }) => [sim.name, sim]));
-      for (const { text } of packets) {
-        const states = Array.from({ length: FORKS }, () => random.pick(STATES));
-        const next = states.flatMap((state) => ['--ct-next', state.replaceAll('|', ',')]);
-        const answer = await unixctl.call('ofproto/trace', 'br0', text, ...next);
-        const ctNext = states.map(parseCtState);
-        const options = { conntrack: new Conntrack(), now: 0, ctNext, imitate: true, bridges };
-        const found = execute(first.sim, readPacket(text, first.textOptions, null), options);
-        const expected = readSections(answer).map(({ path, datapathActions }): Course => ({
-          flows: path.map(({ table, cookie }) => `${table}:${Number(cookie) || 'none'}`),
-          outputs: datapathOutputs(datapathActions).map((port) => names.get(port) ?? ''),
-        }));
-        expect(coursesOf(found), `program ${index}: ${text} ${next.join(' ')}\n${answer}`).toEqual(
-          expected,
-        );
+      const programs = BRIDGES.map(() => randomLanguage(random));
+      const loaded = await load(
+        programs.map(({ flows, groups }, at) => ({ flows: renumbered(flows, at), groups })),
+      );
+      for (const { text } of programs[0]?.packets ?? []) {
+        const states = drawStates(random);
+        const { found, courses } = await compare(loaded, text, states, `program ${index}`);
         done += 1;
         for (const step of found.steps) if (step.kind === 'bridge') crossings += 1;
-        for (const { outputs } of expected) {
+        for (const { outputs } of courses) {
           for (const port of outputs) if (port.startsWith('br1')) beyond.add(port);
         }
       }

@@ -3,7 +3,6 @@
  * path through br-int and br-phy that the simulated switch takes.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { CT_STATE } from '../../src/openflow/build.ts';
 import type { FlowKey } from '../../src/openflow/fields.ts';
 import { PORT } from '../../src/openflow/flow.ts';
 import {
@@ -13,12 +12,13 @@ import {
   parsePacket,
 } from '../../src/openflow/text/index.ts';
 import { compileAll } from '../../src/pipeline/compiler.ts';
-import { execute, SimBridge, type SimPort, type Tracker } from '../../src/sim/index.ts';
+import { execute, SimBridge, type SimPort } from '../../src/sim/index.ts';
 import { Unixctl, controlSocket } from '../../src/net/unixctl.ts';
 import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
 import { VMS, walkthroughNode, walkthroughTopology } from '../support/walkthrough.ts';
 import { readTrace } from './sim-ofproto-trace.ts';
+import { alike, always, ctNext } from './sim-states.ts';
 
 const [vm1, vm2, vm3] = VMS;
 const TUNNEL = 1;
@@ -34,38 +34,31 @@ const fromTunnel = (source: string) =>
 
 /** Packets into br-int of node1; br-phy follows when the tunnel is taken. */
 const PACKETS = [
-  { name: 'VM1 to VM2', packet: ping(vm2.ip), states: ['trk,new', 'trk,est'] },
-  { name: 'VM1 to VM3, into the tunnel', packet: ping(vm3.ip), states: ['trk,new', 'trk,est'] },
-  { name: 'VM1 to nobody', packet: ping('178.1.3.77'), states: ['trk,new'] },
-  { name: 'VM1 to its gateway', packet: ping('178.1.3.1'), states: ['trk,new'] },
-  { name: 'VM1 to itself', packet: ping(vm1.ip), states: ['trk,new'] },
-  { name: 'VM1 to a floating ip', packet: ping(vm3.floating), states: ['trk,new'] },
+  { name: 'VM1 to VM2', packet: ping(vm2.ip), states: ['trk|new', 'trk|est'] },
+  { name: 'VM1 to VM3, into the tunnel', packet: ping(vm3.ip), states: ['trk|new', 'trk|est'] },
+  { name: 'VM1 to nobody', packet: ping('178.1.3.77'), states: ['trk|new'] },
+  { name: 'VM1 to its gateway', packet: ping('178.1.3.1'), states: ['trk|new'] },
+  { name: 'VM1 to itself', packet: ping(vm1.ip), states: ['trk|new'] },
+  { name: 'VM1 to a floating ip', packet: ping(vm3.floating), states: ['trk|new'] },
   {
     name: 'an invalid packet of VM1',
     packet: ping(vm2.ip),
-    states: ['trk,inv', 'trk,rel'],
+    states: ['trk|inv', 'trk|rel'],
   },
   {
     name: 'VM1 as somebody else',
     packet: ping(vm2.ip).replace(vm1.ip, '178.1.3.9'),
-    states: ['trk,new'],
+    states: ['trk|new'],
   },
   {
     name: 'VM3 to VM1, out of the tunnel',
     packet: fromTunnel(vm3.mac),
-    states: ['trk,est', 'trk,new'],
+    states: ['trk|est', 'trk|new'],
   },
-  { name: 'a custom route', packet: fromTunnel('02:00:00:00:00:01'), states: ['trk,new'] },
-  { name: 'a load balancer', packet: fromTunnel('04:00:00:00:77:00'), states: ['trk,new'] },
-  { name: 'the gateway', packet: fromTunnel('05:00:00:00:00:00'), states: ['trk,new'] },
+  { name: 'a custom route', packet: fromTunnel('02:00:00:00:00:01'), states: ['trk|new'] },
+  { name: 'a load balancer', packet: fromTunnel('04:00:00:00:77:00'), states: ['trk|new'] },
+  { name: 'the gateway', packet: fromTunnel('05:00:00:00:00:00'), states: ['trk|new'] },
 ] as const;
-
-const constant = (text: string): Tracker => ({
-  track(_key, tracking, { zone }) {
-    const flags = text.split(',').map((flag) => CT_STATE[flag as keyof typeof CT_STATE]);
-    Object.assign(tracking, { state: flags.reduce((a, b) => a | b, 0), zone });
-  },
-});
 
 /** A node's bridges with the ports that its program names. */
 function simulated(programs: ReturnType<typeof compileAll>) {
@@ -129,7 +122,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the walkthrough in a real switch', 
 
   /** `table:cookie` of each flow met, a fork after all that its packet met. */
   function ours(key: FlowKey, state: string): string[] {
-    const options = { conntrack: constant(state), now: 0 };
+    const options = { conntrack: always(state), now: 0 };
     const visits = (bridge: SimBridge, packet: FlowKey): string[] => {
       const { steps } = execute(bridge, packet, options);
       const flows = steps.flatMap((step) =>
@@ -146,8 +139,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the walkthrough in a real switch', 
 
   for (const { name, packet, states } of PACKETS) {
     it.each(states)(`${name}, %s`, async (state) => {
-      const next = Array.from({ length: 4 }, () => ['--ct-next', state]).flat();
-      const text = await unixctl.call('ofproto/trace', 'br-int', packet, ...next);
+      const text = await unixctl.call('ofproto/trace', 'br-int', packet, ...ctNext(alike(state)));
       const expected = readTrace(text, new Map()).flatMap(({ flows }) => flows);
       expect(ours(parsePacket(packet), state)).toEqual(expected);
       expect(expected.length).toBeGreaterThan(0);

@@ -1,6 +1,16 @@
-/** The real switch between two random programs. */
+/** The real switch before the first random program and between any two. */
 import type { Unixctl } from '../../src/net/unixctl.ts';
 import type { Sandbox } from '../support/ovs.ts';
+import { TLV_MAP } from './sim-language-values.ts';
+
+/** Gives a bridge the meters and tunnel options that pipelines of the whole language name. */
+export function equip(sandbox: Sandbox, bridge: string): void {
+  for (const option of TLV_MAP) sandbox.ofctl(['add-tlv-map', bridge, option]);
+  for (const id of [1, 2]) {
+    const meter = `meter=${id},pktps,bands=type=drop,rate=100`;
+    sandbox.ofctl(['-O', 'OpenFlow13', 'add-meter', bridge, meter]);
+  }
+}
 
 /** How many flows the classifiers hold, those included that are deleted and not yet gone. */
 export async function countRules(unixctl: Unixctl): Promise<number> {

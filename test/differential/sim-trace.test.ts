@@ -3,19 +3,11 @@
  * packets through `ofproto/trace`, the same flows in the same order and the same outputs in ours.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { CT_STATE } from '../../src/openflow/build.ts';
 import { field, type FlowKey } from '../../src/openflow/fields.ts';
 import { PORT } from '../../src/openflow/flow.ts';
 import { newKey, readField } from '../../src/openflow/key.ts';
 import { parseFlows, parseGroups, parsePacket } from '../../src/openflow/text/index.ts';
-import {
-  execute,
-  SimBridge,
-  type Execution,
-  type SimPort,
-  type Tracker,
-} from '../../src/sim/index.ts';
-import { AT } from '../../src/sim/words.ts';
+import { execute, SimBridge, type Execution, type SimPort } from '../../src/sim/index.ts';
 import type { Unixctl } from '../../src/net/unixctl.ts';
 import { ovsAvailable, type Sandbox } from '../support/ovs.ts';
 import { requireOrSkip } from '../support/require.ts';
@@ -23,25 +15,12 @@ import { startTracedSwitch } from '../support/traced-switch.ts';
 import { PORTS } from './sim-generator-fields.ts';
 import { randomPacket, randomProgram } from './sim-generator.ts';
 import { Random } from './sim-random.ts';
+import { alike, always, ctNext, STATES } from './sim-states.ts';
 import { readTrace, type Pass } from './sim-ofproto-trace.ts';
 
 const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);
 const PROGRAMS = Number(process.env['SIM_PROGRAMS'] ?? 30);
 const PACKETS = 20;
-/** Forks of one packet that get a state by `--ct-next`; more of them end the comparison. */
-const MOST_FORKS = 60;
-
-const STATES = ['trk,new', 'trk,est', 'trk,est,rpl', 'trk,inv', 'trk,rel'] as const;
-
-const stateOf = (text: string): number =>
-  text.split(',').reduce((bits, flag) => bits | CT_STATE[flag as keyof typeof CT_STATE], 0);
-
-/** Finds `state` whatever the packet, and leaves mark and label as the action set them, as a trace does. */
-const scripted = (state: number): Tracker => ({
-  track(key, tracking, { zone }) {
-    Object.assign(tracking, { state, zone, mark: key[AT.ctMark] });
-  },
-});
 
 const ports = (): SimPort[] => [
   ...PORTS.map((ofport) => ({ ofport, name: `p${ofport}`, kind: 'vm' as const, up: true })),
@@ -311,13 +290,12 @@ requireOrSkip('Open vSwitch', ovsAvailable)('ofproto/trace', () => {
   }
 
   async function real(packet: string, state: string): Promise<Pass[]> {
-    const next = Array.from({ length: MOST_FORKS }, () => ['--ct-next', state]).flat();
-    const args = ['br0', packet, ...(packet.startsWith('arp') ? [] : next)];
-    return readTrace(await unixctl.call('ofproto/trace', ...args), odpPorts);
+    const next = packet.startsWith('arp') ? [] : ctNext(alike(state));
+    return readTrace(await unixctl.call('ofproto/trace', 'br0', packet, ...next), odpPorts);
   }
 
   function ours(bridge: SimBridge, key: FlowKey, state: string): OurPass[] {
-    const options = { conntrack: scripted(stateOf(state)), now: 0 };
+    const options = { conntrack: always(state), now: 0 };
     return passesOf(execute(bridge, key, options));
   }
 
@@ -333,8 +311,8 @@ requireOrSkip('Open vSwitch', ovsAvailable)('ofproto/trace', () => {
       const bridge = new SimBridge('br0', ports());
       bridge.apply({ flows: program.flows.flows, groups: program.groups.groups, meters: [] });
       for (const packet of packets) {
-        const expected = await real(packet, 'trk,new');
-        const found = ours(bridge, parsePacket(packet), 'trk,new');
+        const expected = await real(packet, 'trk|new');
+        const found = ours(bridge, parsePacket(packet), 'trk|new');
         expect(found.map(pathOf), packet).toEqual(expected.map(pathOf));
       }
     });

@@ -16,7 +16,9 @@ export class TcpRelay {
 
   private constructor(behind: { readonly host: string; readonly port: number }) {
     this.#behind = behind;
-    this.#server = createServer({ pauseOnConnect: true }, (client) => this.#join(client));
+    this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (client) =>
+      this.#join(client),
+    );
   }
 
   /** @param behind the server that it stands before. */
@@ -60,7 +62,7 @@ export class TcpRelay {
       client.destroy();
       return;
     }
-    const server = connect(this.#behind);
+    const server = connect({ ...this.#behind, noDelay: true });
     this.#pass(client, server, 'deaf');
     this.#pass(server, client, 'mute');
   }

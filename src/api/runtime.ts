@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../base/failure.ts';
 import type { TreeOp } from '../base/tree.ts';
-import type { Change, Kind } from '../model/objects.ts';
+import type { Change } from '../model/objects.ts';
 import type { Plan, PlanContext, Requester } from '../model/plan.ts';
 import type { DefaultQuotas } from '../model/default-quotas.ts';
 import type { DependencyKey, Topology } from '../model/topology.ts';
@@ -14,6 +14,7 @@ import {
   type StoreHealth,
   type Watch,
 } from '../store/contract.ts';
+import { History, type Slot } from './history.ts';
 import { CatchUp, NO_OTHERS, type Others } from './others.ts';
 import { type Applied, Replica } from './replica.ts';
 import { storeLost } from './store-lost.ts';
@@ -25,25 +26,11 @@ const SYSTEM: Requester = { projectId: 'default', admin: true };
 const TRIES = 10;
 /** Longest wait, in ms, for another server's commit to arrive before the next try. */
 const ARRIVAL = 500;
-/** Changes remembered for those who ask what happened since a revision. */
-const KEPT_CHANGES = 50_000;
 /** Commits of the store's own past that are taken up at the start. */
 const KEPT_COMMITS = 10_000;
 
 /** Plans a change on what it is given alone: it may be called more than once. */
 export type Write<T> = (topology: Topology, context: PlanContext) => Plan<T>;
-
-/** An object, whatever its state. */
-export interface Slot {
-  readonly kind: Kind;
-  readonly id: string;
-}
-
-/** What of the topology a commit changed. */
-interface Remembered {
-  readonly revision: number;
-  readonly changed: readonly Slot[];
-}
 
 type Listener = (
   revision: number,
@@ -126,11 +113,7 @@ class StoreRuntime implements Runtime {
   /** In µs since 1970, so that what is made after a restart comes later. */
   readonly #novaOrder = (): number => (this.#order = Math.max(this.#order + 1, Date.now() * 1000));
   #order = 0;
-  readonly #log: Remembered[] = [];
-  /** Slots in the log, and one for each commit. */
-  #logged = 0;
-  /** The log reaches back to the commits after this revision. */
-  #logStart = 0;
+  readonly #history = new History();
   #revision = 0;
   #watch: Watch | undefined;
   readonly #closed = new AbortController();
@@ -170,9 +153,7 @@ class StoreRuntime implements Runtime {
     for (;;) {
       const { revision, entries } = await store.snapshot(ROOT);
       const oldest = Math.min(revision, Math.max(store.oldest, revision - KEPT_COMMITS));
-      this.#log.length = 0;
-      this.#logged = 0;
-      this.#logStart = oldest;
+      this.#history.begin(oldest);
       this.#replica.load(entries);
       this.#revision = revision;
       try {
@@ -189,14 +170,14 @@ class StoreRuntime implements Runtime {
     const changes = commit.changes.filter((change) => change.path.startsWith(`${ROOT}/`));
     if (commit.revision <= loaded) {
       const changed = changes.map(({ path }) => decodeEntry(path, null));
-      this.#remember(
+      this.#history.add(
         commit.revision,
         changed.filter((slot) => slot !== null),
       );
       return;
     }
     const applied = this.#replica.apply({ revision: commit.revision, changes });
-    this.#remember(commit.revision, applied.changes);
+    this.#history.add(commit.revision, applied.changes);
     this.#arrived(changes.map((change) => change.path));
     this.#publish(commit.revision, applied);
   }
@@ -256,14 +237,7 @@ class StoreRuntime implements Runtime {
   }
 
   changedSince(revision: number): readonly Slot[] | null {
-    if (revision < this.#logStart || revision > this.#revision) return null;
-    const changed = new Map<string, Slot>();
-    for (let at = this.#log.length - 1; at >= 0; at -= 1) {
-      const commit = this.#log[at];
-      if (commit === undefined || commit.revision <= revision) break;
-      for (const slot of commit.changed) changed.set(`${slot.kind} ${slot.id}`, slot);
-    }
-    return [...changed.values()];
+    return revision > this.#revision ? null : this.#history.since(revision);
   }
 
   /** Waits for the store, or throws for those who can do that themselves. */
@@ -371,20 +345,6 @@ class StoreRuntime implements Runtime {
   #arrived(changed: readonly string[]): void {
     for (const [path, arrive] of this.#arrivals) {
       if (changed.some((one) => one === path || one.startsWith(`${path}/`))) arrive();
-    }
-  }
-
-  #remember(revision: number, changes: readonly Slot[]): void {
-    this.#log.push({ revision, changed: changes.map(({ kind, id }) => ({ kind, id })) });
-    this.#logged += changes.length + 1;
-    if (this.#logged <= KEPT_CHANGES) return;
-    // Dropping half at once keeps the cost of a commit constant.
-    while (this.#logged > KEPT_CHANGES / 2 && this.#log.length > 1) {
-      const dropped = this.#log.splice(0, Math.ceil(this.#log.length / 2));
-      for (const { revision, changed } of dropped) {
-        this.#logged -= changed.length + 1;
-        this.#logStart = revision;
-      }
     }
   }
 

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Change, Kind, Objects } from '../../model/objects.ts';
 import { STREAMED_KINDS, type Same } from '../../model/stream.ts';
 import type { Topology } from '../../model/topology.ts';
-import type { Slot } from '../runtime.ts';
+import type { Slot } from '../history.ts';
 import { NODES, nodeTopic, publicationOf } from './topics.ts';
 import type { Publication, Topic } from './topics.ts';
 

@@ -81,7 +81,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('the language', () => {
     flows: readonly string[],
     groups: readonly string[],
   ): Promise<LoadedBridge> {
-    await empty(sandbox, unixctl, 'br0', rules);
+    await empty(sandbox, unixctl, ['br0'], rules);
     refused += program(sandbox, 'br0', flows, groups);
     const dumps = await dumpBridge(sandbox, unixctl, 'br0');
     const bridge = loadBridge({ ...dumps, skipBad: true });

@@ -1,4 +1,22 @@
-/** Reads what `ofproto/trace` prints. */
+/** Reads what `ofproto/trace` prints, and the numbers of ports in it. */
+
+export interface DatapathPort {
+  readonly bridge: string;
+  readonly ofport: number;
+  /** The datapath's own. */
+  readonly number: number;
+}
+
+/** The ports that `dpif/show` tells of; patch ports have no number in the datapath. */
+export function datapathPorts(shown: string): DatapathPort[] {
+  let bridge = '';
+  return shown.split('\n').flatMap((line) => {
+    bridge = /^ {2}(\S+):$/.exec(line)?.[1] ?? bridge;
+    const numbers = / (\d+)\/(\d+): \(/.exec(line);
+    if (numbers === null) return [];
+    return [{ bridge, ofport: Number(numbers[1]), number: Number(numbers[2]) }];
+  });
+}
 
 /** One translation: the flows that it met as `table:cookie` (`none` for a miss), and the ports that it put out to. */
 export interface Pass {

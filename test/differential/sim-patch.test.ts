@@ -17,7 +17,7 @@ import { readSections } from './offline-peer.ts';
 import { dumpBridge } from './offline-switch.ts';
 import { randomLanguage } from './sim-language.ts';
 import { PLAIN_PORTS, PORTS, TUNNEL_PORTS } from './sim-language-values.ts';
-import { datapathOutputs } from './sim-ofproto-trace.ts';
+import { datapathOutputs, datapathPorts } from './sim-ofproto-trace.ts';
 import { Random } from './sim-random.ts';
 import { ctNext, drawStates } from './sim-states.ts';
 import { countRules, empty, equip, program } from './sim-switch.ts';
@@ -105,12 +105,8 @@ requireOrSkip('Open vSwitch', ovsAvailable)('patch ports', () => {
       equip(sandbox, bridge);
     }
     unixctl = new Unixctl(controlSocket(sandbox.dir));
-    const shown = await unixctl.call('dpif/show');
-    let bridge = '';
-    for (const line of shown.split('\n')) {
-      bridge = /^ {2}(\w+):$/.exec(line)?.[1] ?? bridge;
-      const numbers = / (\d+)\/(\d+): \(/.exec(line);
-      if (numbers !== null) names.set(Number(numbers[2]), `${bridge}:${numbers[1]}`);
+    for (const { bridge, ofport, number } of datapathPorts(await unixctl.call('dpif/show'))) {
+      names.set(number, `${bridge}:${ofport}`);
     }
     rules = await countRules(unixctl);
   }
@@ -125,7 +121,8 @@ requireOrSkip('Open vSwitch', ovsAvailable)('patch ports', () => {
 
   /** Programs each bridge with flows and groups of its own. */
   async function load(programs: readonly Lines[]): Promise<LoadedBridge[]> {
-    for (const { bridge } of BRIDGES) await empty(sandbox, unixctl, bridge, rules);
+    const bridges = BRIDGES.map(({ bridge }) => bridge);
+    await empty(sandbox, unixctl, bridges, rules);
     return Promise.all(
       BRIDGES.map(async ({ bridge }, at) => {
         const { flows = [], groups = [] } = programs[at] ?? {};

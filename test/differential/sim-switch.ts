@@ -19,18 +19,20 @@ export async function countRules(unixctl: Unixctl): Promise<number> {
 }
 
 /**
- * Deletes the flows and groups of a bridge, and waits until the switch has let go of them: what is
+ * Deletes the flows and groups of all bridges, and waits until the switch has let go of them: what is
  * left of a mask would keep its place in the order in which the switch looks for the next flows, and
  * so decide which bits of a packet it looks at.
- * @param rules How many there were before the first flow.
+ * @param rules How many there were before the first flow, over all bridges.
  */
 export async function empty(
   sandbox: Sandbox,
   unixctl: Unixctl,
-  bridge: string,
+  bridges: readonly string[],
   rules: number,
 ): Promise<void> {
-  sandbox.ofctl(['-O', 'OpenFlow15', 'bundle', bridge, '-'], 'flow delete\ngroup delete\n');
+  for (const bridge of bridges) {
+    sandbox.ofctl(['-O', 'OpenFlow15', 'bundle', bridge, '-'], 'flow delete\ngroup delete\n');
+  }
   while ((await countRules(unixctl)) > rules);
 }
 

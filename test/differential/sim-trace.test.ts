@@ -16,7 +16,7 @@ import { PORTS } from './sim-generator-fields.ts';
 import { randomPacket, randomProgram } from './sim-generator.ts';
 import { Random } from './sim-random.ts';
 import { alike, always, ctNext, STATES } from './sim-states.ts';
-import { readTrace, type Pass } from './sim-ofproto-trace.ts';
+import { datapathPorts, readTrace, type Pass } from './sim-ofproto-trace.ts';
 
 const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);
 const PROGRAMS = Number(process.env['SIM_PROGRAMS'] ?? 30);
@@ -271,11 +271,8 @@ requireOrSkip('Open vSwitch', ovsAvailable)('ofproto/trace', () => {
 
   beforeAll(async () => {
     ({ sandbox, unixctl, stop } = await startTracedSwitch(PORTS));
-    for (const line of (await unixctl.call('dpif/show')).split('\n')) {
-      const numbers = / (\d+)\/(\d+): \(/.exec(line);
-      if (numbers === null) continue;
-      const ofport = Number(numbers[1]);
-      odpPorts.set(Number(numbers[2]), ofport === 65534 ? PORT.local : ofport);
+    for (const { ofport, number } of datapathPorts(await unixctl.call('dpif/show'))) {
+      odpPorts.set(number, ofport === 65534 ? PORT.local : ofport);
     }
   });
 

@@ -45,12 +45,12 @@ export class StreamAgent {
       socket.on('message', (data: Buffer) => {
         const at = performance.now();
         const message: unknown = JSON.parse(data.toString());
-        if (!isTold(message) || message.revision === undefined) return;
-        const changes = message.changes ?? [];
-        if (message.type === 'delta') for (const { kind, id } of changes) hear(node, kind, id, at);
-        const { revision } = message;
+        // What brings no changes is not to be reported as applied.
+        if (!isTold(message) || message.changes === undefined) return;
+        const { type, revision, changes } = message;
+        if (type === 'delta') for (const { kind, id } of changes) hear(node, kind, id, at);
         socket.send(JSON.stringify({ type: 'applied', revision, epoch: 1 }));
-        if (message.type === 'snapshot') resolve(changes.length);
+        if (type === 'snapshot') resolve(changes.length);
       });
     });
     return new StreamAgent(node, size, socket);

@@ -8,6 +8,7 @@ export default defineConfig({
   test: {
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    restoreMocks: true,
     projects: [
       {
         extends: true,
@@ -15,6 +16,8 @@ export default defineConfig({
           name: 'all',
           include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'fuzz/**/*.test.ts'],
           exclude: [LAB],
+          // Files share what their worker has loaded and compiled already; none leaves anything behind.
+          isolate: false,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },

@@ -1,6 +1,7 @@
 /** A server on a memory store and agents on simulated switches, in one process, for tests. */
 import { pino } from 'pino';
 import { startAgent } from '../../src/agent/index.ts';
+import { pipelineFingerprint } from '../../src/agent/fingerprint.ts';
 import type { AgentOptions, RunningAgent } from '../../src/agent/index.ts';
 import { simulatedDatapath } from '../../src/agent/simulated.ts';
 import type { SimulatedDatapath } from '../../src/agent/simulated.ts';
@@ -160,13 +161,16 @@ export class Wire {
   }
 }
 
+/** As a program has but one, and works it out when it starts. */
+const pipeline = pipelineFingerprint();
+
 export const startNode = (
   node: string,
   vtep: string,
   server: string | Connect,
   datapath: Datapath,
   more: Partial<AgentOptions> = {},
-): Promise<RunningAgent> => startAgent({ node, vtep, server, datapath, log, ...more });
+): Promise<RunningAgent> => startAgent({ node, vtep, server, datapath, log, pipeline, ...more });
 
 const byKey = (program: BridgeProgram) => ({
   flows: program.flows

@@ -5,6 +5,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../support/random.ts';
 import {
+  ask as askServer,
+  MEMBERS,
+  type Answer,
+  type Asked,
+  type Collection,
+  type Json,
+} from '../support/requests.ts';
+import {
   clashOf,
   creates,
   deletes,
@@ -17,13 +25,7 @@ import {
   type Seen,
 } from './history.ts';
 
-type Json = Record<string, unknown>;
 type Item = Json & { readonly id: string };
-
-interface Answer {
-  readonly status: number;
-  readonly body: Json;
-}
 
 /** ms after which an answer is no longer waited for. */
 const PATIENCE_MS = 20_000;
@@ -32,39 +34,8 @@ const PATIENCE_MS = 20_000;
 const OPEN: ReadonlySet<number> = new Set([503, 504]);
 
 /** null: no answer came, or one that leaves open whether it happened. */
-async function ask(url: string, method: string, path: string, body?: Json, match?: number) {
-  try {
-    const answer = await fetch(`${url}/v2.0/${path}`, {
-      method,
-      headers: {
-        'content-type': 'application/json',
-        ...(match === undefined ? {} : { 'if-match': `revision_number=${match}` }),
-      },
-      signal: AbortSignal.timeout(PATIENCE_MS),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    const json: Answer = {
-      status: answer.status,
-      body: text === '' ? {} : (JSON.parse(text) as Json),
-    };
-    return json;
-  } catch {
-    return null;
-  }
-}
-
-const MEMBERS = {
-  networks: 'network',
-  subnets: 'subnet',
-  routers: 'router',
-  ports: 'port',
-  'security-groups': 'security_group',
-  'security-group-rules': 'security_group_rule',
-  'address-groups': 'address_group',
-  nodes: 'node',
-} as const;
-type Collection = keyof typeof MEMBERS;
+const ask = (url: string, method: string, path: string, asked: Asked = {}) =>
+  askServer(url, method, path, { patience: PATIENCE_MS, ...asked });
 
 /** Those whose revision only their own updates change, and whose name is the mark of the last one. */
 const WATCHED: ReadonlySet<Collection> = new Set(['ports', 'address-groups']);
@@ -225,7 +196,9 @@ export class Race {
     const member = MEMBERS[collection];
     const called = (this.#tick += 1);
     const named = collection === 'security-group-rules' ? { description: mark } : { name: mark };
-    const answer = await ask(url, 'POST', collection, { [member]: { ...named, ...input } });
+    const answer = await ask(url, 'POST', collection, {
+      body: { [member]: { ...named, ...input } },
+    });
     const answered = (this.#tick += 1);
     const told = this.#told(url, `POST ${collection}`, answer);
     if (told === 'unknown') {
@@ -289,13 +262,10 @@ export class Race {
       ...(regroup ? { security_groups: [this.#id('security-groups')] } : {}),
     };
     const called = (this.#tick += 1);
-    const answer = await ask(
-      url,
-      'PUT',
-      `${collection}/${id}`,
-      { [member]: patch },
-      match ?? undefined,
-    );
+    const answer = await ask(url, 'PUT', `${collection}/${id}`, {
+      body: { [member]: patch },
+      match: match ?? undefined,
+    });
     const answered = (this.#tick += 1);
     const told = this.#told(url, `PUT ${collection}`, answer);
     if (told === 'refused') return;
@@ -353,7 +323,7 @@ export class Race {
   async #wire(url: string): Promise<void> {
     const how = this.#maybe(0.5) ? 'add_router_interface' : 'remove_router_interface';
     const path = `routers/${this.#id('routers')}/${how}`;
-    const answer = await ask(url, 'PUT', path, { subnet_id: this.#id('subnets') });
+    const answer = await ask(url, 'PUT', path, { body: { subnet_id: this.#id('subnets') } });
     this.#told(url, how, answer);
   }
 

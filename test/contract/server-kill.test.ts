@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkTree } from '../../src/model/tree-check/index.ts';
 import { openLmdbStore } from '../../src/store/index.ts';
+import { ask, MEMBERS, type Collection, type Json } from '../support/requests.ts';
 import { compile } from './compiled.ts';
 
 /** Stores that are tried at a time, each with a server of its own. */
@@ -19,7 +20,6 @@ const CLIENTS = 6;
 /** Of each client; beyond it deletes rather than makes. */
 const MOST_OBJECTS = 30;
 
-type Json = Record<string, unknown>;
 type Item = Json & { id: string; name?: string };
 
 const top = mkdtempSync(join(tmpdir(), 'tianchi-kill-'));
@@ -57,36 +57,6 @@ async function kill(child: ChildProcess): Promise<void> {
   await dead;
   children.delete(child);
 }
-
-/** The answer; null when the server died before giving it. */
-async function ask(
-  url: string,
-  method: string,
-  path: string,
-  body?: unknown,
-): Promise<{ status: number; body: Json } | null> {
-  try {
-    const answer = await fetch(`${url}/v2.0/${path}`, {
-      method,
-      headers: { 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    return { status: answer.status, body: (text === '' ? {} : JSON.parse(text)) as Json };
-  } catch {
-    return null;
-  }
-}
-
-const MEMBERS = {
-  networks: 'network',
-  subnets: 'subnet',
-  routers: 'router',
-  ports: 'port',
-  'security-groups': 'security_group',
-  'security-group-rules': 'security_group_rule',
-} as const;
-type Collection = keyof typeof MEMBERS;
 
 /** What other objects show through this one is not its own. */
 function own(item: Item): Item {
@@ -142,7 +112,7 @@ class Client {
     // A rule has no name of its own.
     const naming = collection === 'security-group-rules' ? { description: name } : { name };
     const body = { [MEMBERS[collection]]: { ...attributes, ...naming } };
-    const answer = await ask(this.#url, 'POST', collection, body);
+    const answer = await ask(this.#url, 'POST', collection, { body });
     if (answer === null) return null;
     expect(answer).toMatchObject({ status: 201 });
     const item = answer.body[MEMBERS[collection]] as Item;
@@ -160,7 +130,7 @@ class Client {
     ledger.changed.set(renamed, name);
     const attribute = collection === 'security-group-rules' ? 'description' : 'name';
     const body = { [MEMBERS[collection]]: { [attribute]: name } };
-    const answer = await ask(this.#url, 'PUT', `${collection}/${id}`, body);
+    const answer = await ask(this.#url, 'PUT', `${collection}/${id}`, { body });
     if (answer === null) return false;
     expect(answer).toMatchObject({ status: 200 });
     ledger.changed.delete(renamed);

@@ -1,58 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { World } from '../../../test/support/model-world.ts';
+import { furnished, type Scene } from '../../../test/support/furnished.ts';
 import type { Kind, Objects } from '../objects.ts';
-import { addRouterInterface } from '../router-interfaces.ts';
 import { allocationPath, groupPath, macPath, pathOf, vniPath } from '../tree.ts';
 import { checkTree, IMPORTING, type Finding } from './index.ts';
-
-/** Two VPCs, one with a gateway and a floating ip; a second network with a router's interface. */
-function furnished() {
-  const world = new World({ defaultSecurityGroup: true });
-  const vpc = world.create('network', { cidr: '10.0.0.0/16' });
-  const outside = world.create('network', { 'router:external': true });
-  world.create('subnet', { network_id: outside.id, cidr: '20.0.0.0/24' });
-  const router = world.create('router', {
-    network_id: vpc.id,
-    external_gateway_info: { network_id: outside.id },
-  });
-  const network = world.create('network', { router_id: router.id });
-  const subnet = world.create('subnet', { network_id: network.id, cidr: '10.0.1.0/24' });
-  const apart = world.create('subnet', {
-    network_id: network.id,
-    cidr: '10.0.2.0/24',
-    gateway_ip: null,
-  });
-  const [port, other] = [1, 2].map(() => world.create('port', { network_id: network.id }));
-  const floating = world.create('floatingip', {
-    floating_network_id: outside.id,
-    port_id: port!.id,
-  });
-  const lone = world.create('network', {});
-  const joined = world.create('subnet', { network_id: lone.id, cidr: '10.7.0.0/24' });
-  const second = world.create('router', {});
-  const { topology, context } = world;
-  world.run(addRouterInterface(topology, second.id, { subnet_id: joined.id }, context));
-  const node = world.create('node', { name: 'node1', vtep: '10.9.0.1' });
-  world.create('quota', { project_id: 'small', port: 5 });
-  world.create('port', { network_id: network.id, project_id: 'small' });
-  return {
-    world,
-    vpc,
-    outside,
-    router,
-    network,
-    subnet,
-    apart,
-    port: port!,
-    other: other!,
-    floating,
-    lone,
-    joined,
-    node,
-  };
-}
-
-type Scene = ReturnType<typeof furnished>;
 
 const findingsIn = ({ world }: Scene): readonly Finding[] =>
   checkTree([...world.entries].map(([path, { value }]) => ({ path, value })));

@@ -12,7 +12,7 @@ import {
   subnet,
 } from '../../test/support/objects.ts';
 import { differences, freshNode } from '../../test/support/programs.ts';
-import { World } from '../../test/support/topology.ts';
+import { World } from '../../test/support/topology/world.ts';
 import type { Change, Kind, Objects } from '../model/objects.ts';
 import { Topology, type IndexName } from '../model/topology.ts';
 import { compileAll, Compiler } from './compiler.ts';

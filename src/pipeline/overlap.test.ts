@@ -5,7 +5,7 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { plugged } from '../../test/support/programs.ts';
-import { World } from '../../test/support/topology.ts';
+import { World } from '../../test/support/topology/world.ts';
 import type { Flow } from '../openflow/flow.ts';
 import { sameActions } from '../openflow/identity.ts';
 import { compileMatch, type CompiledMatch } from '../openflow/key.ts';

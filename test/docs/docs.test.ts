@@ -10,7 +10,7 @@ import { DROPS } from '../../src/pipeline/drops.ts';
 import { TABLES } from '../../src/pipeline/tables.ts';
 import { renderSvg } from '../../src/trace/render/svg.ts';
 import { plugged } from '../support/programs.ts';
-import { World } from '../support/topology.ts';
+import { World } from '../support/topology/world.ts';
 import { reasonCodes, refreshed, sceneTrace } from './excerpts.ts';
 import { record } from './record.ts';
 

@@ -12,7 +12,7 @@ import { BRIDGES, compileAll } from '../../src/pipeline/compiler.ts';
 import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { plugged } from '../support/programs.ts';
 import { requireOrSkip } from '../support/require.ts';
-import { World } from '../support/topology.ts';
+import { World } from '../support/topology/world.ts';
 
 /** A long dump comes in several replies, each with a header. */
 const flowLines = (dump: string) =>

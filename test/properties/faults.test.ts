@@ -8,7 +8,7 @@ import { routerAddresses } from '../../src/pipeline/features/routing.ts';
 import { imagine } from '../../src/trace/imagined.ts';
 import { Follower } from '../support/follower.ts';
 import { besideRecord, compileRecord, lines } from '../support/record.ts';
-import { World } from '../support/topology.ts';
+import { World } from '../support/topology/world.ts';
 import { check } from '../support/verdict-bench.ts';
 import { walkthroughTopology } from '../support/walkthrough.ts';
 import { FORGETFUL, WRONG, type Fault } from './faults.ts';

@@ -14,7 +14,7 @@ import { question, questionWith, type Question } from '../support/questions.ts';
 import { ovsAvailable, startOvs, type Sandbox } from '../support/ovs.ts';
 import { Random } from '../support/random.ts';
 import { requireOrSkip } from '../support/require.ts';
-import { World } from '../support/topology.ts';
+import { World } from '../support/topology/world.ts';
 import { copyOf, liveNodes, Operator, tracerOf } from '../support/trace-bench.ts';
 
 const TRACES = Number(process.env['TIANCHI_TRACES'] ?? 300);

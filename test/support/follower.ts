@@ -9,7 +9,7 @@ import type { BridgeDelta, Feature } from '../../src/pipeline/feature.ts';
 import { LocalState } from '../../src/pipeline/local-state.ts';
 import { attachmentKey } from '../../src/pipeline/local.ts';
 import { differences, freshNode } from './programs.ts';
-import type { World } from './topology.ts';
+import type { World } from './topology/world.ts';
 
 export const NODE = 'node1';
 

@@ -7,7 +7,7 @@ import { imagine, type Imagined } from '../../src/trace/imagined.ts';
 import { judge, TRACKED, type Judgement, type Packet } from './oracle.ts';
 import { answerOf, keyOf, randomPacket } from './packets.ts';
 import { Random } from './random.ts';
-import { World } from './topology.ts';
+import { World } from './topology/world.ts';
 
 export const PACKETS = 20;
 export const DELIVERED = 8;

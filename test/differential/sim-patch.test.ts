@@ -20,7 +20,7 @@ import { PLAIN_PORTS, PORTS, TUNNEL_PORTS } from './sim-language-values.ts';
 import { datapathOutputs, datapathPorts } from './sim-ofproto-trace.ts';
 import { Random } from './sim-random.ts';
 import { ctNext, drawStates } from './sim-states.ts';
-import { countRules, empty, equip, program } from './sim-switch.ts';
+import { countRules, empty, equip, hasAborted, program } from './sim-switch.ts';
 
 const SEED = Number(process.env['TIANCHI_SEED'] ?? 1);
 const CASES = Number(process.env['TIANCHI_CASES'] ?? 180);
@@ -105,6 +105,7 @@ requireOrSkip('Open vSwitch', ovsAvailable)('patch ports', () => {
       equip(sandbox, bridge);
     }
     unixctl = new Unixctl(controlSocket(sandbox.dir));
+    names.clear();
     for (const { bridge, ofport, number } of datapathPorts(await unixctl.call('dpif/show'))) {
       names.set(number, `${bridge}:${ofport}`);
     }
@@ -132,17 +133,26 @@ requireOrSkip('Open vSwitch', ovsAvailable)('patch ports', () => {
     );
   }
 
-  /** Takes a packet through both, and has them agree. */
+  /** Takes a packet through both, and has them agree; null where ovs-vswitchd aborts. */
   async function compare(
     loaded: readonly LoadedBridge[],
     packet: string,
     states: readonly string[],
     label: string,
-  ): Promise<{ readonly found: Execution; readonly courses: readonly Course[] }> {
+  ): Promise<{ readonly found: Execution; readonly courses: readonly Course[] } | null> {
     const [first] = loaded;
     if (first === undefined) throw new RangeError('no bridge');
     const next = ctNext(states);
-    const answer = await unixctl.call('ofproto/trace', 'br0', packet, ...next);
+    let answer: string;
+    try {
+      answer = await unixctl.call('ofproto/trace', 'br0', packet, ...next);
+    } catch (error) {
+      if (!hasAborted(error)) throw error;
+      // One that starts over the same database has its ports in another order.
+      stop();
+      await start();
+      return null;
+    }
     const found = execute(first.sim, readPacket(packet, first.textOptions, null), {
       conntrack: new Conntrack(),
       now: 0,
@@ -175,28 +185,24 @@ requireOrSkip('Open vSwitch', ovsAvailable)('patch ports', () => {
         ],
       },
     ]);
-    const { courses } = await compare(
-      loaded,
-      `${UDP},ct_state=trk|est,ct_zone=1,ct_mark=5`,
-      [],
-      '',
-    );
-    expect(courses).toEqual([{ flows: ['0:1', '0:17', '1:2'], outputs: ['br1:2', 'br0:3'] }]);
+    const met = await compare(loaded, `${UDP},ct_state=trk|est,ct_zone=1,ct_mark=5`, [], '');
+    expect(met?.courses).toEqual([{ flows: ['0:1', '0:17', '1:2'], outputs: ['br1:2', 'br0:3'] }]);
   });
 
   it(`agree on ${CASES} random packets (seed ${SEED})`, { timeout: 36_000_000 }, async () => {
     let done = 0;
     let crossings = 0;
     const beyond = new Set<string>();
-    for (let index = 0; done < CASES; index += 1) {
+    for (let index = 0; done < CASES && index < CASES; index += 1) {
       const random = new Random(SEED * 100_000 + index);
       const programs = BRIDGES.map(() => randomLanguage(random));
       const loaded = await load(
         programs.map(({ flows, groups }, at) => ({ flows: renumbered(flows, at), groups })),
       );
       for (const { text } of programs[0]?.packets ?? []) {
-        const states = drawStates(random);
-        const { found, courses } = await compare(loaded, text, states, `program ${index}`);
+        const met = await compare(loaded, text, drawStates(random), `program ${index}`);
+        if (met === null) break;
+        const { found, courses } = met;
         done += 1;
         for (const step of found.steps) if (step.kind === 'bridge') crossings += 1;
         for (const { outputs } of courses) {

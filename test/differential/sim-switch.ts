@@ -1,7 +1,12 @@
 /** The real switch before the first random program and between any two. */
+import { Failure } from '../../src/base/failure.ts';
 import type { Unixctl } from '../../src/net/unixctl.ts';
 import type { Sandbox } from '../support/ovs.ts';
 import { TLV_MAP } from './sim-language-values.ts';
+
+/** Whether ovs-vswitchd aborted, as it does when it freezes a packet with an action set. */
+export const hasAborted = (error: unknown): boolean =>
+  error instanceof Failure && error.kind === 'unavailable';
 
 /** Gives a bridge the meters and tunnel options that pipelines of the whole language name. */
 export function equip(sandbox: Sandbox, bridge: string): void {

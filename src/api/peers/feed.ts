@@ -8,7 +8,7 @@ import { Failure } from '../../base/failure.ts';
 import { sound } from '../alarms.ts';
 import { CLOSE, type Link, type Receiver } from '../hub/link.ts';
 import type { Home } from '../hub/peers.ts';
-import { parseQuestion, type Answer, type News, type Question } from './messages.ts';
+import { parseAsked, type Answer, type News, type Question } from './messages.ts';
 
 /** ms for which news are gathered. */
 const GATHER_MS = 5;
@@ -21,7 +21,7 @@ export class Feed implements Receiver {
   readonly #link: Link;
   readonly #home: Home;
   readonly #log: BaseLogger;
-  readonly #ended: (feed: Feed) => void;
+  readonly #turned: (feed: Feed) => void;
   readonly #joined: Set<string>;
   readonly #reported = new Set<string>();
   readonly #left = new Set<string>();
@@ -30,15 +30,25 @@ export class Feed implements Receiver {
   #turn: NodeJS.Timeout | null = null;
   #showing: NodeJS.Immediate | null = null;
   #open = true;
+  #waits = true;
 
-  /** @param ended Called once the link has closed. */
-  constructor(link: Link, home: Home, log: BaseLogger, ended: (feed: Feed) => void) {
+  /** @param turned Called once the link has closed, and when `waits` has changed. */
+  constructor(link: Link, home: Home, log: BaseLogger, turned: (feed: Feed) => void) {
     this.#link = link;
     this.#home = home;
     this.#log = log;
-    this.#ended = ended;
+    this.#turned = turned;
     this.#joined = new Set(home.nodes());
     this.advanced();
+  }
+
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** Whether the other server waits for this one before it answers its clients. */
+  get waits(): boolean {
+    return this.#open && this.#waits;
   }
 
   joined(node: string): void {
@@ -78,7 +88,12 @@ export class Feed implements Receiver {
 
   message(text: string): void {
     try {
-      this.#answer(parseQuestion(text));
+      const asked = parseAsked(text);
+      if (asked.type === 'ask') this.#answer(asked);
+      else {
+        this.#waits = asked.waits;
+        this.#turned(this);
+      }
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       sound(this.#log, 'peer_message_invalid', { err: error });
@@ -90,7 +105,7 @@ export class Feed implements Receiver {
     this.#open = false;
     if (this.#turn !== null) clearTimeout(this.#turn);
     if (this.#showing !== null) clearImmediate(this.#showing);
-    this.#ended(this);
+    this.#turned(this);
   }
 
   #show(): void {

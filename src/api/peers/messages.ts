@@ -118,12 +118,20 @@ export interface Question {
   readonly query: AgentQuery | 'state';
 }
 
+/**
+ * Whether who asks waits for this server before it answers its clients, as it does from when it is
+ * linked: not while this server is behind for long.
+ */
+const WaitsSchema = Type.Object({ type: Type.Literal('waits'), waits: Type.Boolean() }, strict);
+export type Waits = Static<typeof WaitsSchema>;
+
 const TOLD = {
   news: Compile(NewsSchema),
   shown: Compile(ShownSchema),
   answer: Compile(AnswerSchema),
 } as const;
 const ASKED = {
+  waits: Compile(WaitsSchema),
   ask: Compile(
     Type.Object(
       {
@@ -141,7 +149,8 @@ const ASKED = {
 export const parseTold = (text: string): Told => parse(text, TOLD) as Told;
 
 /** @throws {Failure} invalid, naming the field that is wrong. */
-export const parseQuestion = (text: string): Question => parse(text, ASKED) as Question;
+export const parseAsked = (text: string): Question | Waits =>
+  parse(text, ASKED) as Question | Waits;
 
 function parse(text: string, schemas: Parameters<typeof parseTyped>[1]): { readonly type: string } {
   const message = parseTyped(text, schemas);

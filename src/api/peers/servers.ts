@@ -21,6 +21,7 @@ import type { Home, NodeElsewhere, NodeState, Peers } from '../hub/peers.ts';
 import type { Others } from '../others.ts';
 import { Feed } from './feed.ts';
 import { isState, type Member, parseMember } from './messages.ts';
+import { Standstill } from './standstill.ts';
 import { PEER_ID, PEERS_PATH, View, type ViewOwner } from './view.ts';
 
 /** Bytes of a secret: it cannot be guessed. */
@@ -47,6 +48,8 @@ export class PeerServers implements Peers, Others, ViewOwner {
   /** Links of other servers to this one, and whose they are. */
   readonly #feeds = new Map<Feed, string>();
   #awaited = false;
+  /** Watched from when there is another server. */
+  #standstill: Standstill | null = null;
   /** Ends when this server has announced itself, and so heard of all who did before. */
   #asking: Promise<unknown> | null = null;
   /** Of servers that are gone, when what is known of them is dropped. */
@@ -89,6 +92,7 @@ export class PeerServers implements Peers, Others, ViewOwner {
   async close(): Promise<void> {
     this.#unfollow();
     this.#stop.abort();
+    this.#standstill?.close();
     const withdrawn = this.#announced.then((withdraw) => withdraw?.()).catch(() => undefined);
     for (const timer of this.#dropping.values()) clearTimeout(timer);
     for (const view of this.#views.values()) view.close();
@@ -111,8 +115,8 @@ export class PeerServers implements Peers, Others, ViewOwner {
         const home = this.#home;
         if (home === null) return socket.close();
         acceptSocket(socket, (link) => {
-          const feed = new Feed(link, home, this.#log, (ended) => {
-            this.#feeds.delete(ended);
+          const feed = new Feed(link, home, this.#log, (turned) => {
+            if (!turned.open) this.#feeds.delete(turned);
             this.#judge();
           });
           this.#feeds.set(feed, String(headers[PEER_ID]));
@@ -161,7 +165,7 @@ export class PeerServers implements Peers, Others, ViewOwner {
   }
 
   get awaited(): boolean {
-    return this.#awaited;
+    return this.#awaited && this.#standstill?.recent !== true;
   }
 
   get any(): boolean {
@@ -252,6 +256,7 @@ export class PeerServers implements Peers, Others, ViewOwner {
     }
     this.#listed = new Set(listed.keys());
     this.#judge();
+    if (listed.size > 0) this.#standstill ??= new Standstill();
     const place = order.indexOf(this.id);
     // Whom the store does not know leaves what there is to do to the others.
     this.#turn = place === -1 ? order.length : place;
@@ -264,8 +269,8 @@ export class PeerServers implements Peers, Others, ViewOwner {
 
   /** Who has no link to this server knows nothing of how far it is, and so cannot wait for it. */
   #judge(): void {
-    const linked = new Set(this.#feeds.values());
-    this.#awaited = this.#asking === null && [...this.#listed].every((id) => linked.has(id));
+    const waiting = new Set([...this.#feeds].flatMap(([feed, id]) => (feed.waits ? id : [])));
+    this.#awaited = this.#asking === null && [...this.#listed].every((id) => waiting.has(id));
   }
 
   /** A server that is known neither to the store nor by its link is dropped after a while. */

@@ -6,6 +6,7 @@ const PATIENCE_MS = 100;
 let server: Shown;
 /** What the waits of the test came to, in the order in which they ended. */
 let ended: number[];
+let told: boolean[];
 const wait = (revision: number): boolean => {
   const waited = server.reaches(revision);
   void waited?.then(() => ended.push(revision));
@@ -15,7 +16,8 @@ const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 beforeEach(() => {
   vi.useFakeTimers();
-  server = new Shown(PATIENCE_MS);
+  told = [];
+  server = new Shown((waits) => told.push(waits), PATIENCE_MS);
   ended = [];
 });
 afterEach(() => {
@@ -44,8 +46,10 @@ test('one that stands still is waited for once, and again when it shows what it 
   expect(wait(4)).toBe(false);
   server.tell(2);
   expect(wait(5)).toBe(false);
+  expect(told).toEqual([false]);
   server.tell(3);
   expect(wait(5)).toBe(true);
+  expect(told).toEqual([false, true]);
   expect(vi.getTimerCount()).toBe(1);
 });
 

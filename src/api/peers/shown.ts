@@ -16,14 +16,20 @@ interface Waiter {
 }
 
 export class Shown {
+  readonly #told: (waits: boolean) => void;
   readonly #patienceMs: number;
   #revision = -1;
   /** It is not waited for while it shows less than this. */
   #missed = -1;
   #waiters: Waiter[] = [];
 
-  /** @param patienceMs By default {@link PATIENCE_MS}. */
-  constructor(patienceMs: number = PATIENCE_MS) {
+  /**
+   * @param told Called when the server is no longer waited for although it is linked, and when it is
+   *   again.
+   * @param patienceMs By default {@link PATIENCE_MS}.
+   */
+  constructor(told: (waits: boolean) => void, patienceMs: number = PATIENCE_MS) {
+    this.#told = told;
     this.#patienceMs = patienceMs;
   }
 
@@ -34,6 +40,7 @@ export class Shown {
 
   /** It shows what there was up to `revision`. */
   tell(revision: number): void {
+    if (this.#revision < this.#missed && revision >= this.#missed) this.#told(true);
     this.#revision = revision;
     if (this.#waiters.length > 0) this.#release((waiter) => waiter.revision <= revision);
   }
@@ -59,6 +66,7 @@ export class Shown {
 
   #miss(): void {
     this.#missed = Math.max(...this.#waiters.map(({ revision }) => revision));
+    this.#told(false);
     this.#release(() => true);
   }
 

@@ -10,7 +10,14 @@ import type { AgentQuery } from '../../model/stream.ts';
 import { sound } from '../alarms.ts';
 import { acceptSocket, CLOSE, type Link, type Receiver } from '../hub/link.ts';
 import type { NodeElsewhere, OtherServer } from '../hub/peers.ts';
-import { type Answer, type Member, type News, parseTold } from './messages.ts';
+import {
+  type Answer,
+  type Member,
+  type News,
+  parseTold,
+  type Question,
+  type Waits,
+} from './messages.ts';
 import { Shown } from './shown.ts';
 
 export const PEERS_PATH = '/tianchi/v1/peers/stream';
@@ -59,7 +66,7 @@ export class View implements OtherServer, Receiver {
   #timer: NodeJS.Timeout | null = null;
   #leaving = false;
   #closed = false;
-  readonly #shown = new Shown();
+  readonly #shown = new Shown((waits) => this.#say({ type: 'waits', waits }));
   #at = -1;
   #idle = false;
 
@@ -118,7 +125,7 @@ export class View implements OtherServer, Receiver {
         reject(this.#unavailable(node, `did not answer within ${ANSWER_MS / 1000} s`));
       }, ANSWER_MS);
       this.#pending.set(id, { resolve, reject, timer });
-      link.send(JSON.stringify({ type: 'ask', id, node, query }));
+      this.#say({ type: 'ask', id, node, query });
     });
   }
 
@@ -154,6 +161,10 @@ export class View implements OtherServer, Receiver {
   closed(code: number, reason: string): void {
     this.#end();
     this.#again(`the link closed (${code} ${reason})`);
+  }
+
+  #say(message: Question | Waits): void {
+    this.#link?.send(JSON.stringify(message));
   }
 
   #dial(): void {

@@ -98,8 +98,8 @@ function isAllowed(action: Action, holder: Holder | null): boolean {
   }
 }
 
-function readAction(item: Item, context: ActionContext): readonly Action[] {
-  const read = readers.get(item.name.toLowerCase());
+function readAction(name: string, item: Item, context: ActionContext): readonly Action[] {
+  const read = readers.get(name);
   if (read !== undefined) {
     const actions = read(item, context);
     return Array.isArray(actions) ? (actions as readonly Action[]) : [actions as Action];
@@ -125,15 +125,15 @@ class ListReader {
     this.#kind = kind;
   }
 
-  add(item: Item): void {
+  /** @param name The item's, in small letters. */
+  add(name: string, item: Item): void {
     const { holder } = this.#context;
-    const name = item.name.toLowerCase();
     const rank = instructionOrder.get(name) ?? applied;
     const here = rank === applied || this.#kind === 'instructions';
     if (!here && !(this.#kind === 'bucket' && rank === 0)) {
       throw new TextError(item.key.at, `${name} is an instruction: it cannot stand here`);
     }
-    for (const action of readAction(item, this.#context)) {
+    for (const action of readAction(name, item, this.#context)) {
       if (!isAllowed(action, holder)) {
         const where = holder ?? 'a list of actions';
         throw new TextError(item.key.at, `${item.name} cannot stand in ${where}`);
@@ -159,8 +159,9 @@ function readList(span: Span, context: ActionContext, kind: ListKind): Action[] 
   const item = new ItemReader(span);
   let drop: number | undefined;
   while (item.next()) {
-    if (item.name.toLowerCase() === 'drop') drop = item.key.at;
-    else list.add(item);
+    const name = item.name.toLowerCase();
+    if (name === 'drop') drop = item.key.at;
+    else list.add(name, item);
   }
   if (drop !== undefined && list.actions.length > 0) {
     throw new TextError(drop, 'drop stands alone, without any other action');

@@ -8,8 +8,8 @@ import { clearedBits, formatMatchItems, matchOf, parseMatchSpan, putItem } from 
 import type { PortOptions } from './ports.ts';
 import { layersCode, layersOf, type Layers } from './prerequisites.ts';
 import { fieldByName } from './names.ts';
-import { scanUnsigned } from './scan.ts';
-import { ItemReader, parseInteger, slice, TextError, type Span } from './span.ts';
+import { scanPlain, scanUnsigned } from './scan.ts';
+import { ItemReader, parseInteger, TextError, type Item, type Span } from './span.ts';
 
 export interface FormatOptions {
   /** Names for the numbers that `PortOptions.unresolved` gathered. */
@@ -47,7 +47,13 @@ const otherCommands = new Set(['modify', 'modify_strict', 'delete', 'delete_stri
 type Settings = { -readonly [K in keyof Flow]: Flow[K] };
 const NOTHING: readonly never[] = [];
 
-function readTable(flow: Settings, value: Span): void {
+function readTable(flow: Settings, item: Item): void {
+  const plain = scanPlain(item.list.text, item.from, item.to, 10);
+  flow.table = plain >= 0 && plain < anyTable ? plain : tableOf(item.value);
+}
+
+/** The number of a table that is not plain. */
+function tableOf(value: Span): number {
   if (!/^\+?[0-9]+$/.test(value.text)) {
     throw new TextError(
       value.at,
@@ -56,10 +62,10 @@ function readTable(flow: Settings, value: Span): void {
   }
   const decimal = { text: String(Number(value.text)), at: value.at };
   const table = parseInteger(decimal, 'table', 0, anyTable);
-  flow.table = table === anyTable ? 0 : table;
+  return table === anyTable ? 0 : table;
 }
 
-function readCookie(flow: Settings, value: Span): void {
+function readCookie(flow: Settings, { value }: Item): void {
   if (value.text.includes('/')) {
     throw new TextError(value.at, 'a flow has a whole cookie: a mask searches for flows');
   }
@@ -71,18 +77,21 @@ function readCookie(flow: Settings, value: Span): void {
   flow.cookie = found.value === lastCookie ? 0n : found.value;
 }
 
-type SettingReader = (flow: Settings, value: Span, key: Span) => void;
+type SettingReader = (flow: Settings, item: Item) => void;
 
 /** A setting that has a value. */
 const valued =
-  (read: (flow: Settings, value: Span) => void): SettingReader =>
-  (flow, value, key) => {
-    if (value.text === '') throw new TextError(key.at, `${key.text} has no value`);
-    read(flow, value);
+  (read: SettingReader): SettingReader =>
+  (flow, item) => {
+    if (item.from === item.to) throw new TextError(item.key.at, `${item.name} has no value`);
+    read(flow, item);
   };
 
 /** A number of 16 bits, which may have a sign that says nothing. */
-function integer16({ text, at }: Span, what: string): number {
+function integer16(item: Item, what: string): number {
+  const plain = scanPlain(item.list.text, item.from, item.to, null);
+  if (plain >= 0 && plain <= 65535) return plain;
+  const { text, at } = item.value;
   const bare = text.startsWith('+') ? text.slice(1) : text;
   return parseInteger({ text: bare, at }, what, 0, 65535);
 }
@@ -92,25 +101,25 @@ const settings: ReadonlyMap<string, SettingReader> = new Map([
   ['table_id', valued(readTable)],
   [
     'priority',
-    valued((flow, value) => {
-      flow.priority = integer16(value, 'priority');
+    valued((flow, item) => {
+      flow.priority = integer16(item, 'priority');
     }),
   ],
   ['cookie', valued(readCookie)],
   [
     'idle_timeout',
-    valued((flow, value) => {
-      flow.idleTimeout = integer16(value, 'idle_timeout');
+    valued((flow, item) => {
+      flow.idleTimeout = integer16(item, 'idle_timeout');
     }),
   ],
   [
     'hard_timeout',
-    valued((flow, value) => {
-      flow.hardTimeout = integer16(value, 'hard_timeout');
+    valued((flow, item) => {
+      flow.hardTimeout = integer16(item, 'hard_timeout');
     }),
   ],
   // OpenFlow 1.3 leaves it out.
-  ['importance', valued((_flow, value) => void integer16(value, 'importance'))],
+  ['importance', valued((_flow, item) => void integer16(item, 'importance'))],
   ...counters.map((name): [string, SettingReader] => [name, valued(() => {})]),
   ...ignored.map((name): [string, SettingReader] => [name, () => {}]),
   ...flagWords.map((name): [string, SettingReader] => [
@@ -125,8 +134,7 @@ const settings: ReadonlyMap<string, SettingReader> = new Map([
  * Where the actions begin: ovs-ofctl takes the first `action` wherever it stands, and what follows the
  * next `=`. Names in quotes are not looked into.
  */
-function splitActions(line: Span): { head: Span; list: Span } {
-  const { text } = line;
+function splitActions({ text, at: start }: Span): { at: number; list: Span } {
   const quote = text.indexOf('"');
   let at = text.indexOf('action');
   if (quote >= 0 && quote < at) {
@@ -134,9 +142,9 @@ function splitActions(line: Span): { head: Span; list: Span } {
   }
   const equals = at < 0 ? -1 : text.indexOf('=', at);
   if (equals < 0) {
-    throw new TextError(line.at + text.trimEnd().length, 'expected actions= and the actions');
+    throw new TextError(start + text.trimEnd().length, 'expected actions= and the actions');
   }
-  return { head: slice(line, 0, at), list: slice(line, equals + 1) };
+  return { at, list: { text: text.slice(equals + 1), at: start + equals + 1 } };
 }
 
 /**
@@ -159,7 +167,7 @@ class KnownActions {
 const mostKnown = 10_000;
 
 function parseFlowSpan(line: Span, options: PortOptions, known = new KnownActions()): Flow {
-  const { head, list } = splitActions(line);
+  const { at, list } = splitActions(line);
   const flow: Settings = {
     table: 0,
     priority: defaultPriority,
@@ -168,7 +176,7 @@ function parseFlowSpan(line: Span, options: PortOptions, known = new KnownAction
     actions: NOTHING,
   };
   const bits = clearedBits();
-  const item = new ItemReader(head);
+  const item = new ItemReader(line, at);
   while (item.next()) {
     const { name } = item;
     if (item.start === 0 && item.form === 'word') {
@@ -179,7 +187,7 @@ function parseFlowSpan(line: Span, options: PortOptions, known = new KnownAction
       }
     }
     const setting = settings.get(name);
-    if (setting !== undefined) setting(flow, item.value, item.key);
+    if (setting !== undefined) setting(flow, item);
     else if (!putItem(bits, item, options)) {
       throw new TextError(
         item.key.at,
@@ -188,10 +196,11 @@ function parseFlowSpan(line: Span, options: PortOptions, known = new KnownAction
     }
   }
   const layers = layersOf(bits);
-  flow.match = matchOf(bits, layers, head.at);
+  flow.match = matchOf(bits, layers, line.at);
   flow.actions = known.read(list, options, layers);
-  const onward = flow.actions.find((action) => action.kind === 'goto_table');
-  if (onward !== undefined && onward.table <= flow.table) {
+  // It is the last of all instructions.
+  const onward = flow.actions.at(-1);
+  if (onward?.kind === 'goto_table' && onward.table <= flow.table) {
     throw new TextError(
       list.at + list.text.indexOf('goto_table'),
       `goto_table goes forward only: ${onward.table} is not above ${flow.table}`,
@@ -211,9 +220,12 @@ const dumpStart = /^\s*(?:cookie|duration)=/;
 /** What only dump-flows writes. */
 const counted = /\b(?:duration|n_packets|n_bytes)=/;
 
+/** A line with actions that begins with a name and its value, other than of a group or a meter. */
+const valuedStart = /^\s*(?!(?:group_id|meter)\s*[=:(])[\w.[\]]+\s*[=:(].*actions?\s*=/;
+
 /** Whether a line can only be meant as a flow or its beginning. */
 function beginsFlow(line: string): boolean {
-  if (dumpStart.test(line)) return true;
+  if (dumpStart.test(line) || valuedStart.test(line)) return true;
   const word = /^\s*([\w.[\]]+)\s*([=:(]?)/.exec(line);
   const acts = /actions?\s*=/.test(line);
   if (word === null) return acts && counted.test(line);
@@ -232,11 +244,11 @@ function isRemark(line: string, at: number): boolean {
 }
 
 /** Whether a line may go on with a flow: as long as its actions, or a bracket, are still to come. */
-function belongsToFlow(soFar: string, line: string, gap: boolean): boolean {
+function belongsToFlow(soFar: string, line: string, begins: boolean, gap: boolean): boolean {
   if (dumpStart.test(line)) return false;
   const acts = soFar.includes('action');
   if (gap) return !acts && counted.test(soFar) && /^\s*actions?=/.test(line);
-  return isOpen(soFar) || (!acts && counted.test(soFar + line)) || !beginsFlow(line);
+  return !begins || isOpen(soFar) || (!acts && counted.test(soFar + line));
 }
 
 /**

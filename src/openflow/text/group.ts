@@ -194,7 +194,7 @@ export function parseGroups(text: string, options: PortOptions = {}): ParsedGrou
     read: (line) => parseGroup(line, { ...options, unresolved }),
     begins: beginsGroup,
     greedy: true,
-    belongs: (_soFar, line, gap) => !gap && !beginsGroup(line),
+    belongs: (_soFar, _line, begins, gap) => !gap && !begins,
   });
   return { groups: values, errors, skipped, unresolved };
 }

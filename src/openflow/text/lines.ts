@@ -29,8 +29,12 @@ export interface Syntax<T> {
   readonly greedy?: boolean;
   /** A line of a dump that is of no use, and counts as skipped. */
   ignores?(line: string): boolean;
-  /** Whether a line may go on with what was read of an entry; `gap` tells of blank lines between. */
-  belongs(soFar: string, line: string, gap: boolean): boolean;
+  /**
+   * Whether a line may go on with what was read of an entry.
+   * @param begins Whether it can only be meant as an entry of its own.
+   * @param gap Whether there are blank lines between.
+   */
+  belongs(soFar: string, line: string, begins: boolean, gap: boolean): boolean;
 }
 
 export interface ReadLines<T> {
@@ -98,17 +102,31 @@ type Outcome<T> =
 class Reader<T> {
   readonly lines: readonly string[];
   readonly #syntax: Syntax<T>;
+  readonly #commented: boolean;
+  /** The line that was looked at last for what it begins, and what came of it: most are asked for twice. */
+  #asked = -1;
+  #begins = false;
 
-  constructor(lines: readonly string[], syntax: Syntax<T>) {
-    this.lines = lines;
+  constructor(text: string, syntax: Syntax<T>) {
+    this.lines = linesOf(text);
     this.#syntax = syntax;
+    this.#commented = text.includes('#');
   }
 
   /** A line without its comment. */
   text(index: number): string {
     const line = this.lines[index] ?? '';
-    const comment = line.indexOf('#');
+    const comment = this.#commented ? line.indexOf('#') : -1;
     return comment < 0 ? line : line.slice(0, comment);
+  }
+
+  /** Whether a line can only be meant as an entry or its beginning. */
+  begins(index: number): boolean {
+    if (this.#asked !== index) {
+      this.#begins = this.#syntax.begins(this.text(index));
+      this.#asked = index;
+    }
+    return this.#begins;
   }
 
   /** One line by itself. */
@@ -124,7 +142,9 @@ class Reader<T> {
     }
     const alone = this.#attempt(own, own.length > 1 ? withSpaces : asTheyAre);
     if (alone.ok && this.#isWhole(own)) return alone;
-    const all = [...own, ...this.#following(own)];
+    const following = this.#following(own);
+    if (alone.ok && following.length === 0) return alone;
+    const all = [...own, ...following];
     let best = alone;
     for (let count = own.length + 1; count <= all.length; count += 1) {
       if (best.ok ? this.#isWhole(all.slice(0, count - 1)) : count === own.length + 1 && best.final)
@@ -154,7 +174,8 @@ class Reader<T> {
   /** The lines behind an entry's own that may have been broken off it. */
   #following(own: readonly number[]): number[] {
     const pieces: number[] = [];
-    let soFar = own.map((line) => this.text(line)).join('\n');
+    let soFar = this.text(own[0] ?? 0);
+    for (const line of own.slice(1)) soFar += `\n${this.text(line)}`;
     let next = (own.at(-1) ?? 0) + 1;
     let gap = false;
     let short = 0;
@@ -164,7 +185,7 @@ class Reader<T> {
         gap = true;
         continue;
       }
-      if (!this.#syntax.belongs(soFar, line, gap)) break;
+      if (!this.#syntax.belongs(soFar, line, this.begins(next), gap)) break;
       if (header.test(line) || isInterruption(line)) break;
       if (line.length < narrowest) short += 1;
       if (short > mostShortPieces) break;
@@ -187,12 +208,13 @@ class Reader<T> {
   }
 
   #attempt(lines: readonly number[], joint: Joint): Outcome<T> {
-    const [first = 0] = lines;
+    const first = lines[0] ?? 0;
     const count = (lines.at(-1) ?? first) - first + 1;
-    const pieces = lines.map((line, index) =>
-      index === 0 ? this.text(line) : joint(this.text(line)),
-    );
-    const whole = pieces.join('').trimEnd();
+    const pieces = [this.text(first)];
+    for (let next = 1; next < lines.length; next += 1) {
+      pieces.push(joint(this.text(lines[next] ?? 0)));
+    }
+    const whole = (pieces.length === 1 ? this.text(first) : pieces.join('')).trimEnd();
     const lead = whole.length - whole.trimStart().length;
     try {
       const value = this.#syntax.read({ text: whole.slice(lead), at: lead });
@@ -250,8 +272,8 @@ export function isOpen(line: string): boolean {
 
 /** All entries of a text, past blank lines, comments (`#`) and headers of replies. */
 export function readLines<T>(text: string, syntax: Syntax<T>): ReadLines<T> {
-  const lines = linesOf(text);
-  const reader = new Reader(lines, syntax);
+  const reader = new Reader(text, syntax);
+  const { lines } = reader;
   const values: T[] = [];
   const errors: LineError[] = [];
   let skipped = 0;
@@ -259,7 +281,8 @@ export function readLines<T>(text: string, syntax: Syntax<T>): ReadLines<T> {
   const record = () => (known ??= isRecord(lines, (candidate) => syntax.begins(candidate)));
   for (let index = 0; index < lines.length;) {
     const line = reader.text(index);
-    if (line.trim() === '' || header.test(line)) {
+    const begins = reader.begins(index);
+    if (!begins && (line.trim() === '' || header.test(line))) {
       index += 1;
       continue;
     }
@@ -268,7 +291,6 @@ export function readLines<T>(text: string, syntax: Syntax<T>): ReadLines<T> {
       index += 1;
       continue;
     }
-    const begins = syntax.begins(line);
     if (!begins && record()) {
       skipped += 1;
       index += 1;

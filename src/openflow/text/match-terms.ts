@@ -167,14 +167,17 @@ function maskedOf({ value, mask }: CompiledMatch, { field: target, place }: Plac
 /** What a match says of an entry's field as a term, when it says anything. */
 function termAt(bits: CompiledMatch, entry: PlacedEntry): Term | null {
   const { field: target, place, whole, shared } = entry;
-  if (whole === null || readNumber(bits.mask, place) !== whole) {
+  if (whole === null) {
     const masked = maskedOf(bits, entry);
     return masked && { field: target, value: masked.value, mask: masked.mask };
   }
-  const number = readNumber(bits.value, place);
+  const under = (readNumber(bits.mask, place) & whole) >>> 0;
+  if (under === 0) return null;
+  const number = (readNumber(bits.value, place) & under) >>> 0;
+  if (under !== whole) return { field: target, value: BigInt(number), mask: BigInt(under) };
   const known = shared.get(number);
   if (known !== undefined) return known;
-  const term = { field: target, value: BigInt(number) & target.exact, mask: target.exact };
+  const term = { field: target, value: BigInt(number), mask: target.exact };
   if (shared.size < MOST_SHARED) shared.set(number, term);
   return term;
 }

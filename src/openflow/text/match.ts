@@ -7,7 +7,7 @@
 import { VLAN_PRESENT } from '../build.ts';
 import { field, type Field } from '../fields.ts';
 import type { Match, Term } from '../flow.ts';
-import { addTerm, compileMatch, newKey, readNumber, type CompiledMatch } from '../key.ts';
+import { compileBriefly, readNumber } from '../key.ts';
 import { optionIndex, placeOptions } from '../tunnel-options.ts';
 import { clearedBits, protocolWords, putItem, type Bits } from './match-bits.ts';
 import type { PortOptions } from './ports.ts';
@@ -37,7 +37,7 @@ export function matchOf(bits: Bits, layers: Layers, at: number): Match {
   }
   const terms = termsOf(bits, layers);
   for (const { field: target } of terms) {
-    const wrong = bits.wrong.get(target);
+    const wrong = bits.wrong.size === 0 ? undefined : bits.wrong.get(target);
     if (wrong !== undefined) throw wrong;
     if (target.needs === 'none' || checkPrerequisite(target.needs, layers)) continue;
     throw new TextError(
@@ -46,7 +46,10 @@ export function matchOf(bits: Bits, layers: Layers, at: number): Match {
     );
   }
   const ethernet = terms.findIndex(({ field: target }) => target === packetType);
-  if (ethernet >= 0 && withoutEthernet(terms, bits.typed)) terms.splice(ethernet, 1);
+  if (ethernet >= 0 && withoutEthernet(terms, bits.typed)) {
+    terms.copyWithin(ethernet, ethernet + 1);
+    terms.pop();
+  }
   if (bits.options.size > 0) {
     const options = [...bits.options.values()];
     terms.push(...(bits.mapped ? options : placeOptions(options)));
@@ -158,17 +161,6 @@ const partOf = new Map<Field, readonly Entry[]>(
     part.map((entry) => [entry.field, part] as const),
   ),
 );
-const scratch: CompiledMatch = { value: newKey(), mask: newKey() };
-
-/** As {@link compileMatch}, but good until the next call only where there are no tunnel options. */
-function bitsOf(match: Match, options: readonly Term[]): CompiledMatch {
-  if (options.length > 0) return compileMatch(match);
-  scratch.value.fill(0);
-  scratch.mask.fill(0);
-  for (const term of match) addTerm(scratch.value, scratch.mask, term);
-  return scratch;
-}
-
 /** The items of a match as `ovs-ofctl dump-flows` prints them, in its order. */
 export function formatMatchItems(
   match: Match,
@@ -177,7 +169,7 @@ export function formatMatchItems(
   const options = match
     .filter(({ field: { present } }) => present !== undefined)
     .toSorted((a, b) => optionIndex(a.field) - optionIndex(b.field));
-  const bits = bitsOf(match, options);
+  const bits = compileBriefly(match);
   const layers = layersOf(bits);
   const terms = termsOf(bits, layers);
   const printed = new Map<readonly Entry[] | undefined, string[]>();

@@ -165,7 +165,7 @@ export function parseMeters(text: string): {
     read: parseMeter,
     begins: beginsMeter,
     continues: (line) => /^\s*type=/.test(line),
-    belongs: (_soFar, line, gap) => !gap && !beginsMeter(line),
+    belongs: (_soFar, _line, begins, gap) => !gap && !begins,
   });
   return { meters: values, errors };
 }

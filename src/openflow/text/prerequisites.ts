@@ -69,13 +69,16 @@ export function layersOf(bits: CompiledMatch): Layers {
 /** A number that only equal layers have. */
 export function layersCode(layers: Layers): number {
   const { unframed, tagged, invalid, connected, laterFragment } = layers;
-  const flags = [unframed, tagged, invalid, connected, laterFragment];
-  let code = (layers.ethType ?? 0x1_0000) + 1;
-  for (const byte of [layers.ipProto, layers.icmpType, layers.icmpCode]) {
-    code = code * 0x101 + (byte ?? 0x100);
-  }
-  for (const flag of flags) code = code * 2 + Number(flag);
-  return code;
+  const { ethType: type, ipProto: protocol, icmpType: kind, icmpCode: code } = layers;
+  const flags =
+    Number(unframed) |
+    (Number(tagged) << 1) |
+    (Number(invalid) << 2) |
+    (Number(connected) << 3) |
+    (Number(laterFragment) << 4);
+  const icmp = (kind ?? 0x100) * 0x101 + (code ?? 0x100);
+  const network = (type ?? 0x1_0000) * 0x101 + (protocol ?? 0x100);
+  return (network * 0x101 * 0x101 + icmp) * 32 + flags;
 }
 
 const isIp = ({ ethType }: Layers) => ethType === ETH_TYPE.ip || ethType === ETH_TYPE.ipv6;

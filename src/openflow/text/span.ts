@@ -89,20 +89,20 @@ const isMark = (code: number) => code === CODE.equals || code === CODE.colon || 
  * The offset where the value that begins at `from` ends: before a gap, or before the `)` that closes it.
  * What is open at the end of the text ends there: so ovs-ofctl reads it.
  */
-function valueEnd(text: string, from: number, closing: boolean): number {
+function valueEnd(text: string, from: number, to: number, closing: boolean): number {
   let depth = 0;
-  for (let index = from; index < text.length; index += 1) {
+  for (let index = from; index < to; index += 1) {
     const code = text.charCodeAt(index);
     if (code === CODE.quote) {
       const end = closingQuote(text, index);
-      if (end > 0) index = end;
+      if (end > 0 && end < to) index = end;
     } else if (code === CODE.open) depth += 1;
     else if (code === CODE.close) {
       if (depth === 0 && closing) return index;
       depth = Math.max(depth - 1, 0);
     } else if (depth === 0 && !closing && isGap(code)) return index;
   }
-  return text.length;
+  return to;
 }
 
 /** Where the quote that opens at `from` closes, -1 nowhere; a backslash shields a quote within. */
@@ -112,34 +112,63 @@ function closingQuote(text: string, from: number): number {
   return end;
 }
 
+const KNOWN_NAMES = 1024;
+/** Of a longer one the slice would hold on to all of the text that it is cut out of. */
+const LONGEST_KNOWN = 12;
+/** Names that were read, where their letters put them: a text has few, each over and over. */
+const knownNames = Array.from({ length: KNOWN_NAMES }, () => '');
+
+function nameAt(text: string, from: number, to: number, hash: number): string {
+  const place = hash & (KNOWN_NAMES - 1);
+  const known = knownNames[place] as string;
+  if (known.length === to - from && text.startsWith(known, from)) return known;
+  const name = text.slice(from, to);
+  if (name.length <= LONGEST_KNOWN) knownNames[place] = name;
+  return name;
+}
+
 /** Goes over a list item by item, and is the item that it stands at: dumps have millions of them. */
 export class ItemReader extends Item {
+  readonly #to: number;
+
+  /** @param to Where in the text of the list it ends. */
+  constructor(list: Span, to = list.text.length) {
+    super(list);
+    this.#to = to;
+  }
+
   /** Goes on to the next item; false: there is none. */
   next(): boolean {
     const { list } = this;
     const { text } = list;
+    const last = this.#to;
     let index = this.end;
-    while (index < text.length && isGap(text.charCodeAt(index))) index += 1;
-    if (index >= text.length) return false;
+    while (index < last && isGap(text.charCodeAt(index))) index += 1;
+    if (index >= last) return false;
     this.start = index;
-    if (text.charCodeAt(index) === CODE.quote) index = valueEnd(text, index, false);
     let code = text.charCodeAt(index);
-    while (index < text.length && !isGap(code) && !isMark(code)) {
+    if (code === CODE.quote) {
+      index = valueEnd(text, index, last, false);
+      code = text.charCodeAt(index);
+    }
+    let hash = 0;
+    while (index < last && !isGap(code) && !isMark(code)) {
+      hash = (Math.imul(hash, 31) + code) | 0;
       index += 1;
       code = text.charCodeAt(index);
     }
-    this.name = text.slice(this.start, index);
-    if (index >= text.length || isGap(code)) this.#take('word', index, index, index);
+    this.name = nameAt(text, this.start, index, hash);
+    if (index >= last || isGap(code)) this.#take('word', index, index, index);
     else if (index === this.start) {
       throw new TextError(list.at + index, `expected a name before "${text[index]}"`);
     } else if (code === CODE.open) {
-      const to = valueEnd(text, index + 1, true);
+      const to = valueEnd(text, index + 1, last, true);
       // `name(VALUE)->FIELD` is one item, whose value is all of `VALUE)->FIELD`.
-      const arrow = text.startsWith(')->', to);
-      const end = arrow ? valueEnd(text, to + 1, false) : to + 1;
+      const arrow = to < last && text.startsWith(')->', to);
+      const end = arrow ? valueEnd(text, to + 1, last, false) : to + 1;
       this.#take('call', index + 1, arrow ? end : to, end);
     } else {
-      const end = valueEnd(text, index + 1, false);
+      const end = valueEnd(text, index + 1, last, false);
       this.#take('value', index + 1, end, end);
     }
     return true;

@@ -46,6 +46,8 @@ export interface ZooKeeperServerOptions {
   readonly tickMs?: number;
   /** Keeps java from its second compiler: starts sooner, runs slower. Default true. */
   readonly quickStart?: boolean;
+  /** Takes TLS too, at ports of its own: PEM files with the key before the certificate, and with the authority. */
+  readonly tls?: { readonly keyStore: string; readonly trustStore: string };
   /** More lines of zoo.cfg. */
   readonly settings?: Readonly<Record<string, string | number>>;
   /** System properties of java. */
@@ -57,6 +59,8 @@ export interface ZooKeeperServers {
   readonly dir: string;
   /** Where clients connect. */
   readonly servers: readonly { readonly host: string; readonly port: number }[];
+  /** Where they connect by TLS; without it empty. */
+  readonly secure: readonly { readonly host: string; readonly port: number }[];
   /** The same as in a connect string: `127.0.0.1:20001,127.0.0.1:20002`. */
   readonly connectString: string;
   /** What the server answers to a four-letter word (`srvr`, `mntr`, `cons` …). */
@@ -121,14 +125,30 @@ async function serves(port: number, child: ChildProcess | null | undefined, log:
   }
 }
 
+/** The lines of zoo.cfg for TLS at a port. */
+const secured = (
+  { keyStore, trustStore }: NonNullable<ZooKeeperServerOptions['tls']>,
+  port: number,
+) => ({
+  secureClientPort: port,
+  secureClientPortAddress: '127.0.0.1',
+  serverCnxnFactory: 'org.apache.zookeeper.server.NettyServerCnxnFactory',
+  'ssl.keyStore.location': keyStore,
+  'ssl.keyStore.type': 'PEM',
+  'ssl.trustStore.location': trustStore,
+  'ssl.trustStore.type': 'PEM',
+  'ssl.hostnameVerification': 'false',
+});
+
 /** Starts servers of one ensemble; stop them in `afterAll`. */
 export async function startZooKeeper(
   options: ZooKeeperServerOptions = {},
 ): Promise<ZooKeeperServers> {
   const { count = 1, heapMb = 256, forceSync = false, tickMs = 500, quickStart = true } = options;
   const dir = mkdtempSync(path.join(tmpdir(), 'tianchi-zookeeper-'));
-  const ports = await freePorts(3 * count);
+  const ports = await freePorts(4 * count);
   const clientPort = (index: number) => ports[index] ?? 0;
+  const securePort = (index: number) => ports[3 * count + index] ?? 0;
   const places = Array.from({ length: count }, (_, index) => path.join(dir, String(index + 1)));
   const running: (ChildProcess | null)[] = places.map(() => null);
 
@@ -151,6 +171,7 @@ export async function startZooKeeper(
       maxClientCnxns: 0,
       'admin.enableServer': 'false',
       '4lw.commands.whitelist': '*',
+      ...(options.tls === undefined ? {} : secured(options.tls, securePort(index))),
       ...options.settings,
     };
     const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
@@ -206,9 +227,11 @@ export async function startZooKeeper(
   }
 
   const servers = places.map((_, index) => ({ host: '127.0.0.1', port: clientPort(index) }));
+  const secure = places.map((_, index) => ({ host: '127.0.0.1', port: securePort(index) }));
   return {
     dir,
     servers,
+    secure: options.tls === undefined ? [] : secure,
     connectString: servers.map(({ host, port }) => `${host}:${port}`).join(','),
     word: (index, word) => say(clientPort(index), word),
     leader,

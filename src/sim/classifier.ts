@@ -7,7 +7,7 @@
  */
 import type { FlowKey } from '../openflow/fields.ts';
 import type { Action, Flow } from '../openflow/flow.ts';
-import { compileMatch, type CompiledMatch } from '../openflow/key.ts';
+import { compileBriefly, type CompiledMatch } from '../openflow/key.ts';
 import { compileActions, type Operation } from './operations.ts';
 import { AT, OPTION_WORDS } from './words.ts';
 
@@ -62,6 +62,12 @@ const mix = (hash: number, word: number): number => {
   return product ^ (product >>> 15);
 };
 
+function hashOf(value: Uint32Array): number {
+  let hash = 0;
+  for (let i = 0; i < value.length; i += 1) hash = mix(hash, value[i] as number);
+  return hash;
+}
+
 /** Words of a key that are no header of the packet: what they hold, one without Ethernet has too. */
 const BESIDE_HEADERS: readonly (readonly [from: number, to: number])[] = [
   [AT.registers, AT.ethernetSource],
@@ -99,7 +105,10 @@ class Tuple {
 
   /** The words of a compiled match that this tuple looks at. */
   valueOf(match: CompiledMatch): Uint32Array {
-    return Uint32Array.from(this.words, (word) => match.value[word] ?? 0);
+    const { words } = this;
+    const value = new Uint32Array(words.length);
+    for (let i = 0; i < words.length; i += 1) value[i] = match.value[words[i] as number] as number;
+    return value;
   }
 
   /** The rule of the highest priority that `key` lies under. */
@@ -136,7 +145,7 @@ class Tuple {
 
   /** The rule with this very value and priority. */
   exact(value: Uint32Array, priority: number): Rule | null {
-    let rule = this.#rules.get(value.reduce(mix, 0)) ?? null;
+    let rule = this.#rules.get(hashOf(value)) ?? null;
     while (rule !== null && !(rule.flow.priority === priority && equal(rule.value, value))) {
       rule = rule.next;
     }
@@ -145,7 +154,7 @@ class Tuple {
 
   insert(rule: Rule): void {
     const { priority } = rule.flow;
-    const hash = rule.value.reduce(mix, 0);
+    const hash = hashOf(rule.value);
     let before: Rule | null = null;
     let after = this.#rules.get(hash) ?? null;
     while (after !== null && after.flow.priority >= priority) {
@@ -161,7 +170,7 @@ class Tuple {
 
   remove(rule: Rule): void {
     const { priority } = rule.flow;
-    const hash = rule.value.reduce(mix, 0);
+    const hash = hashOf(rule.value);
     let before: Rule | null = null;
     for (let at = this.#rules.get(hash); at !== undefined && at !== rule;) {
       before = at;
@@ -206,7 +215,7 @@ export class FlowTable {
    * @param heir Whose counters and age it takes over when there is no such flow here.
    */
   add(flow: Flow, now: number, heir: Rule | null = null): void {
-    const match = compileMatch(flow.match);
+    const match = compileBriefly(flow.match);
     const id = maskId(match.mask);
     let tuple = this.#byMask.get(id);
     if (tuple === undefined) {
@@ -225,14 +234,14 @@ export class FlowTable {
 
   /** The rule with the match and priority of `flow`. */
   exact(flow: Flow): Rule | null {
-    const match = compileMatch(flow.match);
+    const match = compileBriefly(flow.match);
     const tuple = this.#byMask.get(maskId(match.mask));
     return tuple?.exact(tuple.valueOf(match), flow.priority) ?? null;
   }
 
   /** Deletes the flow with the match and priority of `flow`; whether there was one. */
   remove(flow: Flow): boolean {
-    const match = compileMatch(flow.match);
+    const match = compileBriefly(flow.match);
     const id = maskId(match.mask);
     const tuple = this.#byMask.get(id);
     const rule = tuple?.exact(tuple.valueOf(match), flow.priority);

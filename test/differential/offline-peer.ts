@@ -62,8 +62,13 @@ export function flatten(section: Section): RealSection[] {
   const ids = new Map<string, number>();
   const order = [section];
   for (const next of order) order.push(...next.recirculations);
-  return order.map(({ path, finalFlow, datapathActions }) => ({
-    path: path.map(({ table, priority, cookie, match }) => ({ table, priority, cookie, match })),
+  return order.map(({ way, finalFlow, datapathActions }) => ({
+    path: way.path.map(({ table, priority, cookie, match }) => ({
+      table,
+      priority,
+      cookie,
+      match,
+    })),
     finalFlow: renumbered(finalFlow, ids),
     datapathActions: renumbered(datapathActions, ids),
   }));

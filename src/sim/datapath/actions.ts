@@ -301,7 +301,8 @@ export function datapathActions(
   const composer = new Composer(initial, view, recirculations);
   for (const index of steps) {
     const step = execution.steps[index];
-    if (step !== undefined) composer.take(step, index);
+    // Most steps are lookups, of which nothing is written.
+    if (step !== undefined && step.kind !== 'table') composer.take(step, index);
   }
   if ((execution.failures[pass] ?? null) !== null) return DROP;
   const { text, outputs, controllers, hashed } = composer;

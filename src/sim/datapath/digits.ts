@@ -8,8 +8,14 @@ const BARE = Array.from({ length: 256 }, (_, byte) => byte.toString(16));
 /** Bytes in two hex digits. */
 const PAIRS = BARE.map((digits) => digits.padStart(2, '0'));
 
+/** Bytes with what stands between them in a MAC and in an IPv4 address. */
+const COLONED = PAIRS.map((digits) => `${digits}:`);
+const DOTTED = Array.from({ length: 256 }, (_, byte) => `${byte}.`);
+
 const bare = (byte: number): string => BARE[byte & 255] as string;
 const pair = (byte: number): string => PAIRS[byte & 255] as string;
+const coloned = (byte: number): string => COLONED[byte & 255] as string;
+const dotted = (byte: number): string => DOTTED[byte & 255] as string;
 
 /** Of 32 bits, in hex without leading zeros. */
 export function hexDigits(value: number): string {
@@ -41,12 +47,35 @@ export const hexOfBig = (value: bigint): string => (value === 0n ? '0' : `0x${va
 export function macAt(key: FlowKey, at: number): string {
   const high = key[at] ?? 0;
   const low = key[at + 1] ?? 0;
-  const first = `${pair(high >>> 8)}:${pair(high)}:${pair(low >>> 24)}`;
-  return `${first}:${pair(low >>> 16)}:${pair(low >>> 8)}:${pair(low)}`;
+  const first = coloned(high >>> 8) + coloned(high) + coloned(low >>> 24);
+  return first + (coloned(low >>> 16) + coloned(low >>> 8) + pair(low));
 }
 
 /** The IPv4 address in the word `at`. */
 export function ipv4At(key: FlowKey, at: number): string {
   const bits = key[at] ?? 0;
-  return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`;
+  return dotted(bits >>> 24) + dotted(bits >>> 16) + dotted(bits >>> 8) + String(bits & 255);
+}
+
+/** A piece of a packet's text. */
+export type Piece = (key: FlowKey) => string;
+
+/**
+ * A piece that depends on these words of a key alone. It is written anew when one of them is not what
+ * it was: the passes of a trace, and one trace and the next, have most of a packet in common.
+ */
+export function repeated(words: readonly number[], write: Piece): Piece {
+  const known = new Uint32Array(words.length);
+  let text: string | undefined;
+  return (key) => {
+    let same = text !== undefined;
+    for (let index = 0; index < words.length; index += 1) {
+      const word = key[words[index] as number] ?? 0;
+      if (known[index] === word) continue;
+      known[index] = word;
+      same = false;
+    }
+    if (!same || text === undefined) text = write(key);
+    return text;
+  };
 }

@@ -19,7 +19,7 @@ import {
   vlanTci,
   VLAN_PRESENT_BIT,
 } from '../words.ts';
-import { digitsAt, hexDigits, hexOf, ipv4At, macAt } from './digits.ts';
+import { digitsAt, hexDigits, hexOf, ipv4At, macAt, repeated, type Piece } from './digits.ts';
 import { isMpls, LABEL_WORDS } from './labels.ts';
 import { tunnelText } from './tunnel-text.ts';
 
@@ -32,42 +32,36 @@ const LATER_FRAGMENT = 2;
 const padded = (value: number, digits: number): string =>
   `0x${hexDigits(value).padStart(digits, '0')}`;
 
-/** Writes a field that is not zero. Here, as in all pieces of the text, a comma stands before it. */
-type Context = (key: FlowKey) => string;
-
-/** Writes `target` by `write` where it is not zero, which most of a packet's context is. */
-function context(name: string, target: Field, write: (value: bigint) => string): Context {
-  const first = target.at >>> 5;
-  const last = (target.at + target.bits - 1) >>> 5;
-  return (key) => {
-    let any = 0;
-    for (let word = first; word <= last; word += 1) any |= key[word] ?? 0;
-    if (any === 0) return '';
-    const value = readField(key, target);
-    return value === 0n ? '' : `,${name}=${write(value)}`;
-  };
+function wordsOf({ at, bits }: Field): number[] {
+  const last = (at + bits - 1) >>> 5;
+  return Array.from({ length: last + 1 - (at >>> 5) }, (_, index) => (at >>> 5) + index);
 }
 
-/** In hex, of a field that fills its words. */
-function inHex(name: string): Context {
-  const { at, bits } = field(name);
-  const first = at >>> 5;
-  const last = (at + bits - 1) >>> 5;
-  return (key) => {
+/** In hex, of a field that fills its words; '' for zero. Here, as in all pieces, a comma stands before it. */
+function inHex(name: string): Piece {
+  const words = wordsOf(field(name));
+  const [first = 0] = words;
+  const last = first + words.length - 1;
+  return repeated(words, (key) => {
     const digits = digitsAt(key, first, last);
     return digits === '' ? '' : `,${name}=0x${digits}`;
-  };
+  });
 }
 
-const formatted = (name: string): Context => {
+/** As a match has it; '' for zero. */
+function formatted(name: string): Piece {
   const target = field(name);
-  return context(name, target, (value) => formatMatchValue({ value, mask: target.exact }, target));
-};
+  return repeated(wordsOf(target), (key) => {
+    const value = readField(key, target);
+    const text = () => formatMatchValue({ value, mask: target.exact }, target);
+    return value === 0n ? '' : `,${name}=${text()}`;
+  });
+}
 
 const packetMark = inHex('pkt_mark');
 const recirculated = inHex('recirc_id');
 /** Between those and the protocol's word. */
-const BESIDE: readonly Context[] = [
+const BESIDE: readonly Piece[] = [
   inHex('dp_hash'),
   inHex('skb_priority'),
   formatted('ct_state'),
@@ -144,24 +138,12 @@ const TYPE_WORDS: ReadonlyMap<number, string> = new Map([
   [0x8848, 'mplsm'],
 ]);
 
-/** What was written last of each register: those of one trace, and of many, differ little. */
-const REGISTERS = Array.from({ length: 16 }, (_, index) => ({
-  name: `,reg${index}=0x`,
-  value: 0,
-  text: '',
-}));
+const REGISTERS = Array.from({ length: 16 }, (_, index) => inHex(`reg${index}`));
 
 function registers(key: FlowKey): string {
   let text = '';
   for (let index = 0; index < REGISTERS.length; index += 1) {
-    const value = key[AT.registers + index] ?? 0;
-    const last = REGISTERS[index];
-    if (value === 0 || last === undefined) continue;
-    if (last.value !== value) {
-      last.value = value;
-      last.text = last.name + hexDigits(value);
-    }
-    text += last.text;
+    if (key[AT.registers + index] !== 0) text += (REGISTERS[index] as Piece)(key);
   }
   return text;
 }
@@ -172,11 +154,11 @@ function vlanTag(tci: number, index: string): string {
 }
 
 /** The first tag always, the second where the first is there. */
-function vlans(key: FlowKey): string {
+const vlans = repeated([AT.ethernetTypeAndVlan, PLACES.innerVlan], (key) => {
   const outer = vlanTci(key);
   if (outer === 0) return vlanTag(0, '');
   return vlanTag(outer, '') + vlanTag((key[PLACES.innerVlan] ?? 0) >>> 16, '1');
-}
+});
 
 const CONTEXT = [1, 2, 3, 4].map((index) => field(`nsh_c${index}`));
 /** Whose packets have four words of context. */
@@ -212,10 +194,14 @@ function isNeighbourDiscovery(key: FlowKey): boolean {
   );
 }
 
+const ipv4Source = repeated([AT.ipSource], (key) => `,nw_src=${ipv4At(key, AT.ipSource)}`);
+const ipv4Destination = repeated(
+  [AT.ipDestination],
+  (key) => `,nw_dst=${ipv4At(key, AT.ipDestination)}`,
+);
+
 function network(key: FlowKey, type: number): string {
-  if (type === ETH_TYPE.ip) {
-    return `,nw_src=${ipv4At(key, AT.ipSource)},nw_dst=${ipv4At(key, AT.ipDestination)}`;
-  }
+  if (type === ETH_TYPE.ip) return ipv4Source(key) + ipv4Destination(key);
   if (type === ETH_TYPE.ipv6) {
     const source = formatV6(readField(key, IPV6.source));
     const destination = formatV6(readField(key, IPV6.destination));
@@ -255,13 +241,24 @@ const WITH_PORTS: ReadonlySet<number> = new Set([
 
 const TCP_FLAGS = field('tcp_flags');
 
+const ipHeader = repeated([AT.ipHeader], (key) => {
+  const tos = ((key[AT.ipHeader] ?? 0) >>> 16) & 0xff;
+  const part = FRAGMENTS[fragment(key) & 3] ?? '';
+  return `,nw_tos=${tos & 0xfc},nw_ecn=${tos & 3},nw_ttl=${timeToLive(key)},nw_frag=${part}`;
+});
+const typeAndCode = repeated(
+  [AT.ports],
+  (key) => `,icmp_type=${sourcePort(key)},icmp_code=${destinationPort(key)}`,
+);
+const portNumbers = repeated(
+  [AT.ports],
+  (key) => `,tp_src=${sourcePort(key)},tp_dst=${destinationPort(key)}`,
+);
+
 function transport(key: FlowKey, type: number): string {
   const protocol = ipProtocol(key);
-  const tos = ((key[AT.ipHeader] ?? 0) >>> 16) & 0xff;
   const part = fragment(key) & 3;
-  let text =
-    `,nw_tos=${tos & 0xfc},nw_ecn=${tos & 3},nw_ttl=${timeToLive(key)}` +
-    `,nw_frag=${FRAGMENTS[part] ?? ''}`;
+  let text = ipHeader(key);
   // Whether it is Neighbour Discovery was looked up, so type and code show of a later fragment too.
   const looked = type === ETH_TYPE.ipv6 && protocol === IP_PROTO.icmp6;
   if (looked && (part & LATER_FRAGMENT) !== 0) {
@@ -269,9 +266,7 @@ function transport(key: FlowKey, type: number): string {
     text += `,icmp_code=${destinationPort(key)}`;
   } else if ((part & LATER_FRAGMENT) === 0 && WITH_PORTS.has(protocol)) {
     const icmp = protocol === (type === ETH_TYPE.ip ? IP_PROTO.icmp : IP_PROTO.icmp6);
-    text += icmp
-      ? `,icmp_type=${sourcePort(key)},icmp_code=${destinationPort(key)}`
-      : `,tp_src=${sourcePort(key)},tp_dst=${destinationPort(key)}`;
+    text += icmp ? typeAndCode(key) : portNumbers(key);
   }
   if (isNeighbourDiscovery(key)) {
     const target = formatV6(readField(key, ND_TARGET));
@@ -292,14 +287,25 @@ function protocolText(key: FlowKey, type: number): string {
   return word === undefined ? '' : `,${word}`;
 }
 
+const ethernetSource = repeated(
+  wordsOf(field('eth_src')),
+  (key) => `,dl_src=${macAt(key, AT.ethernetSource)}`,
+);
+const ethernetDestination = repeated(
+  wordsOf(field('eth_dst')),
+  (key) => `,dl_dst=${macAt(key, AT.ethernetDestination)}`,
+);
+
 function ethernetText(key: FlowKey, typed: boolean): string {
-  const source = macAt(key, AT.ethernetSource);
-  const addresses = `,dl_src=${source},dl_dst=${macAt(key, AT.ethernetDestination)}`;
-  const type = typed ? '' : `,dl_type=${padded(ethernetType(key), 4)}`;
-  return vlans(key) + addresses + type;
+  const text = vlans(key) + ethernetSource(key) + ethernetDestination(key);
+  return typed ? text : `${text},dl_type=${padded(ethernetType(key), 4)}`;
 }
 
 const metadata = inHex('metadata');
+const inPort = repeated([AT.inPort], (key) => {
+  const port = key[AT.inPort] ?? 0;
+  return port === 0 ? '' : `,in_port=${portText(port)}`;
+});
 
 /** A reserved port without a name has 16 bits in text. */
 const portText = (port: number): string =>
@@ -331,9 +337,7 @@ export function flowText(key: FlowKey, options: readonly Field[] = [], recircula
   else if (recirculation !== 0 || key[RECIRCULATION] !== 0) before += ',eth';
   const protocol = ethernet ? protocolText(key, type) : '';
   before += protocol;
-  let text = registers(key) + tunnelText(key, options) + metadata(key);
-  const inPort = key[AT.inPort] ?? 0;
-  if (inPort !== 0) text += `,in_port=${portText(inPort)}`;
+  let text = registers(key) + tunnelText(key, options) + metadata(key) + inPort(key);
   if (ethernet) text += ethernetText(key, protocol !== '');
   text += network(key, type);
   if (type === NSH && ethernetType(key) === NSH) text += serviceHeader(key);

@@ -19,6 +19,7 @@ import {
   type TunnelPort,
 } from '../../sim/datapath/index.ts';
 import { parsePorts, tunnelOf, type ShownBridge, type ShownPort } from './ports.ts';
+import { Ways } from './ways.ts';
 
 /** A text and where it is from, for messages. */
 export interface Source {
@@ -55,6 +56,7 @@ export interface LoadedBridge {
   readonly shapes: TableShapes;
   /** For the packets of one trace after the other. */
   readonly keys: KeyPool;
+  readonly ways: Ways;
   /** Bits of fields that some action writes in part. */
   readonly partlyWritten: FlowKey;
   /** Lines that were left out, as `FILE:LINE:COLUMN: what is wrong`. */
@@ -198,6 +200,7 @@ export function loadBridge(sources: BridgeSources): LoadedBridge {
     meter: (id) => meterNumbers.get(id) ?? id,
     shapes: new TableShapes(() => flows.flows),
     keys: new KeyPool(),
+    ways: new Ways(),
     get partlyWritten() {
       return (partly ??= partlyWritten([
         ...flows.flows.map(({ actions }) => actions),

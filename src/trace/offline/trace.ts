@@ -2,8 +2,6 @@
 import { Failure } from '../../base/failure.ts';
 import { CT_STATE } from '../../openflow/build.ts';
 import type { FlowKey } from '../../openflow/fields.ts';
-import type { Flow } from '../../openflow/flow.ts';
-import { formatActions, formatMatch } from '../../openflow/text/index.ts';
 import { fieldMask, readField } from '../../openflow/key.ts';
 import {
   datapathActions,
@@ -29,22 +27,13 @@ import {
 } from '../../sim/index.ts';
 import type { LoadedBridge } from './bridge.ts';
 import { isFrame, readPacket } from './packet.ts';
-
-/** A table on the way; all but its number is null where nothing matches. */
-export interface PathStep {
-  readonly table: number;
-  readonly priority: number | null;
-  /** `0x…` without leading zeros. */
-  readonly cookie: string | null;
-  readonly match: string | null;
-  readonly actions: string | null;
-}
+import { Way, type Ways } from './ways.ts';
 
 export type Outcome = 'output' | 'controller' | 'recirc' | 'drop';
 
 /** What became of the packet that came in, or of a copy that went through conntrack. */
 export interface Section {
-  readonly path: readonly Lookup[];
+  readonly way: Way;
   /** The best of it and of all that it forks. */
   readonly outcome: Outcome;
   /** The packet in the end; `unchanged`, or all of it. */
@@ -92,57 +81,28 @@ export function parseCtState(text: string): number {
   return state;
 }
 
-/** What a path tells of a flow: made once, however often the flow is met. */
-class Lookup implements PathStep {
-  readonly table: number;
-  readonly priority: number | null;
-  readonly cookie: string | null;
-  readonly match: string | null;
-  readonly actions: string | null;
-  #json: string | undefined;
-
-  constructor(table: number, flow: Flow | null) {
-    this.table = table;
-    this.priority = flow?.priority ?? null;
-    this.cookie = flow && `0x${flow.cookie.toString(16)}`;
-    this.match = flow && formatMatch(flow.match);
-    this.actions = flow && formatActions(flow.actions);
-  }
-
-  get json(): string {
-    return (this.#json ??= JSON.stringify(this));
-  }
-}
-
-const lookups = new WeakMap<Flow, Lookup>();
-
-function lookupOf(table: number, flow: Flow | null): Lookup {
-  if (flow === null) return new Lookup(table, null);
-  let lookup = lookups.get(flow);
-  if (lookup === undefined) {
-    lookup = new Lookup(table, flow);
-    lookups.set(flow, lookup);
-  }
-  return lookup;
-}
-
 const OUTCOMES: readonly Outcome[] = ['output', 'controller', 'recirc', 'drop'];
 
 /** What a pass met. */
 class Draft {
   readonly steps: number[] = [];
-  readonly path: Lookup[] = [];
   readonly forks: number[] = [];
+  way: Way;
+
+  constructor(way: Way) {
+    this.way = way;
+  }
 }
 
 /** The steps of an execution by pass. */
-function byPass(steps: readonly Step[]): Draft[] {
+function byPass(steps: readonly Step[], ways: Ways): Draft[] {
+  const start = ways.begin();
   const drafts: Draft[] = [];
   for (let index = 0; index < steps.length; index += 1) {
     const step = steps[index] as Step;
-    const draft = (drafts[step.pass] ??= new Draft());
+    const draft = (drafts[step.pass] ??= new Draft(start));
     draft.steps.push(index);
-    if (step.kind === 'table') draft.path.push(lookupOf(step.table, step.flow));
+    if (step.kind === 'table') draft.way = ways.onward(draft.way, step.table, step.flow);
     else if (step.kind === 'conntrack' && step.fork !== null) draft.forks.push(step.fork);
   }
   return drafts;
@@ -211,11 +171,11 @@ class PassView implements DatapathView {
   }
 }
 
-const NO_DRAFT = new Draft();
+const NO_DRAFT = new Draft(new Way(null, null));
 
 function sections(execution: Execution, setting: Setting, replay: Replay): Section {
   const { bridge } = setting;
-  const drafts = byPass(execution.steps);
+  const drafts = byPass(execution.steps, bridge.ways);
   // Numbers are given out breadth first, as the forks are followed.
   const order = [0];
   for (const pass of order) order.push(...(drafts[pass] ?? NO_DRAFT).forks);
@@ -229,7 +189,7 @@ function sections(execution: Execution, setting: Setting, replay: Replay): Secti
     actions[pass] = datapathActions(execution, pass, steps, view, recirculations);
   }
   const sectionOf = (pass: number): Section => {
-    const { path, forks, steps } = drafts[pass] ?? NO_DRAFT;
+    const { way, forks, steps } = drafts[pass] ?? NO_DRAFT;
     const done = actions[pass] ?? DROP;
     const initial = execution.initial[pass];
     const final = execution.final[pass];
@@ -237,7 +197,7 @@ function sections(execution: Execution, setting: Setting, replay: Replay): Secti
     let outcome = outcomeOf(done);
     for (const one of inner) outcome = best(outcome, one.outcome);
     return {
-      path,
+      way,
       outcome,
       finalFlow:
         initial === undefined || final === undefined
@@ -322,17 +282,12 @@ export function answerLine(
 }
 
 /**
- * A flow's part is written once, however often it is met. Texts of packets and of the datapath have
+ * Texts of packets and of the datapath have
  * no character that JSON would write otherwise.
  */
 function sectionText(section: Section): string {
-  const { path, outcome, finalFlow: final, datapathActions: actions, recirculations } = section;
-  let text = '{"path":[';
-  for (let index = 0; index < path.length; index += 1) {
-    if (index > 0) text += ',';
-    text += (path[index] as Lookup).json;
-  }
-  text += `],"outcome":"${outcome}","finalFlow":"${final}","datapathActions":"${actions}"`;
+  const { way, outcome, finalFlow: final, datapathActions: actions, recirculations } = section;
+  let text = `{"path":${way.json},"outcome":"${outcome}","finalFlow":"${final}","datapathActions":"${actions}"`;
   text += ',"recirculations":[';
   for (let index = 0; index < recirculations.length; index += 1) {
     if (index > 0) text += ',';

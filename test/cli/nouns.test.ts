@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { RESOURCES as SERVED } from '../../src/api/resources/index.ts';
 import { attributeOf } from '../../src/api/rest/resource.ts';
-import { RESOURCES, type ListedResource } from '../../src/cli/resources.ts';
+import type { ListedResource } from '../../src/cli/resources/described.ts';
+import { RESOURCES } from '../../src/cli/resources/index.ts';
 import { Cloud, tianchi, type Json } from './cloud.ts';
 
 const servedAs = ({ collection }: Pick<ListedResource, 'collection'>) => {

@@ -11,14 +11,8 @@ import {
   printUpdated,
   type Printing,
 } from '../printed.ts';
-import {
-  RESOURCES,
-  type Given,
-  type ListedResource,
-  type Making,
-  type Option,
-  type Reading,
-} from '../resources.ts';
+import type { Given, ListedResource, Making, Option, Reading } from '../resources/described.ts';
+import { RESOURCES } from '../resources/index.ts';
 
 const wordOf = ({ member }: ListedResource): string => member.replaceAll('_', ' ');
 

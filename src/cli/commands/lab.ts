@@ -8,7 +8,7 @@ import type { Client } from '../client.ts';
 import { Ended } from '../ended.ts';
 import { example } from '../help.ts';
 import type { Io } from '../io.ts';
-import { PORT } from '../resources.ts';
+import { PORT } from '../resources/networks.ts';
 import { table } from '../table.ts';
 
 interface UpOptions {

@@ -3,7 +3,7 @@ import type { Client, Json } from '../client.ts';
 import type { Io } from '../io.ts';
 import { Failure } from '../../base/failure.ts';
 import { example } from '../help.ts';
-import { NETWORK, ROUTER, SUBNET } from '../resources.ts';
+import { NETWORK, ROUTER, SUBNET } from '../resources/networks.ts';
 import { printCreated, printing, type Printing } from '../printed.ts';
 
 function ipVersion(text: string | undefined, cidr: string): 4 | 6 {

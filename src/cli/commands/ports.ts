@@ -3,7 +3,7 @@ import type { Client, Json } from '../client.ts';
 import type { Io } from '../io.ts';
 import { Failure } from '../../base/failure.ts';
 import { example } from '../help.ts';
-import { NETWORK, PORT, SECURITY_GROUP, SUBNET } from '../resources.ts';
+import { NETWORK, PORT, SECURITY_GROUP, SUBNET } from '../resources/networks.ts';
 import { printCreated, printing, printUpdated, type Printing } from '../printed.ts';
 
 interface CreateOptions extends Printing {

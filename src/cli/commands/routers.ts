@@ -3,7 +3,7 @@ import { printCreated, printing, type Printing } from '../printed.ts';
 import { example } from '../help.ts';
 import type { Client, Json } from '../client.ts';
 import type { Io } from '../io.ts';
-import { NETWORK, ROUTER, SUBNET } from '../resources.ts';
+import { NETWORK, ROUTER, SUBNET } from '../resources/networks.ts';
 
 const REFERENCE = 'uuid or unique name';
 

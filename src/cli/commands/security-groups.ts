@@ -3,7 +3,7 @@ import type { Client, Json } from '../client.ts';
 import type { Io } from '../io.ts';
 import { Failure } from '../../base/failure.ts';
 import { example } from '../help.ts';
-import { SECURITY_GROUP, SECURITY_GROUP_RULE } from '../resources.ts';
+import { SECURITY_GROUP, SECURITY_GROUP_RULE } from '../resources/networks.ts';
 import { printCreated, printing, type Printing } from '../printed.ts';
 
 interface RuleOptions extends Printing {

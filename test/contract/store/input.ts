@@ -61,6 +61,7 @@ export function badInput({ fresh }: Stores): void {
       await expect(store.get('/a')).rejects.toMatchObject(closed);
       await expect(store.children('/')).rejects.toMatchObject(closed);
       await expect(store.snapshot('/')).rejects.toMatchObject(closed);
+      await expect(store.catchUp()).rejects.toMatchObject(closed);
       expect(() => store.watch(0, () => {})).toThrow(Failure);
     });
   });

@@ -27,14 +27,16 @@ const CASES = Number(process.env['TIANCHI_CASES'] ?? 180);
 /** The port of the first bridge that leads into the second. */
 const [LEADING] = TUNNEL_PORTS;
 /**
- * The port by which packets come into the second bridge. No flow of it puts out to that port by its
+ * The port by which packets come into the second bridge, in place of a port whose slot it has in the
+ * switch's hash table: the order of a flood can be told. No flow of it puts out to that port by its
  * number: packets that go back and forth would fork without end.
  */
-const ENTRY = 21;
+const [ENTRY, REPLACED] = [36, 12];
+const BEYOND = [...PORTS.filter((port) => port !== REPLACED), ENTRY];
 /** Each bridge's ports by number, and which of them leads to the other bridge. */
 const BRIDGES = [
   { bridge: 'br0', numbers: PORTS, patch: LEADING, peer: `br1p${ENTRY}` },
-  { bridge: 'br1', numbers: [...PORTS, ENTRY], patch: ENTRY, peer: `br0p${LEADING}` },
+  { bridge: 'br1', numbers: BEYOND, patch: ENTRY, peer: `br0p${LEADING}` },
 ] as const;
 /** The cookies of the second bridge come after so many. */
 const COOKIES = 0x1000;
@@ -187,6 +189,20 @@ requireOrSkip('Open vSwitch', ovsAvailable)('patch ports', () => {
     ]);
     const met = await compare(loaded, `${UDP},ct_state=trk|est,ct_zone=1,ct_mark=5`, [], '');
     expect(met?.courses).toEqual([{ flows: ['0:1', '0:17', '1:2'], outputs: ['br1:2', 'br0:3'] }]);
+  });
+
+  it('take a packet without an Ethernet header', async () => {
+    const loaded = await load([
+      { flows: [`cookie=0x1,udp,actions=encap(nsh),output:${LEADING},output:3`] },
+      {
+        flows: [
+          'cookie=0x10,priority=2,udp,actions=output:1',
+          'cookie=0x11,priority=1,packet_type=(1,0x894f),actions=encap(ethernet),output:2',
+        ],
+      },
+    ]);
+    const met = await compare(loaded, UDP, [], '');
+    expect(met?.courses).toEqual([{ flows: ['0:1', '0:17'], outputs: ['br1:2'] }]);
   });
 
   it(`agree on ${CASES} random packets (seed ${SEED})`, { timeout: 36_000_000 }, async () => {

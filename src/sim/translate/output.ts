@@ -144,7 +144,7 @@ function emit(walk: Walk, port: number, outlet: Outlet): void {
     walk.suppress(frame, port, 'down');
     return;
   }
-  if (packetType(frame.packet.key) !== 0) {
+  if (packetType(frame.packet.key) !== 0 && target.kind !== 'patch') {
     walk.note(frame, 'dropped', `port ${port} takes no packet without an Ethernet header`);
     return;
   }

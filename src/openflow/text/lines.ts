@@ -80,7 +80,7 @@ function linesOf(text: string): string[] {
     .replace(/^\uFEFF/, '')
     .replaceAll('\u00A0', ' ')
     .replaceAll(/[\u201C\u201D]/g, '"')
-    .split(/\r*\n/);
+    .split(text.includes('\r') ? /\r*\n/ : '\n');
 }
 
 /** An entry, whole or as far as it could be read, and how many lines it took. */

@@ -6,10 +6,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { BaseLogger } from 'pino';
-import { formatIp, parseIp } from '../address/index.ts';
 import { Failure } from '../base/failure.ts';
-import type { AgentMessage, AgentQuery, Plugged, ServerMessage } from '../model/stream.ts';
-import { nodeName } from '../model/nodes.ts';
+import type { AgentMessage, AgentQuery, ServerMessage } from '../model/stream.ts';
 import type { Change } from '../model/objects.ts';
 import { Topology, indexKey } from '../model/topology.ts';
 import type { DependencyKey } from '../model/topology.ts';
@@ -22,19 +20,16 @@ import { sound } from './alarms.ts';
 import type { Datapath, DatapathEvent } from './datapath.ts';
 import { difference } from './difference.ts';
 import { reportDrift } from './drift.ts';
-import { pipelineFingerprint } from './fingerprint.ts';
-import { NodeNumbers, chooseEpoch } from './numbers.ts';
+import type { NodeNumbers } from './numbers.ts';
 import { peerVteps, touchesPeers, vpcsTouched } from './peers.ts';
 import { replug } from './plugging.ts';
 import { isEmpty, putMissing, sweepStale } from './reconcile.ts';
 import type { Levelled } from './reconcile.ts';
+import { Reports } from './reports.ts';
 import { Revocation } from './revocation.ts';
 import { Responding } from './responding.ts';
-import { type Reachable, Stream, reach } from './stream.ts';
+import { type Reachable, Stream } from './stream.ts';
 import { Worker } from './worker.ts';
-
-/** The longest that a report waits for more work to end. */
-const REPORT_MS = 100;
 
 export interface AgentOptions {
   readonly node: string;
@@ -62,47 +57,10 @@ export interface RunningAgent {
   close(): Promise<void>;
 }
 
-/**
- * Starts an agent; resolves once the switch holds the first snapshot.
- * @throws {Failure} of the server when it refuses the node; of the datapath when it can't be opened;
- *   `Aborted` by the signal.
- */
-export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
-  const { datapath, pipeline = pipelineFingerprint() } = options;
-  const node = nodeName(options.node, 'node');
-  const servers = reachable(options.server);
-  const opened = await Promise.race([datapath.open(), aborted(options.signal)]);
-  const kept = await datapath.kept();
-  const now = Math.floor(Date.now() / 1000);
-  const epoch = chooseEpoch(kept, pipeline, now, options.newEpoch ?? false);
-  const vtep = formatIp(parseIp(options.vtep, 'vtep'));
-  const identity = { ...opened, node, vtep, epoch };
-  const agent = new Agent(options, new NodeNumbers(identity, pipeline, kept), servers);
-  try {
-    await Promise.race([agent.started, aborted(options.signal)]);
-  } catch (error) {
-    await agent.close();
-    throw error;
-  }
-  return agent;
-}
-
-function reachable(server: AgentOptions['server']): readonly Reachable[] {
-  if (typeof server === 'string') return reach([server]);
-  return typeof server === 'function' ? [{ name: 'in process', connect: server }] : server;
-}
-
-const aborted = (signal: AbortSignal | undefined): Promise<never> =>
-  new Promise((_resolve, reject) => {
-    const stop = () =>
-      reject(new Failure('unavailable', 'Aborted', 'stopped before the switch held its flows'));
-    if (signal?.aborted === true) stop();
-    else signal?.addEventListener('abort', stop, { once: true });
-  });
-
 type Update = Extract<ServerMessage, { type: 'snapshot' | 'delta' }>;
 
-class Agent implements RunningAgent {
+/** Follows from its construction on; close it. */
+export class Agent implements RunningAgent {
   readonly node: string;
   readonly topology = new Topology();
   readonly local: NodeNumbers;
@@ -114,6 +72,7 @@ class Agent implements RunningAgent {
   readonly #stream: Stream;
   readonly #revocation: Revocation;
   readonly #responding: Responding;
+  readonly #reports: Reports;
   readonly #unwatch: () => void;
   readonly #worker: Worker;
   #settleStart: { resolve: () => void; reject: (error: Failure) => void } | null = null;
@@ -139,17 +98,10 @@ class Agent implements RunningAgent {
   #unsure = true;
   /** An update has come over the present link. */
   #updated = false;
-  /** What the present link brought is in the switch, and reports make sense to its server. */
-  #reportable = false;
-  #reportDue = false;
-  /** Milliseconds of the monotonic clock. */
-  #reportedAt = 0;
   /** Of the numbers; -1: whatever is kept may be wrong. */
   #keptChanges = -1;
-  #reportedChanges = -1;
-  /** Ports whose attachment has moved since it was kept, or reported; null: any. */
+  /** Ports whose attachment has moved since it was kept; null: any. */
   #unkept: Set<string> | null = null;
-  #unreported: Set<string> | null = null;
   /** Zones of vids given out anew: what is found under them is somebody else's until they are flushed. */
   readonly #fresh = new Set<number>();
 
@@ -159,6 +111,7 @@ class Agent implements RunningAgent {
     this.#datapath = options.datapath;
     this.#log = options.log;
     this.#revocation = new Revocation({ ...options, topology: this.topology, local });
+    this.#reports = new Reports(local);
     this.#responding = new Responding({ ...options, topology: this.topology, local });
     this.#worker = new Worker({
       due: () => this.#workDue,
@@ -202,9 +155,7 @@ class Agent implements RunningAgent {
 
   #hello(stale: boolean): AgentMessage {
     this.#updated = false;
-    this.#reportable = false;
-    this.#unreported = null;
-    this.#reportedChanges = -1;
+    this.#reports.beginAnew();
     return {
       type: 'hello',
       node: this.node,
@@ -273,8 +224,7 @@ class Agent implements RunningAgent {
     await this.#program();
     this.#releaseNetworks(vpcs);
     await this.#keep();
-    // While more is to be done, one report can be for all of it.
-    if (!this.#workDue || performance.now() - this.#reportedAt > REPORT_MS) this.#report();
+    this.#report();
   }
 
   #takeInbox(): void {
@@ -288,9 +238,9 @@ class Agent implements RunningAgent {
       if (changes === null) return this.#beginAnew();
       for (const change of changes) this.#follow(change);
       this.#revision = update.revision;
-      this.#reportDue = true;
+      this.#reports.due();
     }
-    this.#reportable = this.#updated;
+    if (this.#updated) this.#reports.allow();
   }
 
   /** For a server that believes this node to hold something else than it does. */
@@ -299,7 +249,7 @@ class Agent implements RunningAgent {
     this.#received = null;
     this.#inbox = [];
     this.#updated = false;
-    this.#reportable = false;
+    this.#reports.beginAnew();
     this.#stream.renew();
   }
 
@@ -321,7 +271,7 @@ class Agent implements RunningAgent {
       for (const id of moved) {
         this.#touched.add(attachmentKey(id));
         this.#unkept?.add(id);
-        this.#unreported?.add(id);
+        this.#reports.moved(id);
       }
       for (const zone of fresh) this.#fresh.add(zone);
     } catch (error) {
@@ -442,36 +392,12 @@ class Agent implements RunningAgent {
     }
   }
 
+  /** Tells the server what the switch holds now. */
   #report(): void {
-    const { changes } = this.local;
-    if (!this.#reportable || (!this.#reportDue && changes === this.#reportedChanges)) return;
-    this.#stream.send({
-      type: 'applied',
-      revision: this.#revision,
-      epoch: this.local.identity.epoch,
-      ...(this.#compiler === null ? {} : { flows: flowCounts(this.#compiler) }),
-      ...(changes === this.#reportedChanges ? {} : this.#numbers()),
-    });
-    this.#reportDue = false;
-    this.#reportedAt = performance.now();
-    this.#reportedChanges = changes;
-    this.#unreported = new Set();
+    const report = this.#reports.take(this.#revision, this.#compiler, this.#workDue);
+    if (report === null) return;
+    this.#stream.send(report);
     this.#settleStart?.resolve();
     this.#settleStart = null;
   }
-
-  /** What is plugged, and the numbers of networks, as far as it is news to the server. */
-  #numbers(): Partial<Extract<AgentMessage, { type: 'applied' }>> {
-    const plugged: Plugged[] = [];
-    const unplugged: string[] = [];
-    for (const port_id of this.#unreported ?? this.local.attached()) {
-      const attachment = this.local.attachment(port_id);
-      if (attachment === undefined) unplugged.push(port_id);
-      else plugged.push({ port_id, ...attachment });
-    }
-    return { plugged, unplugged, networkIds: this.local.networkIds() };
-  }
 }
-
-const flowCounts = (compiler: Compiler): Readonly<Record<string, number>> =>
-  Object.fromEntries(BRIDGES.map((bridge) => [bridge, compiler.keyed(bridge).flows.size]));

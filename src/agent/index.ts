@@ -1,2 +1,2 @@
-export { startAgent } from './agent.ts';
+export { startAgent } from './start.ts';
 export type { AgentOptions, RunningAgent } from './agent.ts';

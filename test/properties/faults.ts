@@ -279,7 +279,7 @@ export const WRONG: readonly (Fault & {
     what: 'what leaves from a fixed ip is translated whether it leaves the VPC or not',
     in: floatingIpDepartures,
     plant: flows((flow) => without(flow, 'metadata')),
-    by: 'reply',
+    by: 'request',
   },
   {
     what: 'a port elsewhere is passed over',
@@ -305,7 +305,7 @@ export const WRONG: readonly (Fault & {
     plant: flows((flow) =>
       flow.match.some(({ field, value }) => field.name === 'in_port' && value === 2n) ? null : flow,
     ),
-    by: 'request',
+    by: 'reply',
   },
 ];
 

@@ -29,13 +29,13 @@ export function within(random: Random, range: string): string {
   return formatIp({ version: prefix.version, value: first + BigInt(random.int(span)) });
 }
 
-/** Where a packet of this port may come from: its own addresses and those lent to it. */
-function sources(random: Random, port: Port): { mac: string; address: string }[] {
+/** Where a packet of this port may come from: its own addresses and the ranges lent to it. */
+function sources(port: Port): { mac: string; range: string }[] {
   return [
-    ...port.fixed_ips.map(({ ip_address: address }) => ({ mac: port.mac_address, address })),
+    ...port.fixed_ips.map(({ ip_address }) => ({ mac: port.mac_address, range: ip_address })),
     ...port.allowed_address_pairs.map((pair) => ({
       mac: pair.mac_address,
-      address: within(random, pair.ip_address),
+      range: pair.ip_address,
     })),
   ];
 }
@@ -71,30 +71,51 @@ function payload(random: Random, rule: SecurityGroupRule | undefined, v6: boolea
 
 /** A packet of `from`, mostly to somebody there; undefined where the port has no address. */
 export function randomPacket(random: Random, topology: Topology, from: Port): Packet | undefined {
-  const own = sources(random, from);
+  const own = sources(from);
   if (own.length === 0) return undefined;
   const ports = [...topology.all('port')];
   const spoof = random.chance(0.15);
   const source = random.pick(own);
-  const v6 = familyOf(source.address) === 'IPv6';
+  const family = familyOf(source.range);
   const vpc = (port: Port) => topology.get('network', port.network_id)?.vpc.id;
-  const peers = ports.filter((port) => random.chance(0.08) || vpc(port) === vpc(from));
-  const targets = peers
-    .flatMap((port) => sources(random, port).map(({ address }) => address))
-    .filter((address) => familyOf(address) === familyOf(source.address));
+  const home = vpc(from);
+  const targets = ports
+    .filter((port) => vpc(port) === home || random.chance(0.08))
+    .flatMap((port) => sources(port).map(({ range }) => ({ port, range })))
+    .filter(({ range }) => familyOf(range) === family);
   if (targets.length === 0) return undefined;
-  const rules = [...topology.all('security_group_rule')].filter(
-    (rule) => rule.ethertype === (v6 ? 'IPv6' : 'IPv4'),
-  );
-  const rule = rules.length > 0 && random.chance(0.9) ? random.pick(rules) : undefined;
-  const foreign = random.pick(targets);
+  const target = random.pick(targets);
+  const rule = nearRule(random, topology, family, from, target.port);
   return {
     port: from.id,
     mac: spoof && random.chance(0.5) ? random.pick(ports).mac_address : source.mac,
-    source: spoof ? foreign : source.address,
-    destination: random.pick(targets),
-    ...payload(random, rule, v6),
+    source: within(random, spoof ? random.pick(targets).range : source.range),
+    destination: within(random, target.range),
+    ...payload(random, rule, family === 'IPv6'),
   };
+}
+
+/** A rule to send something like: of anybody's, or of those at both ends that may go together. */
+function nearRule(
+  random: Random,
+  topology: Topology,
+  family: 'IPv4' | 'IPv6',
+  from: Port,
+  to: Port,
+): SecurityGroupRule | undefined {
+  if (random.chance(0.1)) return undefined;
+  const rules = [...topology.all('security_group_rule')].filter((it) => it.ethertype === family);
+  const rulesOf = (port: Port, direction: 'egress' | 'ingress') =>
+    rules.filter(
+      (it) => it.direction === direction && port.security_groups.includes(it.security_group_id),
+    );
+  const out = rulesOf(from, 'egress');
+  const into = rulesOf(to, 'ingress');
+  const meets = (these: SecurityGroupRule[], those: SecurityGroupRule[]) =>
+    these.filter(({ protocol }) => those.some((it) => (it.protocol ?? protocol) === protocol));
+  const both = [...meets(out, into), ...meets(into, out)];
+  if (both.length > 0 && random.chance(0.8)) return random.pick(both);
+  return rules.length > 0 ? random.pick(rules) : undefined;
 }
 
 /** The answer of the port that the packet was delivered to. */

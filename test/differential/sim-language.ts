@@ -137,7 +137,9 @@ function matchOf(
   const terms = [kind.word];
   if (plain) return terms;
   const candidates = [...values.keys()].filter(({ name }) => name !== 'skb_priority');
-  const state = isIpKind(kind) && random.chance(55) ? random.pick(STATES) : null;
+  // Packets of IPv4 meet fewer flows that know their connection.
+  const often = kind.has.includes('ipv4') ? 70 : 55;
+  const state = isIpKind(kind) && random.chance(often) ? random.pick(STATES) : null;
   // Of a known connection little else is asked: its own terms are many.
   const most = state === '+est+trk' ? 1 : 3;
   for (let more = 1 + random.below(most); more > 0; more -= 1) {
@@ -168,7 +170,7 @@ function matchOf(
         : ['ct_ipv6_src=2001:db8::1', 'ct_ipv6_dst=2001:db8::2'];
       const ports = 'ct_nw_proto=6,ct_tp_src=7,ct_tp_dst=22';
       const zone = `ct_zone=${random.pick([0, 1, 7])}`;
-      const choices = [...addresses, ...addresses, zone, zone, ports];
+      const choices = [...addresses, ...addresses, ...addresses, zone, zone, ports];
       for (const tuple of new Set(random.some(choices, 3))) {
         names.push(...tuple.split(',').map((term) => term.replace(/=.*/, '')));
         terms.push(tuple);

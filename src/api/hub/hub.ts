@@ -29,6 +29,7 @@ import { hubPlugin } from './plugin.ts';
 import { Session } from './session.ts';
 import type { SessionOwner } from './session.ts';
 import { PortStatus } from './status.ts';
+import { Stranded } from './stranded.ts';
 import { Turns } from './turns.ts';
 
 type Applied = Extract<AgentMessage, { type: 'applied' }>;
@@ -61,6 +62,7 @@ export class AgentHub implements SessionOwner {
   readonly #status: PortStatus;
   readonly #moves: NetworkMoves;
   readonly #liveness: Liveness;
+  readonly #stranded: Stranded;
   /** By node, those that have been welcomed. */
   readonly #sessions = new Map<string, Session>();
   readonly #greeting = new Set<Session>();
@@ -94,6 +96,7 @@ export class AgentHub implements SessionOwner {
     this.#status = new PortStatus(runtime, this.#nodes, log, () => this.#settle());
     this.#moves = new NetworkMoves(runtime, this.#nodes, log, () => this.#settle());
     this.#liveness = new Liveness(runtime, this.#nodes, log, patience);
+    this.#stranded = new Stranded(runtime, peers, () => this.#sendAway());
     this.#beat = setInterval(() => {
       for (const session of this.#sessions.values()) session.current(this.#interest.revision);
     }, CURRENT_MS).unref();
@@ -217,6 +220,7 @@ export class AgentHub implements SessionOwner {
     this.#status.close();
     this.#moves.close();
     this.#liveness.close();
+    this.#stranded.close();
     for (const session of [...this.#sessions.values(), ...this.#greeting]) {
       session.close(CLOSE.goingAway, 'the server is closing');
     }
@@ -338,6 +342,7 @@ export class AgentHub implements SessionOwner {
           status.applied(node, []);
           this.#moves.applied(node);
         }
+        this.#stranded.look();
         this.#settle();
       },
       left: (node) => {
@@ -347,6 +352,14 @@ export class AgentHub implements SessionOwner {
         this.#settle();
       },
     };
+  }
+
+  #sendAway(): void {
+    if (this.#sessions.size === 0) return;
+    this.#log.info({ nodes: this.#sessions.size }, 'store lost: agents sent to other servers');
+    for (const session of this.#sessions.values()) {
+      session.close(CLOSE.unavailable, 'this server has lost its store, and another has not');
+    }
   }
 
   /** An agent has gone to another server: what is left of its link to this one ends. */

@@ -63,6 +63,8 @@ export interface Peers extends Answering {
   readonly turn: number;
   /** Whether every other server is known with all its agents. */
   readonly complete: boolean;
+  /** The latest revision that a linked server's agents have been sent; -1: none is linked. */
+  readonly furthest: number;
   /** The last link of the node's agent to another server; undefined: there is none. */
   find(node: string): NodeElsewhere | undefined;
   /** The links of all agents to other servers; a node that moves may be there twice. */
@@ -87,6 +89,7 @@ const nobody = (): never => {
 export const ALONE: Peers = {
   turn: 0,
   complete: true,
+  furthest: -1,
   plugin: null,
   find: () => undefined,
   nodes: () => [],

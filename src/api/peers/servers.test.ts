@@ -142,6 +142,12 @@ describe('a port on a node of one server', () => {
     await vi.waitFor(() => expect(status()).toBe('ACTIVE'), DEADLINE);
   });
 
+  test('shows how far the servers that are linked are, and no other', async () => {
+    await vi.waitFor(() => expect(one.peers.furthest).toBe(two.runtime.revision), DEADLINE);
+    await two.kill();
+    await vi.waitFor(() => expect(one.peers.furthest).toBe(-1), DEADLINE);
+  });
+
   test('waits a second at most for them, and for a server that cannot be asked', async () => {
     b.held = true;
     await plug();

@@ -137,6 +137,12 @@ export class PeerServers implements Peers, Others, ViewOwner {
     return true;
   }
 
+  get furthest(): number {
+    let furthest = -1;
+    for (const { up, at } of this.#views.values()) if (up && at > furthest) furthest = at;
+    return furthest;
+  }
+
   find(node: string): NodeElsewhere | undefined {
     let found: NodeElsewhere | undefined;
     for (const { nodes } of this.#views.values()) {

@@ -154,19 +154,21 @@ test('an agent that nothing changes for is told how far it is, and goes on from 
     wires.two.cut(servers.two.hub.connect);
     die('one');
     await startAgent();
-    await hears(await port());
+    const mine = await port();
+    await vi.waitFor(() => expect(status(mine)).toBe('ACTIVE'), DEADLINE);
     await settled('two');
     for (let times = 0; times < 3; times += 1) await api.create('network', { name: 'elsewhere' });
     const current = () => wires.two.received.filter(({ type }) => type === 'current');
     expect(current()).toEqual([]);
     vi.advanceTimersByTime(10_000);
-    const expected = [{ type: 'current', revision: store.revision }];
+    const { revision } = store;
+    const expected = [{ type: 'current', revision }];
     await vi.waitFor(() => expect(current()).toEqual(expected), DEADLINE);
     vi.advanceTimersByTime(20_000);
     const before = wires.two.sent.length;
     wires.two.cut();
     await vi.waitFor(() => expect(wires.two.sent.length).toBeGreaterThan(before), DEADLINE);
-    expect(wires.two.sent[before]).toMatchObject({ type: 'hello', revision: store.revision });
+    expect(wires.two.sent[before]).toMatchObject({ type: 'hello', revision });
     expect(current()).toEqual(expected);
   } finally {
     vi.useRealTimers();

@@ -144,3 +144,27 @@ test('a packet that is too large leaves no trace', async () => {
   server.answer(...server.asked);
   expect(settled).toEqual(['b TOOLARGE', 'a', 'c']);
 });
+
+test('a packet that comes in pieces is put together, however long it says to be', () => {
+  const found: Uint8Array[] = [];
+  const splitter = new FrameSplitter((frame) => found.push(frame));
+  const lengths = [0, 5, 1024 * 1024, 5 * 1024 * 1024 + 3];
+  for (const piece of [300_000, 1024 * 1024 + 7, 3_000_000]) {
+    found.length = 0;
+    const packets = lengths.map((length, n) => new Uint8Array(length).fill(n + 1));
+    const stream = Buffer.concat(
+      packets.flatMap((packet) => {
+        const length = Buffer.alloc(4);
+        length.writeInt32BE(packet.length);
+        return [length, packet];
+      }),
+    );
+    for (let at = 0; at < stream.length; at += piece)
+      splitter.push(stream.subarray(at, at + piece));
+    expect(
+      found.map((frame) =>
+        Buffer.from(frame).equals(packets[found.indexOf(frame)] ?? Buffer.alloc(1)),
+      ),
+    ).toEqual(lengths.map(() => true));
+  }
+});

@@ -109,7 +109,7 @@ export class Connection {
   #lastZxid: bigint;
   #phase: 'greeting' | 'proving' | 'ready' | 'ended' = 'greeting';
   #key: SessionKey = { session: 0n, password: EMPTY };
-  #flushing = false;
+  #flushing: NodeJS.Immediate | null = null;
   #timer: NodeJS.Timeout;
   #silentTicks = 0;
 
@@ -193,10 +193,8 @@ export class Connection {
 
   /** What is sent in one turn of the event loop is one write. */
   #flushSoon(): void {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    setImmediate(() => {
-      this.#flushing = false;
+    this.#flushing ??= setImmediate(() => {
+      this.#flushing = null;
       this.#flush();
     });
   }
@@ -310,6 +308,7 @@ export class Connection {
     if (this.#phase === 'ended') return;
     this.#phase = 'ended';
     clearTimeout(this.#timer);
+    if (this.#flushing !== null) clearImmediate(this.#flushing);
     this.#stream.destroy();
     for (let next = this.#sent.shift(); next !== undefined; next = this.#sent.shift()) {
       next.request.fail(lost(next.request, reason, true));

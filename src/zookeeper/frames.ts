@@ -6,17 +6,20 @@
  */
 const MAX_FRAME_BYTES = 512 * 1024 * 1024;
 const LENGTH_BYTES = 4;
+/** Room that is taken before as much has come: a length is no more than a claim. */
+const FIRST_BYTES = 1024 * 1024;
 
 /**
  * Takes chunks as they come. A packet within one chunk is a window on it; one that spans several is
- * put together once, in a buffer of its size.
+ * put together in a buffer that grows to its size as it comes.
  */
 export class FrameSplitter {
   readonly #onFrame: (frame: Uint8Array) => void;
   readonly #length = new Uint8Array(LENGTH_BYTES);
   #lengthAt = 0;
-  /** The packet that is being put together. */
+  /** The packet that is being put together, as far as there is room for it. */
   #frame: Uint8Array | null = null;
+  #frameLength = 0;
   #frameAt = 0;
 
   constructor(onFrame: (frame: Uint8Array) => void) {
@@ -46,19 +49,29 @@ export class FrameSplitter {
       this.#onFrame(chunk.subarray(at, at + length));
       return at + length;
     }
-    this.#frame = new Uint8Array(length);
+    this.#frame = new Uint8Array(Math.min(length, FIRST_BYTES));
+    this.#frameLength = length;
     this.#frameAt = 0;
     return at;
   }
 
   #continue(frame: Uint8Array, chunk: Uint8Array, from: number): number {
-    const piece = chunk.subarray(from, from + frame.length - this.#frameAt);
-    frame.set(piece, this.#frameAt);
-    this.#frameAt += piece.length;
-    if (this.#frameAt === frame.length) {
+    const piece = chunk.subarray(from, from + this.#frameLength - this.#frameAt);
+    const end = this.#frameAt + piece.length;
+    const held = end > frame.length ? this.#grown(frame, end) : frame;
+    held.set(piece, this.#frameAt);
+    this.#frameAt = end;
+    if (end === this.#frameLength) {
       this.#frame = null;
-      this.#onFrame(frame);
+      this.#onFrame(held);
     }
     return from + piece.length;
+  }
+
+  #grown(frame: Uint8Array, needed: number): Uint8Array {
+    const grown = new Uint8Array(Math.min(this.#frameLength, Math.max(2 * frame.length, needed)));
+    grown.set(frame.subarray(0, this.#frameAt));
+    this.#frame = grown;
+    return grown;
   }
 }

@@ -3,7 +3,7 @@
  * there, or its address in its subnet, is not a matter of form. An attribute that this program does
  * not know is none of its business: a newer one may have written it.
  */
-import { formatIp, parsePrefix, tryParseIp } from '../../address/index.ts';
+import { addressBits, formatIp, parsePrefix, tryParseIp } from '../../address/index.ts';
 import { Failure } from '../../base/failure.ts';
 import { isUuid } from '../../base/ids.ts';
 import { COUNTED, type Kind, type Objects, type Standard } from '../objects.ts';
@@ -33,6 +33,14 @@ const isPrefix = (text: string): boolean => {
 const isAddress = (text: string): boolean => {
   const ip = tryParseIp(text);
   return ip !== null && formatIp(ip) === text;
+};
+
+/** As a rule keeps its remote prefix: host bits as they were given, both parts in their one form. */
+const isPrefixAround = (text: string): boolean => {
+  const [host = '', length = ''] = text.split('/');
+  const ip = tryParseIp(host);
+  if (ip === null || formatIp(ip) !== host || !/^(0|[1-9]\d*)$/.test(length)) return false;
+  return Number(length) <= addressBits(ip.version) && text === `${host}/${length}`;
 };
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -75,6 +83,7 @@ const yes = form('true', (value) => value === true);
 const uuid = textThat('a uuid', isUuid);
 const address = textThat('an address in its shortest form', isAddress);
 const prefix = textThat('a prefix without host bits', isPrefix);
+const prefixAround = textThat('a prefix, host bits or none', isPrefixAround);
 const mac = textThat('a MAC address in lower case', (value) =>
   /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(value),
 );
@@ -182,7 +191,7 @@ const FORMS: { readonly [K in Kind]: Forms<Objects[K]> } = {
     protocol: orNull(text),
     port_range_min: orNull(portNumber),
     port_range_max: orNull(portNumber),
-    remote_ip_prefix: orNull(either(address, prefix)),
+    remote_ip_prefix: orNull(prefixAround),
     remote_group_id: orNull(uuid),
     remote_address_group_id: orNull(uuid),
   },

@@ -25,6 +25,18 @@ function damage<K extends Kind>(
   write(scene, placeOf(scene, kind, object), JSON.stringify({ ...object, ...attributes }));
 }
 
+/** A rule of the furnished world, with that for its remote prefix. */
+const withRemote =
+  (remote_ip_prefix: string) =>
+  (scene: Scene): void => {
+    const group = scene.world.create('security_group', { name: 'web' });
+    const rule = scene.world.create('security_group_rule', {
+      security_group_id: group.id,
+      direction: 'ingress',
+    });
+    damage(scene, 'security_group_rule', rule, { remote_ip_prefix });
+  };
+
 const NOBODY = '99999999-9999-4999-8999-999999999999';
 
 interface Damage {
@@ -49,6 +61,16 @@ const DAMAGES: readonly Damage[] = [
     what: 'an attribute of another form',
     plant: (scene) => damage(scene, 'network', scene.lone, { mtu: '1450' }),
     said: [['Unreadable', 'mtu is "1450", not a whole number']],
+  },
+  {
+    what: 'a remote prefix longer than its address',
+    plant: withRemote('10.0.1.7/33'),
+    said: [['Unreadable', 'remote_ip_prefix is "10.0.1.7/33", not a prefix']],
+  },
+  {
+    what: 'a remote prefix written otherwise',
+    plant: withRemote('10.0.1.7/024'),
+    said: [['Unreadable', 'remote_ip_prefix is "10.0.1.7/024", not a prefix']],
   },
   {
     what: 'an attribute that is left out',
@@ -257,6 +279,20 @@ describe('a tree', () => {
   test('that plans alone have written is clean', () => {
     expect(findingsIn(furnished())).toEqual([]);
   });
+
+  test.each(['10.0.1.7/24', '10.0.1.7', '0.0.0.0/0'])(
+    'with a rule for %s, as its maker wrote it, is clean',
+    (remote_ip_prefix) => {
+      const scene = furnished();
+      const group = scene.world.create('security_group', { name: 'web' });
+      scene.world.create('security_group_rule', {
+        security_group_id: group.id,
+        direction: 'ingress',
+        remote_ip_prefix,
+      });
+      expect(findingsIn(scene)).toEqual([]);
+    },
+  );
 
   test.each(DAMAGES.map((damaged) => [damaged.what, damaged] as const))(
     'with %s is told from a clean one',

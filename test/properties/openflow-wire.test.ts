@@ -109,6 +109,16 @@ test('what is not known here is named where it can be', () => {
   });
 });
 
+test.each([0, 2 ** 53 - 1, 2n ** 53n, 2n ** 53n + 1n, 2n ** 64n - 1n])(
+  'a count of %s is exact',
+  (packets) => {
+    const counters = { packets, bytes: 2, duration: 0 };
+    const flows = [{ ...parseFlow('ip,actions=drop'), counters }];
+    const { message } = decode(encode({ kind: 'flow_stats_reply', more: false, flows }, 1));
+    expect(message).toMatchObject({ flows: [{ counters }] });
+  },
+);
+
 test.each<[string, Group['hashedFields'], string]>([
   ['the fields that a group hashes by', [{ field: field('ip_src'), mask: 0xffffffffn }], 'drop'],
   [

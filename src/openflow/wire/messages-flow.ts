@@ -89,10 +89,19 @@ function readFlowMod(r: Reader, { version }: Frame): MessageOf<'flow_mod'> {
 }
 
 const HIGH = 0x1_0000_0000;
+/** Of numbers up to 2^53, the upper half of 64 bits is below this. */
+const EXACT_HIGH = 0x20_0000;
 const BILLION = 1e9;
 
-/** A 64-bit count as a number: exact up to 2^53. */
-const count = (r: Reader) => r.u32() * HIGH + r.u32();
+/**
+ * A 64-bit count: a number where that is exact. All ones say that the switch does not count
+ * (OpenFlow 1.3.5 §5.8).
+ */
+function count(r: Reader): number | bigint {
+  const high = r.u32();
+  const low = r.u32();
+  return high < EXACT_HIGH ? high * HIGH + low : (BigInt(high) << 32n) | BigInt(low);
+}
 const putCount = (w: Writer, value: number | bigint) => w.u64(BigInt(value));
 
 function writeStats(w: Writer, flow: FlowWithCounters, version: Version): void {

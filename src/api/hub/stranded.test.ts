@@ -94,6 +94,17 @@ test('stay when the store is back soon, whatever was missed', async () => {
   expect(agent.ended).toBeNull();
 });
 
+test('stay when the store came back meanwhile and is lost again, with nothing missed', async () => {
+  lost.lose();
+  await writeElsewhere();
+  await seconds(2);
+  lost.find();
+  await seconds(1);
+  lost.lose();
+  await seconds(60);
+  expect(agent.ended).toBeNull();
+});
+
 test('go although the store seemed to be there when the other came further', async () => {
   furthest = elsewhere.revision + 1;
   home.reported([]);

@@ -1,6 +1,7 @@
 /** The tree of a cloud with many VPCs, each on some of its nodes: made by the plans of the API. */
 import { PLANNERS, type Plan, type PlanContext } from '../src/model/plan.ts';
 import { Topology } from '../src/model/topology.ts';
+import type { TreeEntry } from '../src/model/tree-check/index.ts';
 import { decodeEntry } from '../src/model/tree.ts';
 
 export interface CloudSize {
@@ -12,8 +13,8 @@ export interface CloudSize {
 }
 
 export interface BigCloud {
-  /** By path, in no order. */
-  readonly entries: ReadonlyMap<string, string>;
+  /** By path, as an import takes them. */
+  readonly tree: readonly TreeEntry[];
   readonly topology: Topology;
 }
 
@@ -71,5 +72,8 @@ export function bigCloud({ vpcs, portsPerVpc, nodes, nodesPerVpc }: CloudSize): 
       write(PLANNERS.port.create(topology, input, context));
     }
   }
-  return { entries, topology };
+  const tree = [...entries]
+    .map(([path, value]) => ({ path, value }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { tree, topology };
 }

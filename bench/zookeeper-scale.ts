@@ -31,17 +31,14 @@ async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>)
 }
 
 async function scale(size: CloudSize): Promise<void> {
-  const { entries, topology } = bigCloud(size);
-  say(`${topology.count('port')} ports, ${entries.size} objects and claims`);
+  const { tree, topology } = bigCloud(size);
+  say(`${topology.count('port')} ports, ${tree.length} objects and claims`);
   const zooKeeper = await startZooKeeper({ heapMb: 4096, quickStart: false });
   const url = `zk://${zooKeeper.connectString}/scale`;
   try {
     const from = now();
     const store = await openZooKeeperStore(url);
-    const sorted = [...entries]
-      .map(([path, value]) => ({ path, value }))
-      .sort((a, b) => (a.path < b.path ? -1 : 1));
-    await importInto(store, sorted, () => undefined);
+    await importInto(store, tree, () => undefined);
     await store.close();
     say(`imported in ${round((now() - from) / 1000)} s`);
 

@@ -17,15 +17,12 @@ const DEADLINE = { timeout: 30_000, interval: 10 };
 requireOrSkip('ZooKeeper', zooKeeperAvailable)('2,000 ports in 20 VPCs', () => {
   test('a change reaches the nodes of its VPC and no others', async ({ onTestFinished }) => {
     const size = { vpcs: 20, portsPerVpc: 100, nodes: NODES, nodesPerVpc: 5 };
-    const { entries, topology } = bigCloud(size);
+    const { tree, topology } = bigCloud(size);
     const zooKeeper = await startZooKeeper();
     onTestFinished(() => zooKeeper.stop());
     const url = `zk://${zooKeeper.connectString}/scale`;
     const filled = await openZooKeeperStore(url);
-    const sorted = [...entries]
-      .map(([path, value]) => ({ path, value }))
-      .sort((a, b) => (a.path < b.path ? -1 : 1));
-    await importInto(filled, sorted, () => undefined);
+    await importInto(filled, tree, () => undefined);
     await filled.close();
 
     const store = await openZooKeeperStore(url);
